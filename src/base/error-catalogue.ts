@@ -1,0 +1,93 @@
+import type { ErrorTraits } from './errors.ts';
+
+const callerFault = (httpStatus = 400): ErrorTraits => ({
+  retryable: false,
+  fault: 'caller',
+  httpStatus,
+});
+const ourFault = (httpStatus = 500): ErrorTraits => ({ retryable: false, fault: 'us', httpStatus });
+const transient = (httpStatus = 503): ErrorTraits => ({
+  retryable: true,
+  fault: 'dependency',
+  httpStatus,
+});
+const dependencyFault = (httpStatus = 502): ErrorTraits => ({
+  retryable: false,
+  fault: 'dependency',
+  httpStatus,
+});
+
+/**
+ * Every error code of Sluice with its answers to the three questions: may it be retried, whose
+ * fault is it, which HTTP status does it carry. Sorted by the domain that raises it.
+ */
+export const errorCatalogue = {
+  // base
+  INTERNAL: ourFault(),
+  USAGE: callerFault(),
+  DEADLINE_EXCEEDED: transient(504),
+  CANCELLED: { retryable: true, fault: 'caller', httpStatus: 499 },
+  OVERLOADED: { retryable: true, fault: 'us', httpStatus: 503 },
+  DISK_FULL: { retryable: true, fault: 'dependency', httpStatus: 507 },
+  HOST_LACKS: dependencyFault(500),
+
+  // oci
+  IMAGE_REFERENCE_INVALID: callerFault(),
+  IMAGE_NOT_FOUND: callerFault(404),
+  IMAGE_PLATFORM_MISSING: callerFault(),
+  IMAGE_MEDIA_TYPE_UNKNOWN: callerFault(415),
+  IMAGE_MALFORMED: callerFault(),
+  IMAGE_DIGEST_MISMATCH: callerFault(),
+  IMAGE_LAYER_TRUNCATED: callerFault(),
+  IMAGE_LAYER_CORRUPT: callerFault(),
+  IMAGE_ENTRY_INVALID: callerFault(),
+  IMAGE_PATH_ESCAPES: callerFault(),
+  IMAGE_TOO_LARGE: callerFault(413),
+  REGISTRY_DENIED: callerFault(403),
+  REGISTRY_UNAVAILABLE: transient(),
+
+  // ext4
+  DISK_MALFORMED: ourFault(),
+
+  // seal
+  MANIFEST_MALFORMED: dependencyFault(),
+  MANIFEST_VERSION_UNKNOWN: dependencyFault(),
+  MANIFEST_TAMPERED: dependencyFault(),
+  KEY_NOT_FOUND: dependencyFault(),
+  KEY_DISABLED: dependencyFault(),
+  KEY_DENIED: dependencyFault(),
+  KEY_SERVICE_UNAVAILABLE: transient(),
+
+  // origin, gc
+  CHUNK_MISSING: dependencyFault(404),
+  CHUNK_CORRUPT: dependencyFault(),
+  MANIFEST_NOT_FOUND: callerFault(404),
+  ROOT_NOT_FOUND: callerFault(404),
+  ROOT_READ_ONLY: callerFault(409),
+  ROOT_STILL_REFERENCED: callerFault(409),
+  DELETION_STOPPED: callerFault(409),
+  ORIGIN_UNAVAILABLE: transient(),
+  ACCESS_DENIED: callerFault(403),
+
+  // device, fuse, nbd
+  DEVICE_CLOSED: ourFault(),
+  DEVICE_FULL: callerFault(507),
+  AGENT_DIED: { retryable: true, fault: 'us', httpStatus: 500 },
+  PROTOCOL_VIOLATION: ourFault(),
+
+  // functions, journal, queue
+  STORE_CORRUPT: ourFault(),
+  STORE_CONFLICT: { retryable: true, fault: 'caller', httpStatus: 409 },
+
+  // runtime, sandbox, worker, assignment
+  SANDBOX_START_FAILED: { retryable: true, fault: 'us', httpStatus: 500 },
+  START_LIMIT_EXCEEDED: { retryable: true, fault: 'caller', httpStatus: 429 },
+  CONCURRENCY_LIMIT_EXCEEDED: { retryable: true, fault: 'caller', httpStatus: 429 },
+
+  // serve, cli
+  DATA_DIRECTORY_LOCKED: callerFault(409),
+  PORT_IN_USE: callerFault(409),
+  CONFIG_INVALID: callerFault(),
+} as const satisfies Record<string, ErrorTraits>;
+
+export type ErrorCode = keyof typeof errorCatalogue;

@@ -1,0 +1,28 @@
+export { assert, unreachable } from './assert.ts';
+export { BoundedQueue } from './bounded-queue.ts';
+export { type Clock, systemClock, type Timer, VirtualClock } from './clock.ts';
+export { withDeadline } from './deadline.ts';
+export { type ErrorCode, errorCatalogue } from './error-catalogue.ts';
+export {
+  type ErrorData,
+  type ErrorTraits,
+  type Fault,
+  isSluiceError,
+  SluiceError,
+  systemErrorCode,
+  toSluiceError,
+} from './errors.ts';
+export { CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES } from './limits.ts';
+export { type LogFields, type Logger, noLogger } from './logger.ts';
+export {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Labels,
+  type Meter,
+  noMeter,
+} from './meter.ts';
+export { type Random, SeededRandom, systemRandom } from './random.ts';
+export { Semaphore } from './semaphore.ts';
+export { SingleFlight } from './single-flight.ts';
+export { formatBytes, formatMs, formatShare, GIB, KIB, MIB } from './units.ts';

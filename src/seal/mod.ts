@@ -1,0 +1,1 @@
+export type { ChunkName, ChunkRef, ChunkSink, ChunkSource, PutOutcome } from './chunk.ts';

@@ -1,0 +1,48 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+/** What a test may need of the host, besides Node. `tool:NAME` is a program on the PATH. */
+export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
+
+const debianPackages: Record<string, string> = {
+  aws: 'awscli',
+  e2fsck: 'e2fsprogs',
+  debugfs: 'e2fsprogs',
+  getfattr: 'attr',
+  setfattr: 'attr',
+};
+
+function findTool(name: string): boolean {
+  const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`;
+  return path.split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function lack(need: HostNeed): string | undefined {
+  if (need === 'root') return process.getuid?.() === 0 ? undefined : 'root';
+  if (need === 'fuse') return existsSync('/dev/fuse') ? undefined : '/dev/fuse';
+  if (need === 'loop') return existsSync('/dev/loop-control') ? undefined : '/dev/loop-control';
+  if (need === 'cgroup') return existsSync('/sys/fs/cgroup') ? undefined : '/sys/fs/cgroup';
+  const tool = need.slice('tool:'.length);
+  return findTool(tool) ? undefined : `${tool} (apt-get install ${debianPackages[tool] ?? tool})`;
+}
+
+/**
+ * Skips the test aloud, naming what the host lacks; with `CI=true` a lack fails the test instead.
+ * Answers whether the test may go on: `if (!hostHas(t, 'root', 'fuse')) return;`
+ */
+export function hostHas(t: TestContext, ...needs: HostNeed[]): boolean {
+  const lacks = needs.map(lack).filter((each) => each !== undefined);
+  if (lacks.length === 0) return true;
+  const message = `this host lacks ${lacks.join(', ')}`;
+  if (process.env['CI'] === 'true') throw new Error(`${message}; in CI that is a failure`);
+  t.skip(message);
+  return false;
+}
