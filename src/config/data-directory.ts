@@ -1,0 +1,70 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { SluiceError, systemErrorCode } from '../base/mod.ts';
+
+/** Where a region keeps what: every path below the data directory has its name here only. */
+export interface DataDirectory {
+  readonly path: string;
+  /** The directory origin: roots with their chunks and manifests. */
+  readonly origin: string;
+  /** The local key service's keys; 0700. */
+  readonly keys: string;
+  /** Databases that must survive: functions, queue, journal. */
+  readonly state: string;
+  /** The caches of this host; may be lost. */
+  readonly cache: string;
+  /** What belongs to a running process only, emptied at each start. */
+  readonly run: string;
+  /** What a flatten spools; emptied at each start. */
+  readonly spool: string;
+  /** Functions' logs. */
+  readonly logs: string;
+  /** Access keys in AWS's shared-credentials format; 0600. */
+  readonly credentialsFile: string;
+  readonly lockFile: string;
+  readonly configFile: string;
+}
+
+export function dataDirectory(path: string): DataDirectory {
+  const root = resolve(path);
+  return {
+    path: root,
+    origin: join(root, 'origin'),
+    keys: join(root, 'keys'),
+    state: join(root, 'state'),
+    cache: join(root, 'cache'),
+    run: join(root, 'run'),
+    spool: join(root, 'spool'),
+    logs: join(root, 'logs'),
+    credentialsFile: join(root, 'credentials'),
+    lockFile: join(root, 'lock'),
+    configFile: join(root, 'config.json'),
+  };
+}
+
+/** Makes the folders that are absent; private to the user, since keys and disks rest there. */
+export function ensureDataDirectory(path: string): DataDirectory {
+  const data = dataDirectory(path);
+  const folders = [
+    data.path,
+    data.origin,
+    data.keys,
+    data.state,
+    data.cache,
+    data.run,
+    data.spool,
+    data.logs,
+  ];
+  for (const folder of folders) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new SluiceError(
+        'CONFIG_INVALID',
+        `${folder}: cannot make the data directory (${systemErrorCode(error) ?? 'unknown error'}); choose another with --data`,
+        { cause: error },
+      );
+    }
+  }
+  return data;
+}

@@ -1,0 +1,10 @@
+export {
+  type AccessKey,
+  defaultAccountId,
+  ensureCredentialsFile,
+  formatCredentials,
+  newAccessKey,
+  parseCredentials,
+} from './credentials-file.ts';
+export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
+export { type DataLock, lockDataDirectory } from './data-lock.ts';

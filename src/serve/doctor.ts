@@ -1,0 +1,89 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface HostFinding {
+  readonly name: string;
+  readonly present: boolean;
+  readonly required: boolean;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+function fileFinding(name: string, path: string, remedy: string): HostFinding {
+  return { name, present: existsSync(path), required: true, detail: path, remedy };
+}
+
+function findProgram(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
+  return folders
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+function programFinding(name: string, debianPackage: string): HostFinding {
+  const path = findProgram(name);
+  return {
+    name,
+    present: path !== undefined,
+    required: true,
+    detail: path ?? '',
+    remedy: `apt-get install ${debianPackage}`,
+  };
+}
+
+function fileSystemFinding(name: string): HostFinding {
+  const known = readFileSync('/proc/filesystems', 'utf8').split('\n');
+  return {
+    name: `kernel: ${name}`,
+    present: known.some((line) => line.trim().split(/\s+/).pop() === name),
+    required: true,
+    detail: 'in /proc/filesystems',
+    remedy: `modprobe ${name}`,
+  };
+}
+
+function cgroupFinding(): HostFinding {
+  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  const v1 = existsSync('/sys/fs/cgroup/memory');
+  return {
+    name: 'cgroups',
+    present: v1 || v2,
+    required: true,
+    detail: v2 ? 'version 2' : 'version 1',
+    remedy: 'mount cgroup2 on /sys/fs/cgroup',
+  };
+}
+
+/** What `up` needs of the host, each with how to get it. */
+export async function examineHost(): Promise<HostFinding[]> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return [
+    {
+      name: 'Node.js 22.18 or later',
+      present: major > 22 || (major === 22 && minor >= 18),
+      required: true,
+      detail: process.version,
+      remedy: 'npm ci brings Node 24 along',
+    },
+    {
+      name: 'root',
+      present: process.getuid?.() === 0,
+      required: true,
+      detail: 'uid 0',
+      remedy: 'run as root: mounts, namespaces and cgroups need it',
+    },
+    fileFinding('FUSE', '/dev/fuse', 'modprobe fuse'),
+    fileFinding('loop devices', '/dev/loop-control', 'modprobe loop'),
+    fileSystemFinding('ext4'),
+    cgroupFinding(),
+    programFinding('mount', 'mount'),
+    programFinding('unshare', 'util-linux'),
+  ];
+}

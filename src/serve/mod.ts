@@ -1,0 +1,1 @@
+export { examineHost, type HostFinding } from './doctor.ts';

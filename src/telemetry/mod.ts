@@ -1,0 +1,2 @@
+export { createLogger, type LogLevel } from './logger.ts';
+export { PrometheusMeter } from './prometheus-meter.ts';
