@@ -1,1 +1,25 @@
 export type { ChunkName, ChunkRef, ChunkSink, ChunkSource, PutOutcome } from './chunk.ts';
+export type {
+  DataKeyContext,
+  GeneratedDataKey,
+  KeyService,
+  WrappedDataKey,
+} from './key-service.ts';
+export { KEY_BYTES, unwrapKey, wrapKey } from './key-wrap.ts';
+export type { ManifestFacts, ManifestKind } from './manifest-format.ts';
+export {
+  type Manifest,
+  type ManifestHeader,
+  openManifest,
+  readManifestHeader,
+  unwrapDataKey,
+} from './open-manifest.ts';
+export { chunkSalt, type SaltParts } from './salt.ts';
+export { nameOf, openRange, type SealedChunk, sealChunk, verifyChunk } from './seal-chunk.ts';
+export {
+  type ManifestChunk,
+  type ManifestContents,
+  type ManifestMetadata,
+  rewrapManifest,
+  sealManifest,
+} from './seal-manifest.ts';
