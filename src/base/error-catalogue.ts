@@ -78,6 +78,10 @@ export const errorCatalogue = {
   // functions, journal, queue
   STORE_CORRUPT: ourFault(),
   STORE_CONFLICT: { retryable: true, fault: 'caller', httpStatus: 409 },
+  FUNCTION_NOT_FOUND: callerFault(404),
+  FUNCTION_EXISTS: callerFault(409),
+  FUNCTION_BUSY: { retryable: true, fault: 'caller', httpStatus: 409 },
+  REVISION_MISMATCH: callerFault(412),
 
   // runtime, sandbox, worker, assignment
   SANDBOX_START_FAILED: { retryable: true, fault: 'us', httpStatus: 500 },
@@ -88,6 +92,8 @@ export const errorCatalogue = {
   DATA_DIRECTORY_LOCKED: callerFault(409),
   PORT_IN_USE: callerFault(409),
   CONFIG_INVALID: callerFault(),
+  REGION_UNREACHABLE: transient(),
+  API_REFUSED: callerFault(),
 } as const satisfies Record<string, ErrorTraits>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -41,6 +41,10 @@ export const limits = {
     fuseMaxReadBytes: 1 * MIB,
     fuseMaxWriteBytes: 1 * MIB,
   },
+  erasure: {
+    dataStripes: 32,
+    parityStripes: 8,
+  },
   cache: {
     memoryBytes: 256 * MIB,
     slabBytes: 8 * GIB,
@@ -54,6 +58,11 @@ export const limits = {
     stopGraceMs: 500,
     outputLineBytes: 256 * KIB,
     outputTailBytes: 4 * KIB,
+  },
+  runtime: {
+    /** Of one sandbox to its Runtime API. */
+    connections: 64,
+    errorBodyBytes: 1 * MIB,
   },
   worker: {
     coldStartsAtOnce: 32,
@@ -70,6 +79,7 @@ export const limits = {
     syncPayloadBytes: 6 * MIB,
     asyncPayloadBytes: 1 * MIB,
     responsePayloadBytes: 6 * MIB + 100,
+    streamedResponseBytes: 200 * MIB,
     requestBodyBytes: 70_167_211,
     environmentBytes: 4 * KIB,
     clientContextBytes: 3583,

@@ -21,6 +21,8 @@ export interface DataDirectory {
   readonly logs: string;
   /** Access keys in AWS's shared-credentials format; 0600. */
   readonly credentialsFile: string;
+  /** Where the running region listens, for the command line. */
+  readonly addressFile: string;
   readonly lockFile: string;
   readonly configFile: string;
 }
@@ -37,6 +39,7 @@ export function dataDirectory(path: string): DataDirectory {
     spool: join(root, 'spool'),
     logs: join(root, 'logs'),
     credentialsFile: join(root, 'credentials'),
+    addressFile: join(root, 'address.json'),
     lockFile: join(root, 'lock'),
     configFile: join(root, 'config.json'),
   };

@@ -1,0 +1,58 @@
+import { type Command, Option } from 'commander';
+import { startRegion } from '../../serve/mod.ts';
+import type { LogLevel } from '../../telemetry/mod.ts';
+import { listenAddress, withDataOptions } from '../options.ts';
+import { createOutput } from '../output.ts';
+
+interface UpOptions {
+  readonly data: string;
+  readonly json: boolean;
+  readonly listen: { host: string; port: number };
+  readonly region: string;
+  readonly logLevel: LogLevel;
+}
+
+function untilSignalled(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => resolve(signal));
+  });
+}
+
+export function registerUp(program: Command): void {
+  const command = program
+    .command('up')
+    .description('runs a whole region in the foreground until SIGTERM or Ctrl-C')
+    .option('--listen <host:port>', 'where the Lambda API listens', listenAddress, {
+      host: '127.0.0.1',
+      port: 9400,
+    })
+    .addOption(
+      new Option('--region <name>', 'region name in ARNs and signatures')
+        .default('us-east-1')
+        .env('SLUICE_REGION'),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'what goes to standard error')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('warn'),
+    );
+  withDataOptions(command).action(async (options: UpOptions) => {
+    const output = createOutput(options.json);
+    const region = await startRegion({
+      dataPath: options.data,
+      listen: options.listen,
+      regionName: options.region,
+      logLevel: options.logLevel,
+    });
+    const { endpoint, credentialsFile, dataDirectory } = region;
+    const signalled = untilSignalled();
+    output.answer(
+      { event: 'ready', endpoint, credentialsFile, dataDir: dataDirectory },
+      `sluice serves ${options.region} at ${endpoint}; credentials in ${credentialsFile}`,
+    );
+    await signalled;
+    output.note('draining…');
+    await region.stop();
+  });
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { Sha256 } from '@aws-crypto/sha256-js';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { SluiceError, systemErrorCode } from '../base/mod.ts';
+import { dataDirectory, parseCredentials } from '../config/mod.ts';
+
+export interface LambdaAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+export const functionsPath = '/2015-03-31/functions';
+
+export function functionPath(name: string, rest = ''): string {
+  return `${functionsPath}/${encodeURIComponent(name)}${rest}`;
+}
+
+interface RegionAddress {
+  readonly endpoint: string;
+  readonly region: string;
+}
+
+function readRegionFile<T>(path: string, parse: (text: string) => T): T {
+  try {
+    return parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      `${path}: no region has run on this data directory; start one with “sluice up”, or name its directory with --data`,
+      { cause: error },
+    );
+  }
+}
+
+/** Speaks the Lambda API to the region of a data directory, signed with that region's key. */
+export class LambdaClient {
+  readonly #address: RegionAddress;
+  readonly #signer: SignatureV4;
+
+  constructor(dataPath: string) {
+    const data = dataDirectory(dataPath);
+    this.#address = readRegionFile(data.addressFile, (text) => JSON.parse(text) as RegionAddress);
+    const [key] = readRegionFile(data.credentialsFile, (text) =>
+      parseCredentials(text, data.credentialsFile),
+    );
+    this.#signer = new SignatureV4({
+      service: 'lambda',
+      region: this.#address.region,
+      credentials: {
+        accessKeyId: key?.accessKeyId ?? '',
+        secretAccessKey: key?.secretAccessKey ?? '',
+      },
+      sha256: Sha256,
+    });
+  }
+
+  /** One signed request; an answer of 400 and above is thrown with AWS's error type in its data. */
+  async call(
+    method: string,
+    path: string,
+    body: Buffer | string = '',
+    headers: Record<string, string> = {},
+  ): Promise<LambdaAnswer> {
+    const url = new URL(path, this.#address.endpoint);
+    const signed = await this.#signer.sign({
+      method,
+      protocol: url.protocol,
+      hostname: url.hostname,
+      port: Number(url.port),
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      headers: { ...headers, host: url.host },
+      body,
+    });
+    let response: Response;
+    try {
+      const hasBody = method === 'POST' || method === 'PUT';
+      response = await fetch(url, {
+        method,
+        headers: signed.headers,
+        ...(hasBody ? { body: Buffer.from(body) } : {}),
+      });
+    } catch (error) {
+      throw new SluiceError(
+        'REGION_UNREACHABLE',
+        `${url.origin}: the region does not answer; is “sluice up” running?`,
+        { cause: error },
+      );
+    }
+    const answer = {
+      status: response.status,
+      headers: response.headers,
+      body: Buffer.from(await response.arrayBuffer()),
+    };
+    if (answer.status >= 400) throw apiError(answer);
+    return answer;
+  }
+
+  async json<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const answer = await this.call(method, path, text, { 'content-type': 'application/json' });
+    return (answer.body.length === 0 ? undefined : JSON.parse(answer.body.toString('utf8'))) as T;
+  }
+}
+
+function apiError(answer: LambdaAnswer): SluiceError {
+  const type = answer.headers.get('x-amzn-errortype') ?? `HTTP ${answer.status}`;
+  let message = answer.body.toString('utf8');
+  try {
+    const body = JSON.parse(message) as { Message?: string; message?: string };
+    message = body.Message ?? body.message ?? message;
+  } catch {
+    // An answer that is not JSON is shown as it is.
+  }
+  return new SluiceError('API_REFUSED', `${type}: ${message}`, {
+    data: { type, status: answer.status },
+  });
+}
