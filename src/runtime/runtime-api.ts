@@ -1,0 +1,216 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as NetServer, Socket } from 'node:net';
+import { assert, type Clock, limits } from '../base/mod.ts';
+import { nextHeaders, sendAccepted, sendError, sendText } from './http.ts';
+import { type ReadPost, readError, readInitError, readResponse } from './posts.ts';
+import {
+  initialRuntimeState,
+  type RuntimeEffect,
+  type RuntimeState,
+  type RuntimeStimulus,
+  step,
+} from './state.ts';
+import type { InitOutcome, ResponseSink, RuntimeEvent, RuntimeOutcome } from './types.ts';
+
+const versionPrefix = '/2018-06-01/';
+const invocationPrefix = '/2018-06-01/runtime/invocation/';
+const nothing = () => {};
+
+interface CurrentInvoke {
+  readonly event: RuntimeEvent;
+  readonly sink: ResponseSink | undefined;
+  readonly resolve: (outcome: RuntimeOutcome) => void;
+}
+
+/**
+ * The Runtime API of one sandbox (contract 2.6), served on whatever connections the sandbox hands
+ * out. It knows what the runtime says, and nothing of processes or timeouts: the worker does.
+ */
+export class RuntimeApi {
+  /** Settles once, at the first `next`, at `init/error`, or at `close`. */
+  readonly ready: Promise<InitOutcome>;
+
+  readonly #clock: Clock;
+  readonly #http: Server;
+  readonly #sockets = new Set<Socket>();
+  #state: RuntimeState = initialRuntimeState;
+  #parked: ServerResponse | undefined;
+  #current: CurrentInvoke | undefined;
+  #resolveReady: (outcome: InitOutcome) => void = nothing;
+  #whenSettled: (() => void)[] = [];
+
+  constructor(options: { clock: Clock }) {
+    this.#clock = options.clock;
+    this.ready = new Promise((resolve) => {
+      this.#resolveReady = resolve;
+    });
+    // A handler may think for minutes between two requests of one connection, so none times out.
+    this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, noDelay: true });
+    this.#http.headersTimeout = 0;
+    this.#http.on('request', (request, response) => this.#handle(request, response));
+  }
+
+  /** Takes the connections of `server`, which listens inside the sandbox. */
+  attach(server: NetServer): void {
+    server.on('connection', (socket) => {
+      if (this.#state.phase === 'closed' || this.#sockets.size >= limits.runtime.connections) {
+        socket.destroy();
+        return;
+      }
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', nothing);
+      this.#http.emit('connection', socket);
+    });
+  }
+
+  /**
+   * Hands the runtime one event, as soon as it asks. At most one at a time; an event given before
+   * init is over waits for it.
+   */
+  invoke(event: RuntimeEvent, sink?: ResponseSink): Promise<RuntimeOutcome> {
+    assert(this.#current === undefined, `${event.requestId}: the runtime is already lent`);
+    if (this.#state.phase === 'closed') return Promise.resolve({ kind: 'closed' });
+    return new Promise((resolve) => {
+      this.#current = { event, sink, resolve };
+      this.#step({ type: 'invoke', requestId: event.requestId });
+    });
+  }
+
+  /** Resolves when the runtime, done with the last invoke, asks for the next one. */
+  settled(): Promise<void> {
+    if (this.#state.phase === 'idle') return Promise.resolve();
+    return new Promise((resolve) => this.#whenSettled.push(resolve));
+  }
+
+  /** When the current event reached the runtime, on the clock's monotonic scale; 0 before that. */
+  get deliveredAtMs(): number {
+    return this.#state.deliveredAtMs;
+  }
+
+  /** Drops every connection; whoever waits gets `closed`. */
+  close(): void {
+    this.#step({ type: 'close' });
+    this.#resolveReady({ kind: 'closed' });
+    this.#finish({ kind: 'closed' });
+    for (const socket of this.#sockets) socket.destroy();
+    this.#parked = undefined;
+    this.#whenSettled = [];
+  }
+
+  #step(stimulus: RuntimeStimulus): readonly RuntimeEffect[] {
+    const { state, effects } = step(this.#state, stimulus, this.#clock.monotonicMs());
+    this.#state = state;
+    for (const effect of effects) {
+      if (effect.type === 'ready') this.#resolveReady({ kind: 'ready' });
+      else if (effect.type === 'settled') this.#settle();
+      else if (effect.type === 'deliver' && this.#parked) this.#deliver(this.#parked);
+    }
+    return effects;
+  }
+
+  #settle(): void {
+    const waiting = this.#whenSettled;
+    this.#whenSettled = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #deliver(response: ServerResponse): void {
+    const event = this.#current?.event;
+    assert(event !== undefined, 'a delivery has an event');
+    this.#parked = undefined;
+    response.writeHead(200, nextHeaders(event));
+    response.end(event.payload);
+  }
+
+  #finish(outcome: RuntimeOutcome): void {
+    const current = this.#current;
+    this.#current = undefined;
+    current?.resolve(outcome);
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    response.sendDate = false;
+    const url = request.url ?? '';
+    const query = url.indexOf('?');
+    const path = query < 0 ? url : url.slice(0, query);
+    const handled =
+      request.method === 'GET'
+        ? this.#get(path, response)
+        : request.method === 'POST' && this.#post(path, request, response);
+    if (handled) return;
+    request.resume();
+    sendError(response, 404, 'InvalidRequest', `${request.method} ${path}: no such call`);
+  }
+
+  #get(path: string, response: ServerResponse): boolean {
+    if (path === `${invocationPrefix}next`) this.#next(response);
+    else if (path === `${versionPrefix}ping`) sendText(response, 200, 'pong');
+    else if (path === `${versionPrefix}runtime/restore/next`) {
+      sendError(response, 403, 'InvalidStateTransition', 'this sandbox is no snapshot');
+    } else return false;
+    return true;
+  }
+
+  #post(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    if (path === `${versionPrefix}runtime/init/error`) {
+      void this.#initError(request, response);
+      return true;
+    }
+    if (!path.startsWith(invocationPrefix)) return false;
+    const [requestId = '', target, rest] = path.slice(invocationPrefix.length).split('/');
+    if ((target !== 'response' && target !== 'error') || rest !== undefined) return false;
+    const effects = this.#step({ type: 'post', target, requestId });
+    if (this.#refused(effects, request, response)) return true;
+    const sink = this.#current?.sink;
+    const reading = target === 'response' ? readResponse(request, sink) : readError(request);
+    void this.#takePost(reading, response);
+    return true;
+  }
+
+  /** Answers a call that the state machine refused. */
+  #refused(
+    effects: readonly RuntimeEffect[],
+    request: IncomingMessage | undefined,
+    response: ServerResponse,
+  ): boolean {
+    for (const effect of effects) {
+      if (effect.type !== 'refuse') continue;
+      request?.resume();
+      sendError(response, effect.status, effect.errorType, effect.message);
+      return true;
+    }
+    return false;
+  }
+
+  #next(response: ServerResponse): void {
+    const before = this.#parked;
+    this.#parked ??= response;
+    const effects = this.#step({ type: 'next' });
+    if (this.#refused(effects, undefined, response)) {
+      this.#parked = before;
+      return;
+    }
+    response.on('close', () => {
+      if (this.#parked !== response) return;
+      this.#parked = undefined;
+      this.#step({ type: 'next-gone' });
+    });
+  }
+
+  async #initError(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const effects = this.#step({ type: 'init-error' });
+    if (this.#refused(effects, request, response)) return;
+    const { body, errorType } = await readInitError(request);
+    sendAccepted(response);
+    this.#resolveReady({ kind: 'error', body, errorType });
+  }
+
+  async #takePost(reading: Promise<ReadPost>, response: ServerResponse): Promise<void> {
+    const { outcome, refusal } = await reading;
+    this.#step({ type: 'post-ended' });
+    if (refusal) sendError(response, refusal.status, refusal.type, refusal.message);
+    else sendAccepted(response);
+    this.#finish(outcome);
+  }
+}
