@@ -1,0 +1,23 @@
+export { MemoryFunctionStore } from './memory-function-store.ts';
+export * from './records.ts';
+export { SqliteFunctionStore } from './sqlite-function-store.ts';
+export type {
+  AccountTotals,
+  FunctionChange,
+  FunctionKey,
+  FunctionStore,
+  UrlTarget,
+} from './store.ts';
+export {
+  beginUpdate,
+  fingerprint,
+  installFailed,
+  installSucceeded,
+  newFunction,
+  publish,
+  publishWithWork,
+  requireRevision,
+  requireSettled,
+  type Stamp,
+  settlePublished,
+} from './transitions.ts';

@@ -1,0 +1,58 @@
+import { DatabaseSync } from 'node:sqlite';
+import { SluiceError, toSluiceError } from '../base/mod.ts';
+
+/**
+ * Opens a database whose commits survive a crash of the host (WAL, synchronous=FULL) and brings
+ * its schema up to date: `migrations[n]` takes it from version n to n+1, each in a transaction.
+ * Rejects with `STORE_CORRUPT` when a newer Sluice wrote it or it is no database.
+ */
+export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: 5000 });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    migrate(database, path, migrations);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw toSluiceError(error, 'STORE_CORRUPT');
+  }
+}
+
+function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {
+  inTransaction(database, () => {
+    const row = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (row.user_version > migrations.length) {
+      throw new SluiceError(
+        'STORE_CORRUPT',
+        `${path}: schema ${row.user_version} is newer than this Sluice knows; use a newer one`,
+        { data: { path, schema: row.user_version } },
+      );
+    }
+    for (const script of migrations.slice(row.user_version)) database.exec(script);
+    database.exec(`PRAGMA user_version = ${migrations.length}`);
+  });
+}
+
+/** Runs `work` as one transaction that takes the write lock at once; a throw rolls it back. */
+export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Parses a stored JSON body; what does not parse is a damaged store and not a caller's mistake. */
+export function parseBody<T>(body: unknown, what: string): T {
+  try {
+    if (typeof body === 'string') return JSON.parse(body) as T;
+  } catch (cause) {
+    throw new SluiceError('STORE_CORRUPT', `${what}: stored record is not JSON`, { cause });
+  }
+  throw new SluiceError('STORE_CORRUPT', `${what}: stored record is not text`);
+}

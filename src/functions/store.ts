@@ -1,0 +1,71 @@
+import type { FunctionRecord, VersionRecord } from './records.ts';
+
+export interface FunctionKey {
+  readonly accountId: string;
+  readonly name: string;
+}
+
+/** What an account uses of its quotas. */
+export interface AccountTotals {
+  readonly functions: number;
+  readonly codeSizeBytes: number;
+  readonly reservedConcurrency: number;
+}
+
+/** What a change writes, all of it or nothing. */
+export interface FunctionChange {
+  readonly function: FunctionRecord;
+  readonly putVersions?: readonly VersionRecord[];
+  readonly removeVersion?: number;
+}
+
+export interface UrlTarget extends FunctionKey {
+  readonly qualifier: string;
+}
+
+/**
+ * The durable record of all functions. A call that has resolved survives a crash of the process
+ * and of the host. Every list is in the order of its key, so that a page's last key is its marker.
+ */
+export interface FunctionStore {
+  /** Rejects with `FUNCTION_EXISTS` when the account already has the name. */
+  insert(record: FunctionRecord, versions?: readonly VersionRecord[]): Promise<void>;
+
+  read(key: FunctionKey): Promise<FunctionRecord | undefined>;
+
+  /**
+   * Reads, calls `change` once, writes what it returns, as one transaction; whatever `change`
+   * throws ends it with nothing written. Must be pure: a store may call it again after a conflict.
+   * Rejects with `FUNCTION_NOT_FOUND` when there is none.
+   */
+  change(
+    key: FunctionKey,
+    change: (current: FunctionRecord, totals: AccountTotals) => FunctionChange,
+  ): Promise<FunctionRecord>;
+
+  /** Deletes the function with everything that belongs to it; false when there was none. */
+  remove(key: FunctionKey): Promise<boolean>;
+
+  /** Functions of an account by name, from the first after `after`. */
+  list(accountId: string, after: string | undefined, limit: number): Promise<FunctionRecord[]>;
+
+  readVersion(key: FunctionKey, version: number): Promise<VersionRecord | undefined>;
+
+  /** Published versions by number, from the first after `after`. */
+  listVersions(key: FunctionKey, after: number, limit: number): Promise<VersionRecord[]>;
+
+  totals(accountId: string): Promise<AccountTotals>;
+
+  findUrl(urlId: string): Promise<UrlTarget | undefined>;
+
+  /** Functions with an install under way: after a restart, the work to take up again. */
+  unfinished(): Promise<FunctionRecord[]>;
+
+  /**
+   * Calls `listener` after each write that this store made or learnt of, before the write resolves.
+   * Returns what ends it.
+   */
+  watch(listener: (key: FunctionKey) => void): () => void;
+
+  close(): Promise<void>;
+}

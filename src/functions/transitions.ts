@@ -1,0 +1,242 @@
+import { SluiceError } from '../base/mod.ts';
+import type {
+  CodeSource,
+  FunctionConfiguration,
+  FunctionRecord,
+  InstalledCode,
+  StateReason,
+  VersionRecord,
+} from './records.ts';
+import { LATEST } from './records.ts';
+import type { FunctionChange } from './store.ts';
+
+/** Time and identity of a transition, handed in so that transitions stay pure. */
+export interface Stamp {
+  readonly nowMs: number;
+  readonly newId: () => string;
+}
+
+const creating: StateReason = { text: 'The function is being created.', code: 'Creating' };
+
+/** A new function: Pending until its code is installed. */
+export function newFunction(
+  key: { accountId: string; name: string },
+  configuration: FunctionConfiguration,
+  source: CodeSource,
+  stamp: Stamp,
+): FunctionRecord {
+  return {
+    ...key,
+    latest: {
+      version: LATEST,
+      configuration,
+      source,
+      state: 'Pending',
+      stateReason: creating,
+      revisionId: stamp.newId(),
+      lastModifiedMs: stamp.nowMs,
+      work: { id: stamp.newId(), kind: 'create' },
+    },
+    nextVersion: 1,
+    tags: {},
+    aliases: {},
+    policies: {},
+    eventInvokeConfigs: {},
+    provisionedConcurrency: {},
+    urls: {},
+  };
+}
+
+/** Rejects with `REVISION_MISMATCH` when the caller's view of the version is out of date. */
+export function requireRevision(current: { revisionId: string }, expected: string | undefined) {
+  if (expected === undefined || expected === current.revisionId) return;
+  throw new SluiceError('REVISION_MISMATCH', `${expected}: not the latest revision id`);
+}
+
+/** Rejects with `FUNCTION_BUSY` while a create or an update is under way. */
+export function requireSettled(record: FunctionRecord): void {
+  const { latest } = record;
+  if (latest.state === 'Pending') {
+    throw new SluiceError('FUNCTION_BUSY', `${record.name}: the function is Pending`, {
+      data: { state: 'Pending' },
+    });
+  }
+  if (latest.lastUpdateStatus === 'InProgress') {
+    throw new SluiceError('FUNCTION_BUSY', `${record.name}: an update is in progress`, {
+      data: { state: 'InProgress' },
+    });
+  }
+}
+
+/**
+ * Starts an update: the API shows the new configuration and source at once, invokes go on with
+ * what served before until `installSucceeded`.
+ */
+export function beginUpdate(
+  record: FunctionRecord,
+  update: { configuration?: FunctionConfiguration; source?: CodeSource; revisionId?: string },
+  stamp: Stamp,
+): FunctionRecord {
+  requireSettled(record);
+  requireRevision(record.latest, update.revisionId);
+  const { code, lastUpdateReason: _, ...rest } = record.latest;
+  return {
+    ...record,
+    latest: {
+      ...rest,
+      configuration: update.configuration ?? rest.configuration,
+      source: update.source ?? rest.source,
+      ...(update.source === undefined && code !== undefined ? { code } : {}),
+      lastUpdateStatus: 'InProgress',
+      lastUpdateReason: creating,
+      revisionId: stamp.newId(),
+      lastModifiedMs: stamp.nowMs,
+      work: { id: stamp.newId(), kind: 'update' },
+    },
+  };
+}
+
+/** The code is installed: it serves from now on. Undefined when the work is not the current one. */
+export function installSucceeded(
+  record: FunctionRecord,
+  workId: string,
+  code: InstalledCode,
+  stamp: Stamp,
+): FunctionRecord | undefined {
+  const { work, stateReason: _, lastUpdateReason: __, ...rest } = record.latest;
+  if (work?.id !== workId) return undefined;
+  const { configuration, source } = rest;
+  return {
+    ...record,
+    latest: {
+      ...rest,
+      code,
+      serving: { servingId: stamp.newId(), configuration, source, code },
+      state: 'Active',
+      lastUpdateStatus: 'Successful',
+      revisionId: stamp.newId(),
+    },
+  };
+}
+
+/**
+ * The install failed. A function that served goes on with what it had, and shows that again; one
+ * that never did is Failed. Undefined when the work is not the current one.
+ */
+export function installFailed(
+  record: FunctionRecord,
+  workId: string,
+  reason: StateReason,
+  stamp: Stamp,
+): FunctionRecord | undefined {
+  const { work, lastUpdateReason: _, ...rest } = record.latest;
+  if (work?.id !== workId) return undefined;
+  const failed = {
+    ...rest,
+    lastUpdateStatus: 'Failed' as const,
+    lastUpdateReason: reason,
+    revisionId: stamp.newId(),
+  };
+  if (rest.serving === undefined) {
+    return { ...record, latest: { ...failed, state: 'Failed', stateReason: reason } };
+  }
+  const { configuration, source, code } = rest.serving;
+  return { ...record, latest: { ...failed, configuration, source, code } };
+}
+
+/** Two versions with equal fingerprints run the same code in the same way. */
+export function fingerprint(version: VersionRecord): string {
+  const { description: _, ...configuration } = version.configuration;
+  return JSON.stringify([version.code?.codeSha256 ?? version.source, configuration]);
+}
+
+/** The version that publishing `$LATEST` makes, or the number of the one that already is the same. */
+export function publish(
+  record: FunctionRecord,
+  description: string | undefined,
+  stamp: Stamp,
+): FunctionChange & { published: VersionRecord | number } {
+  requireSettled(record);
+  const print = fingerprint(record.latest);
+  if (record.lastPublished?.fingerprint === print) {
+    return { function: record, published: record.lastPublished.version };
+  }
+  const published = nextVersionOf(record, description, stamp);
+  return {
+    function: {
+      ...record,
+      nextVersion: record.nextVersion + 1,
+      lastPublished: { version: published.version, fingerprint: print },
+    },
+    putVersions: [published],
+    published,
+  };
+}
+
+/** As `publish`, for code still being installed: the version is Pending until the same install ends. */
+export function publishWithWork(
+  record: FunctionRecord,
+  description: string | undefined,
+  stamp: Stamp,
+): FunctionChange & { published: VersionRecord } {
+  const { latest } = record;
+  if (latest.work === undefined) {
+    throw new SluiceError('INTERNAL', `${record.name}: nothing is being installed`);
+  }
+  const { serving: _, code: __, work: ___, ...rest } = nextVersionOf(record, description, stamp);
+  const published: VersionRecord = { ...rest, state: 'Pending', stateReason: creating };
+  return {
+    function: {
+      ...record,
+      nextVersion: record.nextVersion + 1,
+      latest: { ...latest, work: { ...latest.work, publishAs: published.version } },
+    },
+    putVersions: [published],
+    published,
+  };
+}
+
+/** A version published together with an install takes the outcome of it. */
+export function settlePublished(
+  version: VersionRecord,
+  latest: VersionRecord,
+  stamp: Stamp,
+): VersionRecord {
+  const { stateReason: _, ...rest } = version;
+  const revisionId = stamp.newId();
+  if (latest.lastUpdateStatus !== 'Successful' || latest.code === undefined) {
+    const reason = latest.lastUpdateReason ?? {
+      text: 'The install failed.',
+      code: 'InternalError',
+    };
+    return { ...rest, state: 'Failed', stateReason: reason, revisionId };
+  }
+  const { configuration, source } = version;
+  return {
+    ...rest,
+    code: latest.code,
+    serving: { servingId: stamp.newId(), configuration, source, code: latest.code },
+    state: 'Active',
+    lastUpdateStatus: 'Successful',
+    revisionId,
+  };
+}
+
+function nextVersionOf(
+  record: FunctionRecord,
+  description: string | undefined,
+  stamp: Stamp,
+): VersionRecord {
+  const { latest } = record;
+  const configuration =
+    description === undefined ? latest.configuration : { ...latest.configuration, description };
+  return {
+    ...latest,
+    version: record.nextVersion,
+    configuration,
+    ...(latest.serving
+      ? { serving: { ...latest.serving, configuration, servingId: stamp.newId() } }
+      : {}),
+    revisionId: stamp.newId(),
+  };
+}
