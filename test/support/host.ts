@@ -35,14 +35,23 @@ function lack(need: HostNeed): string | undefined {
 }
 
 /**
- * Skips the test aloud, naming what the host lacks; with `CI=true` a lack fails the test instead.
+ * What the host lacks, as a suite's `skip` option: a sentence, or false when nothing is missing.
+ * With `CI=true` a lack is thrown, which fails the file.
+ */
+export function hostLacks(...needs: HostNeed[]): string | false {
+  const lacks = needs.map(lack).filter((each) => each !== undefined);
+  if (lacks.length === 0) return false;
+  const message = `this host lacks ${lacks.join(', ')}`;
+  if (process.env['CI'] === 'true') throw new Error(`${message}; in CI that is a failure`);
+  return message;
+}
+
+/**
+ * The same for one test, which is skipped aloud.
  * Answers whether the test may go on: `if (!hostHas(t, 'root', 'fuse')) return;`
  */
 export function hostHas(t: TestContext, ...needs: HostNeed[]): boolean {
-  const lacks = needs.map(lack).filter((each) => each !== undefined);
-  if (lacks.length === 0) return true;
-  const message = `this host lacks ${lacks.join(', ')}`;
-  if (process.env['CI'] === 'true') throw new Error(`${message}; in CI that is a failure`);
-  t.skip(message);
-  return false;
+  const message = hostLacks(...needs);
+  if (message) t.skip(message);
+  return !message;
 }

@@ -9,3 +9,9 @@ export function temporaryDirectory(t: TestContext, name = 'test'): string {
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
+
+/** The same for a whole suite, which removes it in its `after`. */
+export function scratchDirectory(name: string): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CreateFunctionCommand,
+  GetFunctionCommand,
+  InvokeCommand,
+  waitUntilFunctionActiveV2,
+} from '@aws-sdk/client-lambda';
+import { repositoryRoot } from '../repo/repository.ts';
+import { buildDebianImage } from '../support/debian-image.ts';
+import { hostLacks } from '../support/host.ts';
+import { type RunningRegion, startRegion } from '../support/region.ts';
+import { runOrThrow } from '../support/run.ts';
+import { scratchDirectory } from '../support/temporary.ts';
+import { describeTree, describeXattrs } from '../support/tree.ts';
+
+const tools = ['mmdebstrap', 'umoci', 'skopeo', 'docker-registry', 'getfattr', 'setfacl'] as const;
+const lacks = hostLacks(
+  'root',
+  'fuse',
+  'loop',
+  'cgroup',
+  ...tools.map((tool) => `tool:${tool}` as const),
+);
+const sluice = join(repositoryRoot, 'bin/sluice');
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function startRegistry(
+  directory: string,
+): Promise<{ address: string; process: ChildProcess }> {
+  mkdirSync(directory, { recursive: true });
+  const address = `127.0.0.1:${await freePort()}`;
+  const file = join(directory, 'config.yml');
+  const storage = `storage: {filesystem: {rootdirectory: ${join(directory, 'blobs')}}}`;
+  writeFileSync(
+    file,
+    `version: 0.1\nlog: {level: error}\n${storage}\nhttp: {addr: '${address}'}\n`,
+  );
+  const child = spawn('docker-registry', ['serve', file], { stdio: 'ignore' });
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (await fetch(`http://${address}/v2/`).catch(() => undefined))
+      return { address, process: child };
+    await sleep(50);
+  }
+  throw new Error('docker-registry does not answer');
+}
+
+describe('a Debian image with Python, made by other tools', { skip: lacks }, () => {
+  const scratch = scratchDirectory('debian-image');
+  const data = join(scratch.path, 'data');
+  let layout: string;
+  let region: RunningRegion;
+  let registry: { address: string; process: ChildProcess };
+
+  before(async () => {
+    ({ layout } = await buildDebianImage(join(scratch.path, 'image')));
+    registry = await startRegistry(join(scratch.path, 'registry'));
+    region = await startRegion(undefined, data);
+  });
+  after(async () => {
+    await region?.stop();
+    registry?.process.kill();
+    scratch.remove();
+  });
+
+  test('every form of reference flattens to the same disk', async () => {
+    const archive = join(scratch.path, 'archive.tar');
+    const docker = join(scratch.path, 'docker.tar');
+    const remote = `${registry.address}/debian/python:3`;
+    const source = `oci:${layout}:latest`;
+    await runOrThrow('skopeo', ['copy', '--quiet', source, `oci-archive:${archive}:latest`]);
+    await runOrThrow('skopeo', ['copy', '--quiet', source, `docker-archive:${docker}:a/b:latest`]);
+    const plain = '--dest-tls-verify=false';
+    await runOrThrow('skopeo', ['copy', '--quiet', plain, source, `docker://${remote}`]);
+    const sums: string[] = [];
+    for (const reference of [
+      source,
+      `oci-archive:${archive}`,
+      `docker-archive:${docker}`,
+      remote,
+    ]) {
+      const disk = join(scratch.path, 'disk');
+      await runOrThrow(sluice, ['image', 'flatten', reference, '--output', disk]);
+      sums.push((await runOrThrow('sha256sum', [disk])).split(' ')[0] ?? '');
+      await runOrThrow('e2fsck', ['-fn', disk]);
+      await runOrThrow('rm', [disk]);
+    }
+    assert.match(sums[0] ?? '', /^[0-9a-f]{64}$/);
+    assert.equal(new Set(sums).size, 1, `one disk, not ${sums}`);
+  });
+
+  test("the mounted device equals umoci's unpacked tree, path by path", async () => {
+    const unpacked = join(scratch.path, 'unpacked');
+    const mountPoint = join(scratch.path, 'mounted');
+    mkdirSync(mountPoint);
+    await runOrThrow('umoci', ['unpack', '--image', `${layout}:latest`, unpacked]);
+    const added = await runOrThrow(sluice, [
+      ...['image', 'add', `oci:${layout}:latest`, '--data', data, '--json'],
+    ]);
+    const { manifestId } = JSON.parse(added.trim().split('\n').pop() ?? '');
+    await runOrThrow(sluice, [
+      'image',
+      'mount',
+      manifestId,
+      mountPoint,
+      '--read-only',
+      '--data',
+      data,
+    ]);
+    try {
+      const expected = join(unpacked, 'rootfs');
+      assert.deepEqual(describeTree(mountPoint), describeTree(expected));
+      assert.deepEqual(await describeXattrs(mountPoint), await describeXattrs(expected));
+    } finally {
+      await runOrThrow('umount', [mountPoint]);
+    }
+  });
+
+  test('its handler runs, from the registry, with the standard library', async () => {
+    const client = region.client();
+    const imageUri = `${registry.address}/debian/python:3`;
+    await client.send(
+      new CreateFunctionCommand({
+        FunctionName: 'python',
+        PackageType: 'Image',
+        Code: { ImageUri: imageUri },
+        Role: 'arn:aws:iam::000000000000:role/any',
+      }),
+    );
+    await waitUntilFunctionActiveV2(
+      { client, maxWaitTime: 120, minDelay: 1, maxDelay: 1 },
+      { FunctionName: 'python' },
+    );
+    const got = await client.send(new GetFunctionCommand({ FunctionName: 'python' }));
+    assert.match(got.Code?.ResolvedImageUri ?? '', /^127\.0\.0\.1:\d+\/debian\/python@sha256:/);
+    const answer = await client.send(
+      new InvokeCommand({ FunctionName: 'python', Payload: '{"numbers":["0.1","0.2"]}' }),
+    );
+    assert.equal(answer.FunctionError, undefined);
+    const body = JSON.parse(Buffer.from(answer.Payload ?? []).toString());
+    assert.deepEqual([body.answer, body.sum, typeof body.crc], [42, '0.3', 'number']);
+  });
+});

@@ -1,0 +1,44 @@
+// What the end-to-end tests invoke: each mode is one way for a function to behave or misbehave.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+
+let invokes = 0;
+const bornAt = Date.now();
+
+const modes = {
+  echo: (event) => ({ ...event, invokes, bornAt }),
+  throw: () => {
+    throw new RangeError('out of range');
+  },
+  exit: (event) => process.exit(event.status ?? 0),
+  hang: () => new Promise(() => {}),
+  print: (event) => {
+    process.stdout.write(`${'x'.repeat(event.lineChars ?? 1023)}\n`.repeat(event.lines ?? 1024));
+    return 'printed';
+  },
+  say: (event) => {
+    console.log(event.text);
+    return null;
+  },
+  big: (event) => 'x'.repeat(event.chars),
+  environment: () => ({ ...process.env, cwd: process.cwd(), uid: process.getuid() }),
+  write: (event) => {
+    writeFileSync(event.path, 'x'.repeat(event.bytes ?? 1));
+    return existsSync(event.path);
+  },
+  read: (event) => readFileSync(event.path, 'utf8'),
+  list: (event) => readdirSync(event.path).sort(),
+  connect: (event) =>
+    new Promise((resolve) => {
+      const socket = net.connect({ host: event.host, port: event.port, timeout: 1000 });
+      socket.on('connect', () => resolve('connected'));
+      socket.on('timeout', () => resolve('timeout'));
+      socket.on('error', (error) => resolve(error.code));
+    }),
+  sleep: (event) => new Promise((resolve) => setTimeout(resolve, event.ms, { invokes, bornAt })),
+};
+
+export async function handler(event) {
+  invokes += 1;
+  return modes[event.mode ?? 'echo'](event);
+}

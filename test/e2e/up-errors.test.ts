@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { repositoryRoot } from '../repo/repository.ts';
+import { hostHas } from '../support/host.ts';
+import { startRegion } from '../support/region.ts';
+import { run } from '../support/run.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const sluice = join(repositoryRoot, 'bin/sluice');
+
+test('a second region on the same data directory is refused and the first goes on', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
+  const data = temporaryDirectory(t, 'second');
+  const region = await startRegion(t, data);
+  const second = await run(sluice, ['up', '--data', data, '--listen', '127.0.0.1:0']);
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, /another sluice region is running on this data directory/);
+  assert.ok(second.stderr.includes(data));
+  assert.equal((await fetch(`${region.endpoint}/healthz`)).status, 200);
+});
+
+test('a port in use is an error that names the address', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
+  const server = createServer().listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as { port: number };
+  const data = temporaryDirectory(t, 'port');
+  const refused = await run(sluice, ['up', '--data', data, '--listen', `127.0.0.1:${port}`]);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, new RegExp(`127\\.0\\.0\\.1:${port}.*in use`));
+});
+
+test('wrong usage is exit status 2 with a hint', async () => {
+  for (const words of [['nonsense'], ['up', '--listen', 'nowhere'], ['up', '--no-such-flag']]) {
+    const { status, stderr } = await run(sluice, words);
+    assert.equal(status, 2, words.join(' '));
+    assert.match(stderr, /--help/);
+  }
+});
