@@ -16,6 +16,8 @@ export const limits = {
     flattenedSizeBytes: 10 * GIB,
     entries: 4_000_000,
     layers: 127,
+    /** Members of an archive that packs an image: blobs, links, legacy metadata. */
+    archiveMembers: 100_000,
     manifestBytes: 4 * MIB,
     configBytes: 4 * MIB,
     pathBytes: 4096,
@@ -25,6 +27,22 @@ export const limits = {
     xattrNameBytes: 255,
     xattrValueBytes: 64 * KIB,
   },
+  disk: {
+    /** Chunks handed to the sink and not yet settled, while a disk is written. */
+    chunksInFlight: 8,
+    /** Content of small files held before it goes to the spool file. */
+    spoolBufferBytes: 1 * MIB,
+  },
+  registry: {
+    connectTimeoutMs: 10_000,
+    headersTimeoutMs: 30_000,
+    /** Without a byte. */
+    bodyTimeoutMs: 60_000,
+    attempts: 4,
+    /** Before the second attempt; twice as long before each further one. */
+    retryDelayMs: 250,
+    tokenBytes: 1 * MIB,
+  },
   manifest: {
     bytesPerChunk: 96,
     chunks: 32_768 * 4,
@@ -33,10 +51,16 @@ export const limits = {
     parallelPuts: 8,
     parallelGets: 32,
     listPage: 1000,
+    /** How long a process may go by the states of roots that it has read. */
+    rootStateMs: 5000,
+    /** After which a temporary file was left by a writer that is gone. */
+    temporaryMs: 60 * 60_000,
   },
   device: {
     overlayBytes: 512 * MIB,
     missesInFlight: 256,
+    /** Requests that wait for a slot of the memory tier. */
+    parkedRequests: 4096,
     devicesPerAgent: 4096,
     fuseMaxReadBytes: 1 * MIB,
     fuseMaxWriteBytes: 1 * MIB,
@@ -64,6 +88,14 @@ export const limits = {
     connections: 64,
     errorBodyBytes: 1 * MIB,
   },
+  assignment: {
+    startsPerRegion: 256,
+    startsPerAccount: 128,
+    /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
+    waitMs: 45_000,
+    /** A sandbox that has answered asks for its next event within this, or counts as busy. */
+    settleMs: 20,
+  },
   worker: {
     coldStartsAtOnce: 32,
     sandboxes: 1000,
@@ -74,6 +106,23 @@ export const limits = {
     headerBytes: 16 * KIB,
     requestTimeoutMs: 910_000,
     connections: 4096,
+    /** Request bodies held in memory at once, over all connections. */
+    bodyBytesInFlight: 512 * MIB,
+    /** How long a refused request may go on sending what nobody reads. */
+    lingerMs: 2_000,
+    signingKeys: 10_000,
+    /** Bodies of operations that carry neither code nor an event. */
+    smallBodyBytes: 1 * MIB,
+    headTimeoutMs: 20_000,
+    /** How long a client may take to send one whole request. */
+    receiveTimeoutMs: 300_000,
+    keepAliveMs: 75_000,
+  },
+  functions: {
+    /** Functions whose record the frontend keeps in memory. */
+    cached: 10_000,
+    installsAtOnce: 2,
+    installsWaiting: 10_000,
   },
   lambda: {
     syncPayloadBytes: 6 * MIB,

@@ -1,0 +1,1 @@
+export { ErasureCode, type ErasureCodeOptions } from './erasure-code.ts';
