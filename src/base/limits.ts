@@ -61,6 +61,8 @@ export const limits = {
     missesInFlight: 256,
     /** Requests that wait for a slot of the memory tier. */
     parkedRequests: 4096,
+    /** A chunk that has not come by then fails the reads that wait for it. */
+    fetchTimeoutMs: 30_000,
     devicesPerAgent: 4096,
     fuseMaxReadBytes: 1 * MIB,
     fuseMaxWriteBytes: 1 * MIB,

@@ -1,0 +1,158 @@
+import { type Counter, type Meter, SluiceError } from '../base/mod.ts';
+import {
+  type ChunkName,
+  type ChunkRef,
+  type PutOutcome,
+  readManifestHeader,
+  verifyChunk,
+} from '../seal/mod.ts';
+import type { ObjectStore } from './object-store.ts';
+
+const NAME = /^[0-9a-f]{64}$/;
+
+/** Chunks and manifests below `roots/<root>/`, told apart from what their names promise. */
+export class ChunkShelf {
+  readonly #objects: ObjectStore;
+  readonly #puts: Counter;
+  readonly #gets: Counter;
+  readonly #corrupt: Counter;
+
+  constructor(objects: ObjectStore, meter: Meter) {
+    this.#objects = objects;
+    this.#puts = meter.counter(
+      'sluice_origin_chunk_puts_total',
+      'Chunks put, by outcome: stored, or present already (deduplicated).',
+      ['outcome'],
+    );
+    this.#gets = meter.counter(
+      'sluice_origin_chunk_gets_total',
+      'Chunks got, by outcome: ok, missing, corrupt.',
+      ['outcome'],
+    );
+    this.#corrupt = meter.counter(
+      'sluice_origin_corrupt_total',
+      'Stored objects that were not what their name promises, by kind.',
+      ['kind'],
+    );
+  }
+
+  async put(ref: ChunkRef, ciphertext: Buffer): Promise<PutOutcome> {
+    const outcome = await this.#objects.putIfAbsent(chunkKey(ref), ciphertext);
+    this.#puts.add(1, { outcome });
+    return outcome;
+  }
+
+  async get(ref: ChunkRef, signal?: AbortSignal): Promise<Buffer> {
+    const key = chunkKey(ref);
+    let ciphertext = await this.#objects.get(key, signal);
+    // Bytes may be damaged on their way as well as where they rest: ask once more, then believe it.
+    if (ciphertext && !verifyChunk(ref.name, ciphertext)) {
+      this.#corrupt.add(1, { kind: 'chunk' });
+      ciphertext = await this.#objects.get(key, signal);
+      if (ciphertext && !verifyChunk(ref.name, ciphertext)) this.#throwCorrupt(ref);
+    }
+    this.#gets.add(1, { outcome: ciphertext ? 'ok' : 'missing' });
+    if (ciphertext) return ciphertext;
+    throw new SluiceError('CHUNK_MISSING', `${key}: no such chunk in the origin`, {
+      data: { rootId: ref.rootId, chunk: ref.name },
+    });
+  }
+
+  #throwCorrupt(ref: ChunkRef): never {
+    this.#gets.add(1, { outcome: 'corrupt' });
+    throw new SluiceError(
+      'CHUNK_CORRUPT',
+      `${chunkKey(ref)}: the stored bytes are not the chunk of this name; ` +
+        'remove the object and add the image again',
+      { data: { rootId: ref.rootId, chunk: ref.name } },
+    );
+  }
+
+  async *list(rootId: string): AsyncIterable<ChunkName> {
+    for await (const key of this.#objects.list(`roots/${rootId}/chunks/`)) {
+      yield key.slice(key.lastIndexOf('/') + 1);
+    }
+  }
+
+  /** Chunks first, so that the manifest never outlasts a power failure that they do not. */
+  async putManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<PutOutcome> {
+    const header = readManifestHeader(bytes);
+    if (header.manifestId !== manifestId) throw otherManifest(rootId, manifestId);
+    const names = new Set(header.names());
+    await this.#objects.settle([...names].map((name) => chunkKey({ rootId, name })));
+    const key = manifestKey(rootId, manifestId);
+    const outcome = await this.#objects.putIfAbsent(key, bytes);
+    await this.#objects.settle([key]);
+    return outcome;
+  }
+
+  async replaceManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void> {
+    await this.#objects.replace(manifestKey(rootId, manifestId), bytes);
+  }
+
+  /** `undefined` when there is none; throws when what is there is not that manifest. */
+  async getManifest(rootId: string, manifestId: string): Promise<Buffer | undefined> {
+    const bytes = await this.#objects.get(manifestKey(rootId, manifestId));
+    if (!bytes) return undefined;
+    try {
+      if (readManifestHeader(bytes).manifestId === manifestId) return bytes;
+    } catch (error) {
+      this.#corrupt.add(1, { kind: 'manifest' });
+      throw error;
+    }
+    this.#corrupt.add(1, { kind: 'manifest' });
+    throw otherManifest(rootId, manifestId);
+  }
+
+  async *listManifests(rootId: string): AsyncIterable<string> {
+    const prefix = `roots/${rootId}/manifests/`;
+    for await (const key of this.#objects.list(prefix)) yield key.slice(prefix.length);
+  }
+
+  async removeManifest(rootId: string, manifestId: string): Promise<void> {
+    await this.#objects.remove([manifestKey(rootId, manifestId)]);
+  }
+
+  async usage(rootId: string): Promise<{ manifests: number; chunks: number; bytes: number }> {
+    const manifests = await this.#objects.usage(`roots/${rootId}/manifests/`);
+    const chunks = await this.#objects.usage(`roots/${rootId}/chunks/`);
+    return {
+      manifests: manifests.objects,
+      chunks: chunks.objects,
+      bytes: manifests.bytes + chunks.bytes,
+    };
+  }
+
+  async removeBatch(rootId: string, objectsMax: number): Promise<number> {
+    const batch: string[] = [];
+    for await (const key of this.#objects.list(`roots/${rootId}/`)) {
+      batch.push(key);
+      if (batch.length >= objectsMax) break;
+    }
+    await this.#objects.remove(batch);
+    return batch.length;
+  }
+}
+
+/** Fans out over 256 folders: a million chunks are 4,000 to a folder. */
+function chunkKey({ rootId, name }: ChunkRef): string {
+  if (!NAME.test(name)) {
+    throw new SluiceError('CHUNK_MISSING', `${name}: not the name of a chunk`, { data: { name } });
+  }
+  return `roots/${rootId}/chunks/${name.slice(0, 2)}/${name}`;
+}
+
+function manifestKey(rootId: string, manifestId: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(manifestId)) {
+    throw new SluiceError('MANIFEST_NOT_FOUND', `${manifestId}: not the id of a manifest`);
+  }
+  return `roots/${rootId}/manifests/${manifestId}`;
+}
+
+function otherManifest(rootId: string, manifestId: string): SluiceError {
+  return new SluiceError(
+    'MANIFEST_TAMPERED',
+    `${manifestKey(rootId, manifestId)}: the bytes are another manifest's`,
+    { data: { rootId, manifestId } },
+  );
+}

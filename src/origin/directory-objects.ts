@@ -1,0 +1,222 @@
+import { constants } from 'node:fs';
+import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import {
+  assert,
+  type Clock,
+  limits,
+  type Random,
+  SluiceError,
+  systemErrorCode,
+} from '../base/mod.ts';
+import type { PutOutcome } from '../seal/mod.ts';
+import { checkKey, type ObjectStore, type ObjectUsage } from './object-store.ts';
+
+const TEMPORARY = 'tmp';
+
+/**
+ * Objects as files below one directory. An object appears whole or not at all, also after
+ * `kill -9` and power failure: its bytes are written and synced under a name in `tmp/`, then
+ * linked to their place. Any number of processes may share the directory.
+ */
+export class DirectoryObjects implements ObjectStore {
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #swept: Promise<void> | undefined;
+
+  constructor(directory: string, clock: Clock, random: Random) {
+    this.#directory = directory;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<Buffer | undefined> {
+    signal?.throwIfAborted();
+    const path = this.#path(key);
+    const file = await absentAs(undefined, open(path, 'r'), path);
+    if (!file) return undefined;
+    try {
+      const { size } = await file.stat();
+      const bytes = Buffer.allocUnsafeSlow(size);
+      let at = 0;
+      while (at < size) {
+        const { bytesRead } = await file.read(bytes, at, size - at, at);
+        if (bytesRead === 0) break;
+        at += bytesRead;
+      }
+      return bytes.subarray(0, at);
+    } catch (error) {
+      throw storageError(error, path);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async putIfAbsent(key: string, bytes: Buffer): Promise<PutOutcome> {
+    const path = this.#path(key);
+    if (await absentAs(undefined, stat(path), path)) return 'present';
+    return await this.#write(path, bytes, async (temporary) => {
+      try {
+        await inFolder(path, () => link(temporary, path));
+        return 'stored';
+      } catch (error) {
+        if (systemErrorCode(error) === 'EEXIST') return 'present';
+        throw error;
+      } finally {
+        await unlink(temporary);
+      }
+    });
+  }
+
+  async replace(key: string, bytes: Buffer): Promise<void> {
+    const path = this.#path(key);
+    await this.#write(path, bytes, (temporary) => inFolder(path, () => rename(temporary, path)));
+    await syncFolder(dirname(path));
+  }
+
+  async *list(prefix: string): AsyncIterable<string> {
+    for await (const path of walk(this.#folder(prefix))) {
+      yield relative(this.#directory, path).split(sep).join('/');
+    }
+  }
+
+  async usage(prefix: string): Promise<ObjectUsage> {
+    let objects = 0;
+    let bytes = 0;
+    for await (const path of walk(this.#folder(prefix))) {
+      const found = await absentAs(undefined, stat(path), path);
+      if (!found) continue;
+      objects++;
+      bytes += found.size;
+    }
+    return { objects, bytes };
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const path = this.#path(key);
+      await absentAs(undefined, unlink(path), path);
+    }
+  }
+
+  async settle(keys: Iterable<string>): Promise<void> {
+    const folders = new Set<string>();
+    for (const key of keys) {
+      let folder = dirname(this.#path(key));
+      while (folder.length >= this.#directory.length && !folders.has(folder)) {
+        folders.add(folder);
+        folder = dirname(folder);
+      }
+    }
+    for (const folder of folders) await syncFolder(folder);
+  }
+
+  /** Writes and syncs the bytes under a temporary name and hands that to `place`; cleans up. */
+  async #write<T>(
+    path: string,
+    bytes: Buffer,
+    place: (temporary: string) => Promise<T>,
+  ): Promise<T> {
+    this.#swept ??= this.#sweep();
+    await this.#swept;
+    const name = `${process.pid}-${this.#random.bytes(8).toString('hex')}`;
+    const temporary = join(this.#directory, TEMPORARY, name);
+    try {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+      const file = await inFolder(temporary, () => open(temporary, flags, 0o600));
+      try {
+        await file.writeFile(bytes);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      return await place(temporary);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw storageError(error, path);
+    }
+  }
+
+  /** Removes what writers that were killed left in `tmp/`; nobody takes an hour for one object. */
+  async #sweep(): Promise<void> {
+    const folder = join(this.#directory, TEMPORARY);
+    for (const name of (await absentAs(undefined, readdir(folder), folder)) ?? []) {
+      const path = join(folder, name);
+      const found = await absentAs(undefined, stat(path), path);
+      if (!found || this.#clock.nowMs() - found.mtimeMs < limits.origin.temporaryMs) continue;
+      await rm(path, { force: true });
+    }
+  }
+
+  #path(key: string): string {
+    return join(this.#directory, checkKey(key));
+  }
+
+  #folder(prefix: string): string {
+    assert(prefix.endsWith('/'), 'a prefix ends in a slash');
+    return this.#path(prefix.slice(0, -1));
+  }
+}
+
+/** Files below a folder by ascending path; holds the names of one folder a level at a time. */
+async function* walk(folder: string): AsyncIterable<string> {
+  const entries = await absentAs([], readdir(folder, { withFileTypes: true }), folder);
+  const keyOf = (entry: (typeof entries)[number]) =>
+    entry.isDirectory() ? `${entry.name}/` : entry.name;
+  entries.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* walk(path);
+    else yield path;
+  }
+}
+
+async function absentAs<T, U>(absent: U, work: Promise<T>, path: string): Promise<T | U> {
+  try {
+    return await work;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return absent;
+    throw storageError(error, path);
+  }
+}
+
+/** Runs `work`, and once more with the path's folder made if that is what was missing. */
+async function inFolder<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await work();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await absentAs(undefined, open(folder, 'r'), folder);
+  if (!handle) return;
+  try {
+    await handle.sync();
+  } catch (error) {
+    throw storageError(error, folder);
+  } finally {
+    await handle.close();
+  }
+}
+
+function storageError(error: unknown, path: string): SluiceError {
+  if (error instanceof SluiceError) return error;
+  const code = systemErrorCode(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new SluiceError('DISK_FULL', `${path}: no space left; free some and try again`, {
+      data: { path },
+      cause: error,
+    });
+  }
+  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  return new SluiceError(
+    denied ? 'ACCESS_DENIED' : 'ORIGIN_UNAVAILABLE',
+    `${path}: ${error instanceof Error ? error.message : String(error)}`,
+    { data: { path, systemCode: code }, cause: error },
+  );
+}

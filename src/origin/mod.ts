@@ -1,0 +1,17 @@
+export { LocalKeyService } from './keys/local-key-service.ts';
+export type { ObjectStore, ObjectUsage } from './object-store.ts';
+export { directoryOrigin, memoryOrigin } from './open-origin.ts';
+export type {
+  LocatedManifest,
+  ManifestEditor,
+  ManifestSink,
+  ManifestSource,
+  Origin,
+  RootAlarm,
+  RootKeeper,
+  RootSource,
+  RootState,
+  RootStatus,
+} from './origin.ts';
+export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';
+export { type OriginOptions, StoredOrigin } from './stored-origin.ts';

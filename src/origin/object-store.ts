@@ -1,0 +1,42 @@
+import { assert } from '../base/mod.ts';
+import type { PutOutcome } from '../seal/mod.ts';
+
+/** What a prefix holds. */
+export interface ObjectUsage {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+/**
+ * What an origin asks of the place where its bytes rest, and no more: a directory, S3, memory.
+ * Keys are paths of `[A-Za-z0-9._-]` segments joined by `/`; a prefix ends in `/`. Every answer
+ * is strongly consistent: what a put has answered, the next get and list of anyone see.
+ * Rejects with `ORIGIN_UNAVAILABLE` (may be tried again), `ACCESS_DENIED` or `DISK_FULL`.
+ */
+export interface ObjectStore {
+  /** The whole object, `undefined` when there is none. The Buffer is the caller's. */
+  get(key: string, signal?: AbortSignal): Promise<Buffer | undefined>;
+  /** Writes only where nothing is; of many at once, exactly one is answered `stored`. */
+  putIfAbsent(key: string, bytes: Buffer): Promise<PutOutcome>;
+  /** Writes whatever is there; a reader sees the old or the new bytes, never a mixture. */
+  replace(key: string, bytes: Buffer): Promise<void>;
+  /** Keys below a prefix in ascending order, in bounded memory. */
+  list(prefix: string): AsyncIterable<string>;
+  /** Counts objects and bytes below a prefix. */
+  usage(prefix: string): Promise<ObjectUsage>;
+  /** Absent keys are no error. */
+  remove(keys: readonly string[]): Promise<void>;
+  /**
+   * Resolves when every one of these keys, whoever wrote it, would survive a power failure. Puts
+   * need not: so that the thousand chunks of an upload share one wait.
+   */
+  settle(keys: Iterable<string>): Promise<void>;
+}
+
+const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+
+/** Keys are made here from checked parts: one that is not plain is a defect. */
+export function checkKey(key: string): string {
+  assert(KEY.test(key), `an object's key is a plain path: ${key}`);
+  return key;
+}

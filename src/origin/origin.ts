@@ -1,0 +1,91 @@
+import type { ChunkName, ChunkRef, ChunkSink, ChunkSource } from '../seal/mod.ts';
+
+/** Where a root stands in its life, which only goes forward (ATC'23 section 3.4). */
+export type RootState = 'active' | 'retired' | 'expired' | 'deleted';
+
+export interface RootStatus {
+  readonly rootId: string;
+  readonly state: RootState;
+  /** The root that everything live here was copied to. */
+  readonly migratedTo: string | undefined;
+}
+
+/** Where a manifest rests now, and its bytes. */
+export interface LocatedManifest {
+  readonly rootId: string;
+  readonly manifestId: string;
+  readonly bytes: Buffer;
+}
+
+/** The roots as all may see them; a change by another process shows within `rootStateMs`. */
+export interface RootSource {
+  /**
+   * The root that new manifests go to; made on first use. Several may be active: then each `key`
+   * (an account) keeps to one of them.
+   */
+  activeRoot(key?: string): Promise<string>;
+  listRoots(): Promise<readonly RootStatus[]>;
+  /** Rejects with `ROOT_NOT_FOUND`. */
+  rootStatus(rootId: string): Promise<RootStatus>;
+}
+
+/** What stores a new manifest, once all its chunks are stored. */
+export interface ManifestSink {
+  /**
+   * Makes the manifest's chunks durable, then the manifest. Rejects with `ROOT_READ_ONLY` when the
+   * root was retired meanwhile: upload again to the active one. `STORE_CONFLICT`: the id is taken.
+   */
+  putManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
+}
+
+export interface ManifestSource {
+  /** Rejects with `MANIFEST_NOT_FOUND`. */
+  getManifest(rootId: string, manifestId: string): Promise<Buffer>;
+  /** Looks through the roots, the active ones first. Rejects with `MANIFEST_NOT_FOUND`. */
+  findManifest(manifestId: string): Promise<LocatedManifest>;
+  listManifests(rootId: string): AsyncIterable<string>;
+}
+
+export interface ManifestEditor {
+  /** The same manifest with its data key wrapped anew. */
+  replaceManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
+  /** Its chunks stay until their root goes. Resolves also when there is none. */
+  removeManifest(rootId: string, manifestId: string): Promise<void>;
+}
+
+/** What garbage collection holds besides names: it copies ciphertext and marks roots. */
+export interface RootKeeper {
+  listChunks(rootId: string): AsyncIterable<ChunkName>;
+  usage(rootId: string): Promise<{ manifests: number; chunks: number; bytes: number }>;
+  createRoot(): Promise<string>;
+  /** Moves a root forward; a root that is there or further already stays as it is. */
+  advanceRoot(rootId: string, state: Exclude<RootState, 'active'>): Promise<void>;
+  /** Says that everything live in the one root is in the other. */
+  markMigrated(rootId: string, toRootId: string): Promise<void>;
+  /** Milliseconds since the epoch at which the root entered the state; undefined if it has not. */
+  stateSinceMs(rootId: string, state: RootState): Promise<number | undefined>;
+  /** Reads a chunk to copy it: verified, and no alarm in an expired root. */
+  readForCopy(ref: ChunkRef): Promise<Buffer>;
+  /** Removes some of an expired root's objects; resolves with how many, 0 when none is left. */
+  removeBatch(rootId: string, objectsMax: number): Promise<number>;
+  alarms(): AsyncIterable<RootAlarm>;
+  clearAlarms(): Promise<void>;
+}
+
+/** A read from an expired root. */
+export interface RootAlarm {
+  readonly rootId: string;
+  readonly kind: 'chunk' | 'manifest';
+  /** The chunk's name or the manifest's id. */
+  readonly name: string;
+}
+
+/** The durable store of chunks, manifests and roots; hand out the narrowest part that will do. */
+export interface Origin
+  extends ChunkSource,
+    ChunkSink,
+    RootSource,
+    ManifestSource,
+    ManifestSink,
+    ManifestEditor,
+    RootKeeper {}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { type Clock, limits, type Random, SingleFlight, SluiceError } from '../base/mod.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { RootSource, RootState, RootStatus } from './origin.ts';
+
+const STATES: readonly RootState[] = ['active', 'retired', 'expired', 'deleted'];
+
+/**
+ * The states of all roots, each a marker object `state/<root>/<state>` that is only ever added, so
+ * that no two writers can undo each other's step: a root's state is the furthest marker it has.
+ * Other processes' steps show within `limits.origin.rootStateMs`.
+ */
+export class RootBook implements RootSource {
+  readonly #objects: ObjectStore;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #flights = new SingleFlight<string, string>();
+  #known: ReadonlyMap<string, RootStatus> = new Map();
+  #knownAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(objects: ObjectStore, clock: Clock, random: Random) {
+    this.#objects = objects;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async activeRoot(key = ''): Promise<string> {
+    const known = chooseActive(await this.#states(), key);
+    if (known) return known;
+    return await this.#flights.run('first', async () => {
+      return chooseActive(await this.refresh(), key) ?? (await this.createRoot());
+    });
+  }
+
+  async listRoots(): Promise<readonly RootStatus[]> {
+    return [...(await this.refresh()).values()];
+  }
+
+  async rootStatus(rootId: string): Promise<RootStatus> {
+    const status = (await this.#states()).get(rootId) ?? (await this.refresh()).get(rootId);
+    if (status) return status;
+    throw new SluiceError('ROOT_NOT_FOUND', `${rootId}: the origin has no such root`, {
+      data: { rootId },
+    });
+  }
+
+  /** Ids sort by creation. */
+  async createRoot(): Promise<string> {
+    const stamp = new Date(this.#clock.nowMs()).toISOString().replace(/[-:]|\.\d+Z/g, '');
+    const rootId = `${stamp.toLowerCase()}-${this.#random.bytes(4).toString('hex')}`;
+    await this.#mark(rootId, 'active');
+    return rootId;
+  }
+
+  async advanceRoot(rootId: string, state: RootState): Promise<void> {
+    await this.rootStatus(rootId);
+    await this.#mark(rootId, state);
+  }
+
+  async markMigrated(rootId: string, toRootId: string): Promise<void> {
+    await this.rootStatus(toRootId);
+    await this.#mark(rootId, `migrated-${toRootId}`);
+  }
+
+  async stateSinceMs(rootId: string, state: RootState): Promise<number | undefined> {
+    const marker = await this.#objects.get(`state/${rootId}/${state}`);
+    if (!marker) return undefined;
+    const { atMs } = JSON.parse(marker.toString('utf8')) as { atMs?: unknown };
+    if (typeof atMs === 'number') return atMs;
+    throw new SluiceError('STORE_CORRUPT', `${rootId}: its ${state} marker holds no time`);
+  }
+
+  /** Reads the states anew, whatever is remembered. */
+  async refresh(): Promise<ReadonlyMap<string, RootStatus>> {
+    const startedAtMs = this.#clock.monotonicMs();
+    const markers = new Map<string, string[]>();
+    for await (const key of this.#objects.list('state/')) {
+      const [, rootId = '', marker = ''] = key.split('/');
+      markers.set(rootId, [...(markers.get(rootId) ?? []), marker]);
+    }
+    this.#known = new Map([...markers].map(([rootId, has]) => [rootId, statusOf(rootId, has)]));
+    this.#knownAtMs = startedAtMs;
+    return this.#known;
+  }
+
+  async #states(): Promise<ReadonlyMap<string, RootStatus>> {
+    const ageMs = this.#clock.monotonicMs() - this.#knownAtMs;
+    return ageMs < limits.origin.rootStateMs ? this.#known : await this.refresh();
+  }
+
+  async #mark(rootId: string, marker: string): Promise<void> {
+    const key = `state/${rootId}/${marker}`;
+    const body = JSON.stringify({ atMs: this.#clock.nowMs() });
+    await this.#objects.putIfAbsent(key, Buffer.from(body, 'utf8'));
+    await this.#objects.settle([key]);
+    await this.refresh();
+  }
+}
+
+function statusOf(rootId: string, markers: readonly string[]): RootStatus {
+  const state = STATES.findLast((each) => markers.includes(each)) ?? 'active';
+  const migrated = markers.find((marker) => marker.startsWith('migrated-'));
+  return { rootId, state, migratedTo: migrated?.slice('migrated-'.length) };
+}
+
+/** Each key keeps to one active root: fewer keys suffer from what happens to one of them. */
+function chooseActive(states: ReadonlyMap<string, RootStatus>, key: string): string | undefined {
+  const weigh = (rootId: string) =>
+    createHash('sha256').update(`${rootId}/${key}`).digest().readUInt32BE(0);
+  return [...states.values()]
+    .filter(({ state }) => state === 'active')
+    .map(({ rootId }) => ({ rootId, weight: weigh(rootId) }))
+    .sort((a, b) => b.weight - a.weight)[0]?.rootId;
+}

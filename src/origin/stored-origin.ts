@@ -1,0 +1,183 @@
+import {
+  assert,
+  type Clock,
+  type Logger,
+  type Meter,
+  noLogger,
+  noMeter,
+  type Random,
+  SluiceError,
+} from '../base/mod.ts';
+import type { ChunkName, ChunkRef, PutOutcome } from '../seal/mod.ts';
+import { AlarmBook } from './alarm-book.ts';
+import { ChunkShelf } from './chunk-shelf.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { LocatedManifest, Origin, RootAlarm, RootState, RootStatus } from './origin.ts';
+import { RootBook } from './root-book.ts';
+
+export interface OriginOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly meter?: Meter;
+  readonly logger?: Logger;
+}
+
+const PREFERENCE: readonly RootState[] = ['active', 'retired', 'expired'];
+
+/**
+ * The origin's rules over any store of objects: which root may be written and read, alarms before
+ * an expired root answers, a hash check on each get. Layout: docs/design/manifest.md.
+ */
+export class StoredOrigin implements Origin {
+  readonly #roots: RootBook;
+  readonly #shelf: ChunkShelf;
+  readonly #alarms: AlarmBook;
+
+  constructor(objects: ObjectStore, options: OriginOptions) {
+    const { clock, random, meter = noMeter, logger = noLogger } = options;
+    this.#roots = new RootBook(objects, clock, random);
+    this.#shelf = new ChunkShelf(objects, meter);
+    this.#alarms = new AlarmBook(objects, clock, meter, logger);
+  }
+
+  async get(ref: ChunkRef, signal?: AbortSignal): Promise<Buffer> {
+    const { state } = await this.#roots.rootStatus(ref.rootId);
+    if (state === 'expired') await this.#alarms.raise({ ...ref, kind: 'chunk' });
+    return await this.#shelf.get(ref, signal);
+  }
+
+  async put(ref: ChunkRef, ciphertext: Buffer): Promise<PutOutcome> {
+    await this.#mustBeActive(ref.rootId);
+    return await this.#shelf.put(ref, ciphertext);
+  }
+
+  async putManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void> {
+    await this.#mustBeActive(rootId);
+    if ((await this.#shelf.putManifest(rootId, manifestId, bytes)) === 'present') {
+      throw new SluiceError('STORE_CONFLICT', `${manifestId}: a manifest of this id is stored`, {
+        data: { rootId, manifestId },
+      });
+    }
+    // Was the root retired since? Its migration may have looked before the manifest was there, so
+    // it must not count as stored. If it was not, then every later migration sees the manifest.
+    await this.#roots.refresh();
+    try {
+      await this.#mustBeActive(rootId);
+    } catch (error) {
+      await this.#shelf.removeManifest(rootId, manifestId);
+      throw error;
+    }
+  }
+
+  async getManifest(rootId: string, manifestId: string): Promise<Buffer> {
+    const { state } = await this.#roots.rootStatus(rootId);
+    const bytes = state === 'deleted' ? undefined : await this.#readManifest(rootId, manifestId);
+    return bytes ?? manifestNotFound(manifestId);
+  }
+
+  async findManifest(manifestId: string): Promise<LocatedManifest> {
+    const roots = await this.#roots.listRoots();
+    for (const state of PREFERENCE) {
+      for (const { rootId } of roots.filter((root) => root.state === state).reverse()) {
+        const bytes = await this.#readManifest(rootId, manifestId);
+        if (bytes) return { rootId, manifestId, bytes };
+      }
+    }
+    return manifestNotFound(manifestId);
+  }
+
+  listManifests(rootId: string): AsyncIterable<string> {
+    return this.#shelf.listManifests(rootId);
+  }
+
+  async replaceManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void> {
+    await this.getManifest(rootId, manifestId);
+    await this.#shelf.replaceManifest(rootId, manifestId, bytes);
+  }
+
+  async removeManifest(rootId: string, manifestId: string): Promise<void> {
+    const { state } = await this.#roots.rootStatus(rootId);
+    if (state === 'active' || state === 'retired') {
+      await this.#shelf.removeManifest(rootId, manifestId);
+    }
+  }
+
+  activeRoot(key?: string): Promise<string> {
+    return this.#roots.activeRoot(key);
+  }
+
+  listRoots(): Promise<readonly RootStatus[]> {
+    return this.#roots.listRoots();
+  }
+
+  rootStatus(rootId: string): Promise<RootStatus> {
+    return this.#roots.rootStatus(rootId);
+  }
+
+  listChunks(rootId: string): AsyncIterable<ChunkName> {
+    return this.#shelf.list(rootId);
+  }
+
+  usage(rootId: string): Promise<{ manifests: number; chunks: number; bytes: number }> {
+    return this.#shelf.usage(rootId);
+  }
+
+  createRoot(): Promise<string> {
+    return this.#roots.createRoot();
+  }
+
+  advanceRoot(rootId: string, state: Exclude<RootState, 'active'>): Promise<void> {
+    return this.#roots.advanceRoot(rootId, state);
+  }
+
+  markMigrated(rootId: string, toRootId: string): Promise<void> {
+    return this.#roots.markMigrated(rootId, toRootId);
+  }
+
+  stateSinceMs(rootId: string, state: RootState): Promise<number | undefined> {
+    return this.#roots.stateSinceMs(rootId, state);
+  }
+
+  readForCopy(ref: ChunkRef): Promise<Buffer> {
+    return this.#shelf.get(ref);
+  }
+
+  async removeBatch(rootId: string, objectsMax: number): Promise<number> {
+    const { state } = await this.#roots.rootStatus(rootId);
+    assert(state === 'expired', 'only an expired root is deleted');
+    return await this.#shelf.removeBatch(rootId, objectsMax);
+  }
+
+  alarms(): AsyncIterable<RootAlarm> {
+    return this.#alarms.list();
+  }
+
+  clearAlarms(): Promise<void> {
+    return this.#alarms.clear();
+  }
+
+  async #readManifest(rootId: string, manifestId: string): Promise<Buffer | undefined> {
+    const bytes = await this.#shelf.getManifest(rootId, manifestId);
+    const { state } = await this.#roots.rootStatus(rootId);
+    if (bytes && state === 'expired') {
+      await this.#alarms.raise({ rootId, kind: 'manifest', name: manifestId });
+    }
+    return bytes;
+  }
+
+  async #mustBeActive(rootId: string): Promise<void> {
+    const { state } = await this.#roots.rootStatus(rootId);
+    if (state === 'active') return;
+    throw new SluiceError(
+      'ROOT_READ_ONLY',
+      `${rootId}: the root is ${state}; upload to the active root instead`,
+      { data: { rootId, state } },
+    );
+  }
+}
+
+function manifestNotFound(manifestId: string): never {
+  throw new SluiceError('MANIFEST_NOT_FOUND', `${manifestId}: the origin has no such manifest`, {
+    data: { manifestId },
+  });
+}
