@@ -1,0 +1,116 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { MIB, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { malformed } from './documents.ts';
+
+/** The files of a layout, wherever they lie: in a directory or packed in an archive. */
+export interface LayoutFiles {
+  /** For messages. */
+  readonly name: string;
+  has(path: string): Promise<boolean>;
+  /** The whole file. Throws `IMAGE_NOT_FOUND` and, beyond `limitBytes`, `IMAGE_MALFORMED`. */
+  read(path: string, limitBytes: number): Promise<Buffer>;
+  open(path: string, signal?: AbortSignal): AsyncIterable<Buffer>;
+  close(): Promise<void>;
+}
+
+const READ_BYTES = 1 * MIB;
+
+/** Bytes `start` to `end` of a file, in Buffers that are not used again. */
+export async function* readRange(
+  file: FileHandle,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let position = start;
+  while (position < end) {
+    signal?.throwIfAborted();
+    const wanted = Math.min(READ_BYTES, end - position);
+    const { bytesRead, buffer } = await file.read(
+      Buffer.allocUnsafeSlow(wanted),
+      0,
+      wanted,
+      position,
+    );
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+export async function readAll(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const bytes of source) parts.push(bytes);
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+export function notFound(name: string, path: string, cause?: unknown): SluiceError {
+  return new SluiceError('IMAGE_NOT_FOUND', `${name}: there is no ${path}`, {
+    data: { image: name, path },
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** A layout in a directory. Symbolic links may not lead out of it, nor files be devices or pipes. */
+export class LayoutDirectory implements LayoutFiles {
+  readonly name: string;
+
+  constructor(directory: string) {
+    this.name = directory;
+  }
+
+  async has(path: string): Promise<boolean> {
+    return (await realpath(join(this.name, path)).catch(() => undefined)) !== undefined;
+  }
+
+  async read(path: string, limitBytes: number): Promise<Buffer> {
+    const { file, sizeBytes } = await this.#open(path);
+    try {
+      if (sizeBytes > limitBytes) {
+        throw malformed(`${this.name}: ${path}`, `it has more than ${limitBytes} bytes`);
+      }
+      return await readAll(readRange(file, 0, limitBytes + 1));
+    } finally {
+      await file.close();
+    }
+  }
+
+  async *open(path: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
+    const { file } = await this.#open(path);
+    try {
+      yield* readRange(file, 0, Number.POSITIVE_INFINITY, signal);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async #open(path: string): Promise<{ file: FileHandle; sizeBytes: number }> {
+    const real = await this.#resolve(path);
+    // Non-blocking, so that a pipe in the place of a blob cannot hang the open.
+    const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = await file.stat();
+    if (!stat.isFile()) {
+      await file.close();
+      throw malformed(`${this.name}: ${path}`, 'it is no regular file');
+    }
+    return { file, sizeBytes: stat.size };
+  }
+
+  async #resolve(path: string): Promise<string> {
+    try {
+      const root = await realpath(this.name);
+      const real = await realpath(join(root, path));
+      if (real.startsWith(root.endsWith(sep) ? root : root + sep)) return real;
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) {
+        throw notFound(this.name, path, error);
+      }
+      throw error;
+    }
+    throw new SluiceError('IMAGE_PATH_ESCAPES', `${this.name}: ${path} leads out of the directory`);
+  }
+}

@@ -1,0 +1,37 @@
+/** The media types of image-spec (media-types.md) and of Docker's schema 2 that are read here. */
+export const mediaTypes = {
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+  ociLayer: 'application/vnd.oci.image.layer.v1.tar',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar',
+} as const;
+
+export const indexMediaTypes: readonly string[] = [mediaTypes.ociIndex, mediaTypes.dockerList];
+export const manifestMediaTypes: readonly string[] = [
+  mediaTypes.ociManifest,
+  mediaTypes.dockerManifest,
+];
+export const configMediaTypes: readonly string[] = [mediaTypes.ociConfig, mediaTypes.dockerConfig];
+
+const layerMediaTypes: ReadonlySet<string> = new Set(
+  [mediaTypes.ociLayer, mediaTypes.dockerLayer].flatMap((base) => [
+    base,
+    `${base}+gzip`,
+    `${base}+zstd`,
+    `${base}.gzip`,
+    `${base}.zstd`,
+  ]),
+);
+
+export function isLayerMediaType(mediaType: string): boolean {
+  return layerMediaTypes.has(mediaType);
+}
+
+/** Layers that may not be pushed to a registry and lie elsewhere (Windows bases). */
+export function isForeignLayerMediaType(mediaType: string): boolean {
+  return mediaType.includes('nondistributable') || mediaType.includes('rootfs.foreign');
+}

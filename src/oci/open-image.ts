@@ -1,0 +1,175 @@
+import { type Clock, SluiceError, systemClock } from '../base/mod.ts';
+import { decompressed } from './decompress.ts';
+import { type Digest, verified } from './digest.ts';
+import { DockerArchiveSource } from './docker-archive-source.ts';
+import { type Descriptor, malformed, parseImageDocument } from './documents.ts';
+import { type ImageConfig, parseImageConfig } from './image-config.ts';
+import type { ImageSource, ManifestBytes } from './image-source.ts';
+import { LayoutDirectory } from './layout-files.ts';
+import { LayoutSource } from './layout-source.ts';
+import { choosePlatform, hostPlatform, type Platform, platformName } from './platform.ts';
+import { type ImageReference, parseImageReference, referenceBase } from './reference.ts';
+import type { Credentials } from './registry/credentials.ts';
+import { RegistrySource } from './registry/registry-source.ts';
+import { TarArchive } from './tar-archive.ts';
+
+export interface OpenImageOptions {
+  /** This host's unless given. */
+  readonly platform?: Platform;
+  /** For the registry; they go before those of `authFile`. */
+  readonly credentials?: Credentials;
+  /** A file in the form of `~/.docker/config.json`; none is read unless named. */
+  readonly authFile?: string;
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+}
+
+export interface LayerDescriptor {
+  readonly mediaType: string;
+  /** Of the stored bytes; in a docker archive, of the uncompressed ones. */
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** Of the uncompressed bytes. */
+  readonly diffId: Digest;
+}
+
+/** An image whose manifest and configuration are read and checked; its layers are streams. */
+export interface OciImage {
+  readonly reference: ImageReference;
+  /** The reference with the manifest's digest for its tag: it names the same bytes for ever. */
+  readonly resolvedReference: string;
+  /** Of the manifest of the chosen platform. */
+  readonly digest: Digest;
+  readonly config: ImageConfig;
+  readonly configDigest: Digest;
+  /** Lowest first. */
+  readonly layers: readonly LayerDescriptor[];
+  /**
+   * A layer's uncompressed tar stream. Bytes go out before the digests are known to match, so what
+   * is made of them counts only once the stream has ended. Throws `IMAGE_DIGEST_MISMATCH`,
+   * `IMAGE_LAYER_TRUNCATED` and `IMAGE_LAYER_CORRUPT`, each naming the layer.
+   */
+  openLayer(index: number, signal?: AbortSignal): AsyncIterable<Buffer>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the image that `reference` names, for one platform. Throws `IMAGE_REFERENCE_INVALID`,
+ * `IMAGE_NOT_FOUND`, `IMAGE_PLATFORM_MISSING`, `IMAGE_MEDIA_TYPE_UNKNOWN`, `IMAGE_MALFORMED`,
+ * `IMAGE_DIGEST_MISMATCH`, `REGISTRY_DENIED` and `REGISTRY_UNAVAILABLE`.
+ */
+export async function openImage(
+  reference: string | ImageReference,
+  options: OpenImageOptions = {},
+): Promise<OciImage> {
+  const parsed = typeof reference === 'string' ? parseImageReference(reference) : reference;
+  const source = await openSource(parsed, options);
+  try {
+    return await readImage(parsed, source, options);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function openSource(
+  reference: ImageReference,
+  options: OpenImageOptions,
+): Promise<ImageSource> {
+  switch (reference.kind) {
+    case 'oci':
+      return new LayoutSource(new LayoutDirectory(reference.path), reference);
+    case 'oci-archive':
+      return new LayoutSource(await TarArchive.open(reference.path), reference);
+    case 'docker-archive':
+      return openDockerArchive(reference);
+    case 'registry':
+      return RegistrySource.open(reference, { clock: systemClock, ...options });
+  }
+}
+
+/** Older archives have a `manifest.json`; what has none may still be a layout. */
+async function openDockerArchive(
+  reference: ImageReference & { kind: 'docker-archive' },
+): Promise<ImageSource> {
+  const archive = await TarArchive.open(reference.path);
+  if (!(await archive.has('manifest.json')) && (await archive.has('index.json'))) {
+    return new LayoutSource(archive, { ...reference, kind: 'oci-archive' });
+  }
+  return new DockerArchiveSource(archive, reference.tag);
+}
+
+/** How many indexes may point at each other before it is called a circle. */
+const INDEX_DEPTH_MAX = 4;
+
+async function readImage(
+  reference: ImageReference,
+  source: ImageSource,
+  options: OpenImageOptions,
+): Promise<OciImage> {
+  const platform = options.platform ?? hostPlatform();
+  const { manifest, digest } = await findManifest(source, platform, options.signal);
+  const configBytes = await source.config(manifest.config, options.signal);
+  const where = `${source.name}: config ${manifest.config.digest}`;
+  const config = parseImageConfig(configBytes, where);
+  if (config.diffIds.length !== manifest.layers.length) {
+    throw malformed(where, `${config.diffIds.length} diff ids, ${manifest.layers.length} layers`);
+  }
+  if (options.platform !== undefined) checkPlatform(config, options.platform, source.name);
+  const layers = manifest.layers.map((layer, index) => ({
+    ...layer,
+    diffId: config.diffIds[index]!,
+  }));
+  return {
+    reference,
+    resolvedReference: `${referenceBase(reference)}@${digest}`,
+    digest,
+    config,
+    configDigest: manifest.config.digest,
+    layers,
+    openLayer: (index, signal) => openLayer(source, layers, index, signal),
+    close: () => source.close(),
+  };
+}
+
+async function findManifest(source: ImageSource, platform: Platform, signal?: AbortSignal) {
+  let found: ManifestBytes = await source.root(platform, signal);
+  for (let depth = 0; depth < INDEX_DEPTH_MAX; depth++) {
+    const where = `${source.name}: manifest ${found.digest}`;
+    const document = parseImageDocument(found.bytes, where, found.mediaType);
+    if (document.kind === 'manifest') return { manifest: document, digest: found.digest };
+    found = await source.manifest(choosePlatform(document.entries, platform, where), signal);
+  }
+  throw malformed(source.name, `its indexes are nested more than ${INDEX_DEPTH_MAX} deep`);
+}
+
+/** An image outside an index says in its configuration what it is built for. */
+function checkPlatform(config: ImageConfig, platform: Platform, name: string): void {
+  const { os, architecture } = config;
+  if (os === '' && architecture === '') return;
+  if (os === platform.os && architecture === platform.architecture) return;
+  throw new SluiceError(
+    'IMAGE_PLATFORM_MISSING',
+    `${name}: the image is for ${platformName(config)} and not for ${platformName(platform)}`,
+    { data: { platform: platformName(platform), there: platformName(config) } },
+  );
+}
+
+function openLayer(
+  source: ImageSource,
+  layers: readonly LayerDescriptor[],
+  index: number,
+  signal?: AbortSignal,
+): AsyncIterable<Buffer> {
+  const layer = layers[index];
+  if (layer === undefined) throw new RangeError(`layer ${index} of ${layers.length}`);
+  const { digest, sizeBytes, diffId } = layer;
+  const stored = source.layer(layer as Descriptor, index, signal);
+  const checked = source.layersHaveDigests
+    ? verified(stored, { digest, sizeBytes, layerDigest: digest })
+    : stored;
+  const bytes = decompressed(checked, digest);
+  // An uncompressed layer's digest is its diff id, and one check is enough.
+  if (source.layersHaveDigests && digest === diffId) return bytes;
+  return verified(bytes, { digest: diffId, layerDigest: digest });
+}

@@ -1,0 +1,265 @@
+import type { Readable } from 'node:stream';
+import { Agent, request } from 'undici';
+import { type Clock, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { isLoopbackHost, type RegistryReference } from '../reference.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { basicAuthorization, type Credentials } from './credentials.ts';
+
+export interface RegistryResponse {
+  readonly status: number;
+  header(name: string): string | undefined;
+  readonly body: Readable;
+}
+
+export interface RegistryClientOptions {
+  readonly credentials?: Credentials;
+  readonly clock: Clock;
+}
+
+const REDIRECTS_MAX = 5;
+
+/**
+ * HTTP to one registry (distribution-spec, pull): authorization, redirects, retries. Credentials go
+ * to the registry and to the token server that it names, and to no other host.
+ */
+export class RegistryClient {
+  readonly #reference: RegistryReference;
+  readonly #credentials: Credentials | undefined;
+  readonly #clock: Clock;
+  readonly #agent = new Agent({
+    connect: { timeout: limits.registry.connectTimeoutMs },
+    headersTimeout: limits.registry.headersTimeoutMs,
+    bodyTimeout: limits.registry.bodyTimeoutMs,
+  });
+  #authorization: string | undefined;
+
+  constructor(reference: RegistryReference, options: RegistryClientOptions) {
+    this.#reference = reference;
+    this.#credentials = options.credentials;
+    this.#clock = options.clock;
+  }
+
+  get name(): string {
+    return `${this.#reference.registry}/${this.#reference.repository}`;
+  }
+
+  /**
+   * GETs `path` under the repository. Answers 200, 206 or 416; other statuses and a registry that
+   * does not answer, after retries, are errors: `IMAGE_NOT_FOUND`, `REGISTRY_DENIED`,
+   * `REGISTRY_UNAVAILABLE`.
+   */
+  async get(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<RegistryResponse> {
+    const url = new URL(`/v2/${this.#reference.repository}/${path}`, this.#reference.endpoint);
+    for (let attempt = 1; ; attempt++) {
+      let failure: SluiceError;
+      try {
+        const response = await this.#authorized(url, headers, signal);
+        if ([200, 206, 416].includes(response.status)) return response;
+        failure = await this.#statusError(response, path);
+        if (!isTransient(response.status)) throw failure;
+      } catch (error) {
+        signal?.throwIfAborted();
+        failure = this.#unreachable(error);
+        if (!failure.traits.retryable) throw failure;
+      }
+      if (attempt >= limits.registry.attempts) throw failure;
+      await this.pause(attempt, signal);
+    }
+  }
+
+  /** Waits before the next attempt: longer each time. */
+  pause(attempt: number, signal?: AbortSignal): Promise<void> {
+    return this.#clock.sleep(limits.registry.retryDelayMs * 2 ** (attempt - 1), signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #authorized(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<RegistryResponse> {
+    const response = await this.#follow(url, headers, signal);
+    if (response.status !== 401) return response;
+    const challenges = parseChallenges(response.header('www-authenticate') ?? '');
+    const authorization = await this.#answer(challenges, signal);
+    if (authorization === undefined) return response;
+    await discard(response.body);
+    this.#authorization = authorization;
+    return this.#follow(url, headers, signal);
+  }
+
+  async #follow(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<RegistryResponse> {
+    let target = url;
+    for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
+      const sent: Record<string, string> = { ...headers };
+      if (this.#authorization !== undefined && target.origin === url.origin) {
+        sent['authorization'] = this.#authorization;
+      }
+      const response = await this.#request(target, sent, signal);
+      const location = response.header('location');
+      if (response.status < 300 || response.status >= 400 || location === undefined) {
+        return response;
+      }
+      await discard(response.body);
+      target = this.#redirected(location, target);
+    }
+    throw new SluiceError('REGISTRY_UNAVAILABLE', `${this.name}: it redirects without end`);
+  }
+
+  #redirected(location: string, from: URL): URL {
+    const target = URL.parse(location, from.href);
+    const secure = target?.protocol === 'https:' || (target?.protocol === 'http:' && this.#isLocal);
+    if (target && secure) return target;
+    throw new SluiceError(
+      'REGISTRY_DENIED',
+      `${this.name}: it redirects to ${location.slice(0, 200)}, which is not HTTPS`,
+    );
+  }
+
+  get #isLocal(): boolean {
+    return isLoopbackHost(this.#reference.registry);
+  }
+
+  async #answer(
+    challenges: readonly Challenge[],
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const bearer = challenges.find((each) => each.scheme === 'bearer');
+    if (bearer) return this.#token(bearer.parameters, signal);
+    const basic = challenges.find((each) => each.scheme === 'basic');
+    if (basic && this.#credentials && 'password' in this.#credentials) {
+      return basicAuthorization(this.#credentials);
+    }
+    return undefined;
+  }
+
+  /** The token flow of distribution's "Token Authentication Specification". */
+  async #token(
+    parameters: ReadonlyMap<string, string>,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const realm = this.#redirected(parameters.get('realm') ?? '', new URL(this.#endpoint));
+    const scope = parameters.get('scope') ?? `repository:${this.#reference.repository}:pull`;
+    const service = parameters.get('service');
+    const credentials = this.#credentials;
+    const fields = new URLSearchParams({ scope, ...(service !== undefined && { service }) });
+    const refresh = credentials !== undefined && 'identityToken' in credentials;
+    if (refresh) {
+      fields.set('grant_type', 'refresh_token');
+      fields.set('refresh_token', credentials.identityToken);
+      fields.set('client_id', 'sluice');
+    } else {
+      for (const [name, value] of fields) realm.searchParams.append(name, value);
+    }
+    const headers: Record<string, string> = refresh
+      ? { 'content-type': 'application/x-www-form-urlencoded' }
+      : credentials
+        ? { authorization: basicAuthorization(credentials) }
+        : {};
+    const response = await this.#request(realm, headers, signal, refresh ? `${fields}` : undefined);
+    if (response.status !== 200) {
+      const failure = await this.#statusError(response, 'its token server');
+      if (failure.code === 'IMAGE_NOT_FOUND') return undefined;
+      throw failure;
+    }
+    const token = readToken(await readLimited(response.body, limits.registry.tokenBytes));
+    return token === undefined ? undefined : `Bearer ${token}`;
+  }
+
+  get #endpoint(): string {
+    return this.#reference.endpoint;
+  }
+
+  async #request(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+    form?: string,
+  ): Promise<RegistryResponse> {
+    const response = await request(url, {
+      dispatcher: this.#agent,
+      method: form === undefined ? 'GET' : 'POST',
+      headers: { 'user-agent': 'sluice', ...headers },
+      ...(form !== undefined && { body: form }),
+      ...(signal && { signal }),
+    });
+    return {
+      status: response.statusCode,
+      body: response.body,
+      header: (name) => {
+        const value = response.headers[name];
+        return Array.isArray(value) ? value.join(', ') : value;
+      },
+    };
+  }
+
+  async #statusError(response: RegistryResponse, path: string): Promise<SluiceError> {
+    await discard(response.body);
+    const { status } = response;
+    const what = `${this.name}: ${path}: HTTP ${status}`;
+    const data = { status, repository: this.name };
+    if (status === 401 || status === 403) {
+      return new SluiceError('REGISTRY_DENIED', `${what}; check the credentials`, { data });
+    }
+    if (status === 404) {
+      return new SluiceError('IMAGE_NOT_FOUND', `${what}; check the name and the tag`, { data });
+    }
+    return new SluiceError('REGISTRY_UNAVAILABLE', what, { data });
+  }
+
+  #unreachable(error: unknown): SluiceError {
+    if (error instanceof SluiceError) return error;
+    const cause = toSluiceError(error);
+    return new SluiceError(
+      'REGISTRY_UNAVAILABLE',
+      `${this.#reference.endpoint}: no answer (${cause.message || String(error)})`,
+      { data: { endpoint: this.#reference.endpoint }, cause: error },
+    );
+  }
+}
+
+function isTransient(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+/** Frees the connection. */
+async function discard(body: Readable): Promise<void> {
+  body.on('error', () => {});
+  body.destroy();
+}
+
+/** The whole body. Throws `IMAGE_MALFORMED` beyond `limitBytes`. */
+export async function readLimited(body: Readable, limitBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const bytes of body as AsyncIterable<Buffer>) {
+    size += bytes.length;
+    if (size > limitBytes) {
+      body.destroy();
+      throw new SluiceError('IMAGE_MALFORMED', `a document has more than ${limitBytes} bytes`);
+    }
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+function readToken(bytes: Buffer): string | undefined {
+  try {
+    const json = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+    const token = json['token'] ?? json['access_token'];
+    return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token) ? token : undefined;
+  } catch {
+    return undefined;
+  }
+}

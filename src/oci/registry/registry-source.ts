@@ -1,0 +1,149 @@
+import { type Clock, isSluiceError, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { isDigest, sha256Digest, verifyDigest } from '../digest.ts';
+import type { Descriptor } from '../documents.ts';
+import type { ImageSource, ManifestBytes } from '../image-source.ts';
+import { indexMediaTypes, manifestMediaTypes } from '../media-types.ts';
+import type { RegistryReference } from '../reference.ts';
+import { type Credentials, readAuthFile } from './credentials.ts';
+import { RegistryClient, type RegistryResponse, readLimited } from './registry-client.ts';
+
+const ACCEPT_MANIFESTS = [...manifestMediaTypes, ...indexMediaTypes].join(', ');
+
+/** An image in a registry, over the distribution API. */
+export class RegistrySource implements ImageSource {
+  readonly name: string;
+  readonly layersHaveDigests = true;
+  readonly #reference: RegistryReference;
+  readonly #client: RegistryClient;
+
+  private constructor(reference: RegistryReference, client: RegistryClient) {
+    this.name = client.name;
+    this.#reference = reference;
+    this.#client = client;
+  }
+
+  static async open(
+    reference: RegistryReference,
+    options: { clock: Clock; credentials?: Credentials; authFile?: string },
+  ): Promise<RegistrySource> {
+    const { clock, authFile } = options;
+    const credentials =
+      options.credentials ??
+      (authFile === undefined ? undefined : await readAuthFile(authFile, reference.registry));
+    const client = new RegistryClient(reference, { clock, ...(credentials && { credentials }) });
+    return new RegistrySource(reference, client);
+  }
+
+  async root(_platform: unknown, signal?: AbortSignal): Promise<ManifestBytes> {
+    const { digest, tag } = this.#reference;
+    const name = digest ?? tag ?? 'latest';
+    const response = await this.#client.get(
+      `manifests/${name}`,
+      { accept: ACCEPT_MANIFESTS },
+      signal,
+    );
+    const bytes = await this.#body(response, limits.image.manifestBytes);
+    const stated = response.header('docker-content-digest');
+    const expected = digest ?? (isDigest(stated) ? stated : sha256Digest(bytes));
+    verifyDigest(bytes, expected, `${this.name}: manifest ${name}`);
+    return { bytes, digest: expected, ...mediaTypeOf(response) };
+  }
+
+  async manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<ManifestBytes> {
+    const { digest, mediaType } = descriptor;
+    const response = await this.#client.get(
+      `manifests/${digest}`,
+      { accept: ACCEPT_MANIFESTS },
+      signal,
+    );
+    const bytes = await this.#body(response, limits.image.manifestBytes);
+    verifyDigest(bytes, digest, `${this.name}: manifest`);
+    return { bytes, digest, mediaType };
+  }
+
+  async config(descriptor: Descriptor, signal?: AbortSignal): Promise<Buffer> {
+    const response = await this.#client.get(`blobs/${descriptor.digest}`, {}, signal);
+    const bytes = await this.#body(response, limits.image.configBytes);
+    verifyDigest(bytes, descriptor.digest, `${this.name}: config`);
+    return bytes;
+  }
+
+  /** Goes on by range where a connection breaks, as long as each attempt brings bytes. */
+  async *layer(
+    descriptor: Descriptor,
+    _index: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    let position = 0;
+    for (let attempt = 1; ; attempt++) {
+      const before = position;
+      try {
+        for await (const bytes of this.#blobFrom(descriptor, position, signal)) {
+          position += bytes.length;
+          yield bytes;
+        }
+        if (position >= descriptor.sizeBytes) return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (isSluiceError(error)) throw error;
+        if (attempt >= limits.registry.attempts && position === before) {
+          throw this.#broken(descriptor, error);
+        }
+      }
+      if (position > before) attempt = 1;
+      else if (attempt >= limits.registry.attempts) return;
+      await this.#client.pause(attempt, signal);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  async *#blobFrom(
+    { digest }: Descriptor,
+    position: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    const range: Record<string, string> = position > 0 ? { range: `bytes=${position}-` } : {};
+    const response = await this.#client.get(`blobs/${digest}`, range, signal);
+    if (response.status === 416) {
+      response.body.destroy();
+      return;
+    }
+    // A registry that ignores ranges sends the blob from its start again.
+    let skip = response.status === 206 ? 0 : position;
+    for await (const bytes of response.body as AsyncIterable<Buffer>) {
+      if (skip >= bytes.length) {
+        skip -= bytes.length;
+        continue;
+      }
+      yield skip > 0 ? bytes.subarray(skip) : bytes;
+      skip = 0;
+    }
+  }
+
+  async #body(response: RegistryResponse, limitBytes: number): Promise<Buffer> {
+    try {
+      return await readLimited(response.body, limitBytes);
+    } catch (error) {
+      if (isSluiceError(error)) throw error;
+      throw new SluiceError('REGISTRY_UNAVAILABLE', `${this.name}: the answer broke off`, {
+        cause: error,
+      });
+    }
+  }
+
+  #broken(descriptor: Descriptor, cause: unknown): SluiceError {
+    return new SluiceError(
+      'REGISTRY_UNAVAILABLE',
+      `${this.name}: layer ${descriptor.digest} broke off (${toSluiceError(cause).message})`,
+      { data: { layer: descriptor.digest }, cause },
+    );
+  }
+}
+
+function mediaTypeOf(response: RegistryResponse): { mediaType?: string } {
+  const mediaType = response.header('content-type')?.split(';')[0]?.trim();
+  return mediaType === undefined || mediaType === '' ? {} : { mediaType };
+}
