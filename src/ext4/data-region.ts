@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import { assert, CHUNK_SIZE_BYTES, SluiceError } from '../base/mod.ts';
+import { checkExtents, type Segment, sparseBlocks, toSegments } from './block-stream.ts';
+import type { ChunkOutput } from './chunk-output.ts';
+import type { DiskEntry } from './entry.ts';
+import { addRun } from './extent.ts';
+import { BLOCK_SIZE_BYTES, BLOCKS_PER_CHUNK } from './format.ts';
+import { DATA_FIRST_CHUNK } from './geometry.ts';
+import { type PackItem, packItems } from './packing.ts';
+import type { Spool } from './spool.ts';
+import type { Inode } from './tree.ts';
+
+/** Content smaller than a chunk, a whole file's or the rest of one, waiting in the spool. */
+interface SpooledItem extends PackItem {
+  readonly inode: Inode;
+  readonly segments: readonly Segment[];
+  /** Blocks of the file before this item's first. */
+  readonly blocksBefore: number;
+  readonly spoolOffset: number;
+  readonly bytes: number;
+}
+
+/**
+ * Lays file content out, layer after layer and append-only: whole chunks of large files go straight
+ * to the disk, the rest is packed in bins at the layer's end. Nothing in a data chunk depends on
+ * paths, times, inode numbers or the layer's place; nothing ever moves.
+ */
+export class DataRegion {
+  readonly #output: ChunkOutput;
+  readonly #spool: Spool;
+  #items: SpooledItem[] = [];
+  #nextChunk = DATA_FIRST_CHUNK;
+
+  constructor(output: ChunkOutput, spool: Spool) {
+    this.#output = output;
+    this.#spool = spool;
+  }
+
+  /** The first chunk behind all data. */
+  get endChunk(): number {
+    return this.#nextChunk;
+  }
+
+  /** Stores a file's content and answers nothing; `inode.runs` says where it went, later. */
+  async add(inode: Inode, entry: DiskEntry, content: AsyncIterable<Buffer>): Promise<void> {
+    const extents = checkExtents(entry.sizeBytes ?? 0, entry.sparse);
+    const segments = toSegments(extents);
+    const blocks = segments.reduce((sum, segment) => sum + segment.count, 0);
+    const dataBytes = extents.reduce((sum, extent) => sum + extent.length, 0);
+    const counted = countBytes(content, dataBytes);
+    const stream = entry.sparse ? sparseBlocks(extents, counted) : counted;
+    const iterator = stream[Symbol.asyncIterator]();
+    inode.runs = [];
+    const wholeChunks = Math.floor(blocks / BLOCKS_PER_CHUNK);
+    let rest: Buffer | undefined;
+    if (wholeChunks > 0) rest = await this.#writeWhole(inode, segments, wholeChunks, iterator);
+    const blocksBefore = wholeChunks * BLOCKS_PER_CHUNK;
+    const item = { inode, path: entry.path, segments, blocksBefore, blocks: blocks - blocksBefore };
+    await this.#spoolRest(item, rest, iterator);
+  }
+
+  /** Packs what the layer spooled, in bins of one chunk each. */
+  async endLayer(): Promise<void> {
+    await this.#spool.flush();
+    for (const bin of packItems(this.#items.filter((item) => item.inode.linkCount > 0))) {
+      const buffer = await this.#output.take();
+      const chunk = this.#nextChunk++;
+      let at = 0;
+      for (const item of bin) {
+        const physical = chunk * BLOCKS_PER_CHUNK + at / BLOCK_SIZE_BYTES;
+        this.#spool.read(item.spoolOffset, item.bytes, buffer, at);
+        placeBlocks(item.inode, item.segments, item.blocksBefore, item.blocks, physical);
+        const end = at + item.blocks * BLOCK_SIZE_BYTES;
+        buffer.fill(0, at + item.bytes, end);
+        at = end;
+      }
+      buffer.fill(0, at);
+      this.#output.put(chunk, buffer);
+    }
+    this.#items = [];
+    await this.#spool.clear();
+  }
+
+  /** Writes whole chunks and answers the bytes that the last piece had beyond them. */
+  async #writeWhole(
+    inode: Inode,
+    segments: readonly Segment[],
+    wholeChunks: number,
+    stream: AsyncIterator<Buffer>,
+  ): Promise<Buffer | undefined> {
+    const firstChunk = this.#nextChunk;
+    this.#nextChunk += wholeChunks;
+    placeBlocks(inode, segments, 0, wholeChunks * BLOCKS_PER_CHUNK, firstChunk * BLOCKS_PER_CHUNK);
+    let piece: Buffer | undefined;
+    for (let chunk = firstChunk; chunk < this.#nextChunk; chunk++) {
+      const buffer = await this.#output.take();
+      let filled = 0;
+      while (filled < CHUNK_SIZE_BYTES) {
+        if (!piece || piece.length === 0) {
+          const next = await stream.next();
+          piece = next.done ? undefined : next.value;
+          if (!piece) break;
+        }
+        const copied = piece.copy(buffer, filled);
+        filled += copied;
+        piece = piece.subarray(copied);
+      }
+      buffer.fill(0, filled);
+      this.#output.put(chunk, buffer);
+    }
+    return piece;
+  }
+
+  async #spoolRest(
+    item: Pick<SpooledItem, 'inode' | 'path' | 'segments' | 'blocksBefore' | 'blocks'>,
+    first: Buffer | undefined,
+    stream: AsyncIterator<Buffer>,
+  ): Promise<void> {
+    const spoolOffset = this.#spool.sizeBytes;
+    const hash = createHash('sha256');
+    let piece = first;
+    for (;;) {
+      if (piece && piece.length > 0) {
+        hash.update(piece);
+        await this.#spool.append(piece);
+      }
+      const next = await stream.next();
+      if (next.done) break;
+      piece = next.value;
+    }
+    const bytes = this.#spool.sizeBytes - spoolOffset;
+    assert(bytes <= item.blocks * BLOCK_SIZE_BYTES, 'content fits the blocks it was given');
+    if (item.blocks === 0) return;
+    const contentHash = hash.digest().readUInt32LE(0);
+    this.#items.push({ ...item, contentHash, spoolOffset, bytes });
+  }
+}
+
+/** Passes content on, and fails when it has more or fewer bytes than were announced. */
+async function* countBytes(content: AsyncIterable<Buffer>, expected: number) {
+  let bytes = 0;
+  for await (const piece of content) {
+    bytes += piece.length;
+    if (bytes > expected) break;
+    yield piece;
+  }
+  if (bytes !== expected) {
+    const found = bytes > expected ? 'more' : `only ${bytes}`;
+    throw new SluiceError('IMAGE_ENTRY_INVALID', `of ${expected} bytes of content came ${found}`);
+  }
+}
+
+/**
+ * Records that `count` of the file's blocks, after the first `skip` ones that have data, lie at
+ * `physical` and behind it.
+ */
+function placeBlocks(
+  inode: Inode,
+  segments: readonly Segment[],
+  skip: number,
+  count: number,
+  physical: number,
+): void {
+  assert(inode.runs, 'a file that has blocks has runs');
+  let before = 0;
+  for (const segment of segments) {
+    const from = Math.max(skip, before);
+    const to = Math.min(skip + count, before + segment.count);
+    if (from < to) {
+      addRun(inode.runs, segment.logical + from - before, physical + from - skip, to - from);
+    }
+    before += segment.count;
+  }
+}

@@ -1,0 +1,187 @@
+import { SluiceError } from '../base/mod.ts';
+import type { ByteString, DiskEntry } from './entry.ts';
+import type { Runs } from './extent.ts';
+import { type InodeKind, LINK_COUNT_MAX, NAME_BYTES_MAX } from './format.ts';
+import type { InodeAttributes } from './inode.ts';
+import type { XattrParts } from './xattr.ts';
+
+/** An inode in memory while layers are applied; its number comes at the end of its layer. */
+export class Inode implements InodeAttributes {
+  readonly kind: InodeKind;
+  mode = 0o755;
+  uid = 0;
+  gid = 0;
+  mtimeSeconds = 0;
+  mtimeNanoseconds = 0;
+  xattrs: XattrParts | undefined;
+  sizeBytes = 0;
+  /** Names that the inode has; 0 when a later entry took its place. */
+  linkCount = 0;
+  number = 0;
+  runs: Runs | undefined;
+  target: ByteString | undefined;
+  device: { major: number; minor: number } | undefined;
+
+  constructor(kind: InodeKind) {
+    this.kind = kind;
+  }
+}
+
+export class Directory extends Inode {
+  readonly children = new Map<ByteString, Name>();
+  readonly parent: Directory;
+  /** The last layer that added this directory or anything below it. */
+  touched: number;
+
+  constructor(parent: Directory | undefined, layer: number) {
+    super('directory');
+    this.parent = parent ?? this;
+    this.touched = layer;
+  }
+}
+
+/** A name in a directory, and the layer that put it there. */
+interface Name {
+  readonly inode: Inode;
+  readonly layer: number;
+}
+
+function invalid(path: ByteString, what: string): SluiceError {
+  return new SluiceError('IMAGE_ENTRY_INVALID', `${path}: ${what}`, { data: { path } });
+}
+
+function checkName(path: ByteString, name: ByteString): void {
+  if (name === '' || name === '.' || name === '..' || name.includes('\0')) {
+    throw invalid(path, 'not a relative path without empty, . or .. parts');
+  }
+  if (name.length > NAME_BYTES_MAX) {
+    throw invalid(path, `a name has ${name.length} bytes, more than ${NAME_BYTES_MAX}`);
+  }
+}
+
+/**
+ * The tree that layers build up, with the whiteout rules of the OCI image specification: a whiteout
+ * takes away what lower layers put there, and nothing of its own layer.
+ */
+export class Tree {
+  readonly root = new Directory(undefined, 0);
+  #layer = 0;
+
+  constructor() {
+    this.root.linkCount = 1;
+    this.root.number = 2;
+  }
+
+  beginLayer(): void {
+    this.#layer++;
+  }
+
+  find(path: ByteString): Inode | undefined {
+    if (path === '') return this.root;
+    let inode: Inode | undefined = this.root;
+    for (const name of path.split('/')) {
+      if (!(inode instanceof Directory)) return undefined;
+      inode = inode.children.get(name)?.inode;
+    }
+    return inode;
+  }
+
+  /**
+   * Answers the inode that `entry` makes or, for a directory that is there already, updates.
+   * What stood at its path before goes away.
+   */
+  add(entry: DiskEntry): Inode {
+    if (entry.path === '') {
+      if (entry.kind !== 'directory') throw invalid(entry.path, 'the root is a directory');
+      return this.root;
+    }
+    const parent = this.#openParent(entry.path);
+    const name = entry.path.slice(entry.path.lastIndexOf('/') + 1);
+    checkName(entry.path, name);
+    const existing = parent.children.get(name)?.inode;
+    const inode = this.#inodeFor(entry, parent, existing);
+    if (inode !== existing) {
+      if (existing) this.#release(existing);
+      if (inode.linkCount === 0 && entry.kind === 'hardlink') {
+        throw invalid(entry.path, 'a hard link replaces the directory that its target is in');
+      }
+      inode.linkCount++;
+    }
+    parent.children.set(name, { inode, layer: this.#layer });
+    return inode;
+  }
+
+  remove(path: ByteString): void {
+    const slash = path.lastIndexOf('/');
+    const parent = this.find(path.slice(0, Math.max(0, slash)));
+    if (path === '' || !(parent instanceof Directory)) return;
+    this.#removeLower(parent, path.slice(slash + 1));
+  }
+
+  removeChildren(path: ByteString): void {
+    const directory = this.find(path);
+    if (directory instanceof Directory) this.#removeLowerChildren(directory);
+  }
+
+  #openParent(path: ByteString): Directory {
+    let directory = this.root;
+    directory.touched = this.#layer;
+    for (let start = 0; ; ) {
+      const end = path.indexOf('/', start);
+      if (end < 0) return directory;
+      const name = path.slice(start, end);
+      const child = directory.children.get(name)?.inode;
+      if (!(child instanceof Directory)) {
+        checkName(path, name);
+        throw invalid(path, `${path.slice(0, end)} is not a directory`);
+      }
+      directory = child;
+      directory.touched = this.#layer;
+      start = end + 1;
+    }
+  }
+
+  #inodeFor(entry: DiskEntry, parent: Directory, existing: Inode | undefined): Inode {
+    if (entry.kind === 'directory') {
+      if (!(existing instanceof Directory)) return new Directory(parent, this.#layer);
+      existing.touched = this.#layer;
+      return existing;
+    }
+    if (entry.kind !== 'hardlink') return new Inode(entry.kind);
+    const target = this.find(entry.linkTarget ?? '');
+    if (!target || target.kind === 'directory') {
+      throw invalid(entry.path, `its hard-link target ${entry.linkTarget} is not a file here`);
+    }
+    if (target.linkCount >= LINK_COUNT_MAX) {
+      throw invalid(entry.path, `its target has ${LINK_COUNT_MAX} links already`);
+    }
+    return target;
+  }
+
+  #removeLower(parent: Directory, name: ByteString): void {
+    const found = parent.children.get(name);
+    if (!found) return;
+    if (found.inode instanceof Directory && found.inode.touched === this.#layer) {
+      this.#removeLowerChildren(found.inode);
+    } else if (found.layer !== this.#layer) {
+      parent.children.delete(name);
+      this.#release(found.inode);
+    }
+  }
+
+  #removeLowerChildren(directory: Directory): void {
+    for (const name of [...directory.children.keys()]) this.#removeLower(directory, name);
+  }
+
+  /** Takes one name from an inode, and with a directory's all names below it. */
+  #release(inode: Inode): void {
+    const pending = [inode];
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      next.linkCount--;
+      if (next instanceof Directory) {
+        for (const child of next.children.values()) pending.push(child.inode);
+        next.children.clear();
+      }
+    }
+  }
+}

@@ -1,0 +1,219 @@
+import {
+  assert,
+  CHUNK_SIZE_BYTES,
+  formatBytes,
+  isSluiceError,
+  limits,
+  SluiceError,
+} from '../base/mod.ts';
+import { ChunkOutput } from './chunk-output.ts';
+import { DataRegion } from './data-region.ts';
+import type { ByteString, DiskEntry, DiskSink, DiskSummary } from './entry.ts';
+import {
+  BLOCK_SIZE_BYTES,
+  BLOCKS_PER_CHUNK,
+  BLOCKS_PER_GROUP,
+  FIRST_INODE,
+  SYMLINK_BYTES_MAX,
+} from './format.ts';
+import { DATA_FIRST_CHUNK } from './geometry.ts';
+import { MetadataWriter } from './metadata-writer.ts';
+import { Spool } from './spool.ts';
+import { Directory, type Inode, Tree } from './tree.ts';
+import { buildXattrs, type XattrParts } from './xattr.ts';
+
+export interface DiskWriterOptions {
+  readonly sink: DiskSink;
+  /** Where small files wait for their layer's end. */
+  readonly spoolDirectory: string;
+  /** Content of all layers together that is too much. */
+  readonly sizeLimitBytes?: number;
+}
+
+async function* nothing(): AsyncGenerator<Buffer> {}
+
+/**
+ * Writes a deterministic ext4 disk from layers: for each one `beginLayer`, `add`, `remove` and
+ * `removeChildren` in the layer's order, `endLayer`; then `finish`. Calls follow each other, none
+ * before the one before has settled. After a rejected call only `abort` may follow.
+ */
+export class DiskWriter {
+  readonly #output: ChunkOutput;
+  readonly #spool: Spool;
+  readonly #data: DataRegion;
+  readonly #sizeLimitBytes: number;
+  readonly #tree = new Tree();
+  readonly #xattrs = new Map<string, XattrParts>();
+  /** Inodes at their numbers; those of dead files are kept free, so that no number ever moves. */
+  readonly #inodes: Inode[] = [];
+  #layerInodes: { inode: Inode; path: ByteString }[] = [];
+  #contentBytes = 0;
+  #chunksPut = 0;
+
+  constructor(options: DiskWriterOptions) {
+    this.#output = new ChunkOutput({
+      writeChunk: (index, data) => {
+        this.#chunksPut++;
+        return options.sink.writeChunk(index, data);
+      },
+    });
+    this.#spool = new Spool(options.spoolDirectory);
+    this.#data = new DataRegion(this.#output, this.#spool);
+    this.#sizeLimitBytes = options.sizeLimitBytes ?? limits.image.flattenedSizeBytes;
+    this.#inodes[this.#tree.root.number] = this.#tree.root;
+    this.#inodes.length = FIRST_INODE;
+  }
+
+  beginLayer(): void {
+    this.#tree.beginLayer();
+  }
+
+  /**
+   * Puts one entry at its path; what was there goes away, but a directory that stays one keeps its
+   * children. Throws `IMAGE_ENTRY_INVALID` (a missing parent, a lost hard-link target, attributes
+   * that ext4 cannot hold, content of another length than announced) and `IMAGE_TOO_LARGE`.
+   */
+  async add(entry: DiskEntry, content: AsyncIterable<Buffer> = nothing()): Promise<void> {
+    try {
+      await this.#add(entry, content);
+    } catch (error) {
+      throw naming(entry, error);
+    }
+  }
+
+  /** Applies a whiteout: takes away what lower layers put at `path`; nothing there is no error. */
+  remove(path: ByteString): void {
+    this.#tree.remove(path);
+  }
+
+  /** Applies an opaque whiteout: takes away what lower layers put into the directory. */
+  removeChildren(path: ByteString): void {
+    this.#tree.removeChildren(path);
+  }
+
+  lookup(path: ByteString): { kind: Inode['kind']; linkTarget?: ByteString } | undefined {
+    const inode = this.#tree.find(path);
+    if (!inode) return undefined;
+    return inode.target === undefined
+      ? { kind: inode.kind }
+      : { kind: inode.kind, linkTarget: inode.target };
+  }
+
+  async endLayer(): Promise<void> {
+    await this.#data.endLayer();
+    this.#numberInodes();
+  }
+
+  async finish(): Promise<DiskSummary> {
+    const live = this.#inodes.map((inode) => (inode && inode.linkCount > 0 ? inode : undefined));
+    const dataChunks = this.#chunksPut;
+    const overflowBlock = this.#data.endChunk * BLOCKS_PER_CHUNK;
+    const geometry = await new MetadataWriter(this.#output, live, overflowBlock).write();
+    await this.#output.drain();
+    await this.#spool.close();
+    const diskBytes = geometry.groups * BLOCKS_PER_GROUP * BLOCK_SIZE_BYTES;
+    let [files, directories, inodes] = [0, 0, 0];
+    for (const inode of live) {
+      if (!inode) continue;
+      inodes++;
+      if (inode instanceof Directory) directories++;
+      else if (inode.kind === 'file') files++;
+    }
+    assert(dataChunks === this.#data.endChunk - DATA_FIRST_CHUNK, 'each data chunk was put once');
+    return {
+      diskBytes,
+      chunkCount: diskBytes / CHUNK_SIZE_BYTES,
+      ...{ files, directories, inodes },
+      dataBytes: dataChunks * CHUNK_SIZE_BYTES,
+      metadataBytes: (this.#chunksPut - dataChunks) * CHUNK_SIZE_BYTES,
+    };
+  }
+
+  /** Gives up: waits for what the sink still has, and removes what is spooled. */
+  async abort(): Promise<void> {
+    await this.#spool.close();
+    await this.#output.drain().catch(() => {});
+  }
+
+  async #add(entry: DiskEntry, content: AsyncIterable<Buffer>): Promise<void> {
+    const inode = this.#tree.add(entry);
+    if (entry.kind === 'hardlink') return;
+    this.#setAttributes(inode, entry);
+    if (inode.number === 0 && inode.linkCount > 0) {
+      this.#layerInodes.push({ inode, path: entry.path });
+    }
+    if (entry.kind === 'file') {
+      const sizeBytes = entry.sizeBytes ?? 0;
+      inode.sizeBytes = sizeBytes;
+      const sparse = entry.sparse?.reduce((sum, extent) => sum + extent.length, 0);
+      this.#contentBytes += sparse ?? sizeBytes;
+      if (this.#contentBytes > this.#sizeLimitBytes) throw this.#tooLarge();
+      if (sizeBytes > 0) await this.#data.add(inode, entry, content);
+    }
+  }
+
+  #setAttributes(inode: Inode, entry: DiskEntry): void {
+    // Linux shows every symlink as 0777, whatever its tar header says.
+    inode.mode = entry.kind === 'symlink' ? 0o777 : entry.mode & 0o7777;
+    inode.uid = entry.uid;
+    inode.gid = entry.gid;
+    inode.mtimeSeconds = entry.mtimeSeconds;
+    inode.mtimeNanoseconds = entry.mtimeNanoseconds;
+    inode.xattrs = this.#internXattrs(entry);
+    if (entry.kind === 'symlink') {
+      const target = entry.linkTarget ?? '';
+      if (target === '' || target.length > SYMLINK_BYTES_MAX || target.includes('\0')) {
+        throw new SluiceError(
+          'IMAGE_ENTRY_INVALID',
+          'a symlink target has 1 to 4095 bytes, none of them zero',
+        );
+      }
+      inode.target = target;
+      inode.sizeBytes = target.length;
+    }
+    if (entry.kind === 'character' || entry.kind === 'block') {
+      inode.device = { major: entry.deviceMajor ?? 0, minor: entry.deviceMinor ?? 0 };
+    }
+  }
+
+  /** One object for equal attributes: few files have any, and those that do have the same. */
+  #internXattrs(entry: DiskEntry): XattrParts | undefined {
+    if (entry.xattrs.size === 0) return undefined;
+    const parts = buildXattrs(entry.xattrs);
+    const key = `${parts.body?.toString('latin1') ?? ''}|${parts.block?.toString('latin1') ?? ''}`;
+    const known = this.#xattrs.get(key);
+    if (known) return known;
+    this.#xattrs.set(key, parts);
+    return parts;
+  }
+
+  /** Numbers a layer's inodes, directories first, each in order of path. */
+  #numberInodes(): void {
+    const live = this.#layerInodes.filter(({ inode }) => inode.linkCount > 0);
+    const rank = (inode: Inode) => (inode.kind === 'directory' ? 0 : 1);
+    live.sort((a, b) => rank(a.inode) - rank(b.inode) || (a.path < b.path ? -1 : 1));
+    for (const { inode } of live) {
+      inode.number = this.#inodes.length;
+      this.#inodes.push(inode);
+    }
+    this.#layerInodes = [];
+  }
+
+  #tooLarge(): SluiceError {
+    const limit = formatBytes(this.#sizeLimitBytes);
+    return new SluiceError(
+      'IMAGE_TOO_LARGE',
+      `Uncompressed container image size exceeds ${limit} limit`,
+      { data: { limitBytes: this.#sizeLimitBytes } },
+    );
+  }
+}
+
+/** Puts the entry's path before the message of an error that does not name it yet. */
+function naming(entry: DiskEntry, error: unknown): unknown {
+  if (!isSluiceError(error, 'IMAGE_ENTRY_INVALID') || 'path' in error.data) return error;
+  return new SluiceError(error.code, `${entry.path}: ${error.message}`, {
+    data: { ...error.data, path: entry.path },
+    cause: error,
+  });
+}
