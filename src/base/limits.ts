@@ -76,6 +76,10 @@ export const limits = {
     slabBytes: 8 * GIB,
   },
   agent: {
+    requestTimeoutMs: 30_000,
+    /** An agent without devices ends after so long. */
+    idleMs: 60_000,
+    maxBackground: 64,
     startTimeoutMs: 10_000,
     poolSize: 1,
   },

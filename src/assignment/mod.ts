@@ -1,0 +1,21 @@
+export {
+  type AssignmentOptions,
+  AssignmentService,
+  type AssignmentStats,
+  defaultAssignmentLimits,
+} from './service.ts';
+export type { AssignmentLimits } from './state.ts';
+export type {
+  ConcurrencyLimits,
+  HostedSandbox,
+  InitializationType,
+  InvokeOutcome,
+  InvokeRequest,
+  InvokeTimings,
+  ResponseSink,
+  SandboxAnswer,
+  SandboxHost,
+  SandboxInvoke,
+  SandboxTemplate,
+  StartTimings,
+} from './types.ts';
