@@ -51,6 +51,11 @@ export const limits = {
     parallelPuts: 8,
     parallelGets: 32,
     listPage: 1000,
+    /** Tries of one operation in all, and what all tries of a process share. */
+    attempts: 4,
+    retryTokens: 50,
+    retryTokensPerSuccess: 0.1,
+    retryWaitMs: 50,
     /** How long a process may go by the states of roots that it has read. */
     rootStateMs: 5000,
     /** After which a temporary file was left by a writer that is gone. */
@@ -88,6 +93,13 @@ export const limits = {
     stopGraceMs: 500,
     outputLineBytes: 256 * KIB,
     outputTailBytes: 4 * KIB,
+    /** Of one invoke, or of one init; what a function prints beyond it is dropped. */
+    outputInvokeBytes: 16 * MIB,
+    /** Read from one sandbox in one window; a function that prints faster waits. */
+    outputWindowBytes: 1 * MIB,
+    outputWindowMs: 50,
+    processes: 1024,
+    openFiles: 1024,
   },
   runtime: {
     /** Of one sandbox to its Runtime API. */
@@ -103,6 +115,9 @@ export const limits = {
     settleMs: 20,
   },
   worker: {
+    /** How long an answer with its log waits for the runtime's last words. */
+    logSettleMs: 50,
+    peakMemoryMs: 1000,
     coldStartsAtOnce: 32,
     sandboxes: 1000,
     idleMs: 5 * 60_000,

@@ -75,8 +75,8 @@ export class DirectoryObjects implements ObjectStore {
     await syncFolder(dirname(path));
   }
 
-  async *list(prefix: string): AsyncIterable<string> {
-    for await (const path of walk(this.#folder(prefix))) {
+  async *list(prefix: string, after = ''): AsyncIterable<string> {
+    for await (const path of walk(this.#folder(prefix), after && this.#path(after))) {
       yield relative(this.#directory, path).split(sep).join('/');
     }
   }
@@ -159,16 +159,23 @@ export class DirectoryObjects implements ObjectStore {
   }
 }
 
-/** Files below a folder by ascending path; holds the names of one folder a level at a time. */
-async function* walk(folder: string): AsyncIterable<string> {
+/**
+ * Files below a folder by ascending path, those after the path `after`; holds the names of one
+ * folder a level at a time.
+ */
+async function* walk(folder: string, after = ''): AsyncIterable<string> {
   const entries = await absentAs([], readdir(folder, { withFileTypes: true }), folder);
   const keyOf = (entry: (typeof entries)[number]) =>
     entry.isDirectory() ? `${entry.name}/` : entry.name;
   entries.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* walk(path);
-    else yield path;
+    if (entry.isDirectory()) {
+      const holdsLater = `${path}/` > after || after.startsWith(`${path}/`);
+      if (holdsLater) yield* walk(path, after);
+    } else if (path > after) {
+      yield path;
+    }
   }
 }
 

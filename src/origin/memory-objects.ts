@@ -23,8 +23,9 @@ export class MemoryObjects implements ObjectStore {
     this.#objects.set(key, Buffer.from(bytes));
   }
 
-  async *list(prefix: string): AsyncIterable<string> {
-    yield* [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  async *list(prefix: string, after = ''): AsyncIterable<string> {
+    const below = [...this.#objects.keys()].filter((key) => key.startsWith(prefix) && key > after);
+    yield* below.sort();
   }
 
   async usage(prefix: string): Promise<ObjectUsage> {

@@ -1,4 +1,6 @@
 export { LocalKeyService } from './keys/local-key-service.ts';
+export { limitedObjects } from './limited.ts';
+export { meteredObjects } from './metered.ts';
 export type { ObjectStore, ObjectUsage } from './object-store.ts';
 export { directoryOrigin, memoryOrigin } from './open-origin.ts';
 export type {
@@ -13,5 +15,6 @@ export type {
   RootState,
   RootStatus,
 } from './origin.ts';
+export { retryingObjects } from './retrying.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';
 export { type OriginOptions, StoredOrigin } from './stored-origin.ts';

@@ -56,6 +56,9 @@ export function objectStoreConformance(
     assert.deepEqual(await collect(store.list('a/b/')), ['a/b/1', 'a/b/2']);
     const below = keys.filter((key) => key.startsWith('a/')).sort();
     assert.deepEqual(await collect(store.list('a/')), below);
+    for (const [index, key] of below.entries()) {
+      assert.deepEqual(await collect(store.list('a/', key)), below.slice(index + 1));
+    }
     assert.deepEqual(await collect(store.list('none/')), []);
     assert.deepEqual(await store.usage('a/c/'), { objects: 2, bytes: 11 });
     assert.deepEqual(await store.usage('none/'), { objects: 0, bytes: 0 });

@@ -20,8 +20,8 @@ export interface ObjectStore {
   putIfAbsent(key: string, bytes: Buffer): Promise<PutOutcome>;
   /** Writes whatever is there; a reader sees the old or the new bytes, never a mixture. */
   replace(key: string, bytes: Buffer): Promise<void>;
-  /** Keys below a prefix in ascending order, in bounded memory. */
-  list(prefix: string): AsyncIterable<string>;
+  /** Keys below a prefix, or those after the key `after`, in ascending order, in bounded memory. */
+  list(prefix: string, after?: string): AsyncIterable<string>;
   /** Counts objects and bytes below a prefix. */
   usage(prefix: string): Promise<ObjectUsage>;
   /** Absent keys are no error. */

@@ -33,7 +33,8 @@ export interface RootSource {
 export interface ManifestSink {
   /**
    * Makes the manifest's chunks durable, then the manifest. Rejects with `ROOT_READ_ONLY` when the
-   * root was retired meanwhile: upload again to the active one. `STORE_CONFLICT`: the id is taken.
+   * root was retired meanwhile: upload again to the active one. `STORE_CONFLICT`: the id is taken
+   * by other bytes; the same bytes may be put again.
    */
   putManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
 }

@@ -53,10 +53,17 @@ export class StoredOrigin implements Origin {
 
   async putManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void> {
     await this.#mustBeActive(rootId);
-    if ((await this.#shelf.putManifest(rootId, manifestId, bytes)) === 'present') {
-      throw new SluiceError('STORE_CONFLICT', `${manifestId}: a manifest of this id is stored`, {
-        data: { rootId, manifestId },
-      });
+    const outcome = await this.#shelf.putManifest(rootId, manifestId, bytes);
+    const isOther =
+      outcome === 'present' && !(await this.#shelf.getManifest(rootId, manifestId))?.equals(bytes);
+    if (isOther) {
+      throw new SluiceError(
+        'STORE_CONFLICT',
+        `${manifestId}: another manifest of this id is stored`,
+        {
+          data: { rootId, manifestId },
+        },
+      );
     }
     // Was the root retired since? Its migration may have looked before the manifest was there, so
     // it must not count as stored. If it was not, then every later migration sees the manifest.
