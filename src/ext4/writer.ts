@@ -155,8 +155,8 @@ export class DiskWriter {
   #setAttributes(inode: Inode, entry: DiskEntry): void {
     // Linux shows every symlink as 0777, whatever its tar header says.
     inode.mode = entry.kind === 'symlink' ? 0o777 : entry.mode & 0o7777;
-    inode.uid = entry.uid;
-    inode.gid = entry.gid;
+    inode.uid = checkNumber('uid', entry.uid, 2 ** 32 - 1);
+    inode.gid = checkNumber('gid', entry.gid, 2 ** 32 - 1);
     inode.mtimeSeconds = entry.mtimeSeconds;
     inode.mtimeNanoseconds = entry.mtimeNanoseconds;
     inode.xattrs = this.#internXattrs(entry);
@@ -172,7 +172,10 @@ export class DiskWriter {
       inode.sizeBytes = target.length;
     }
     if (entry.kind === 'character' || entry.kind === 'block') {
-      inode.device = { major: entry.deviceMajor ?? 0, minor: entry.deviceMinor ?? 0 };
+      inode.device = {
+        major: checkNumber('major device number', entry.deviceMajor ?? 0, 2 ** 12 - 1),
+        minor: checkNumber('minor device number', entry.deviceMinor ?? 0, 2 ** 20 - 1),
+      };
     }
   }
 
@@ -207,6 +210,11 @@ export class DiskWriter {
       { data: { limitBytes: this.#sizeLimitBytes } },
     );
   }
+}
+
+function checkNumber(name: string, value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw new SluiceError('IMAGE_ENTRY_INVALID', `a ${name} of ${value} is not possible`);
 }
 
 /** Puts the entry's path before the message of an error that does not name it yet. */
