@@ -46,7 +46,8 @@ export class DiskWriter {
   readonly #xattrs = new Map<string, XattrParts>();
   /** Inodes at their numbers; those of dead files are kept free, so that no number ever moves. */
   readonly #inodes: Inode[] = [];
-  #layerInodes: { inode: Inode; path: ByteString }[] = [];
+  /** The layer's new inodes and the path of each. */
+  readonly #layerInodes = new Map<Inode, ByteString>();
   #contentBytes = 0;
   #chunksPut = 0;
 
@@ -139,9 +140,7 @@ export class DiskWriter {
     const inode = this.#tree.add(entry);
     if (entry.kind === 'hardlink') return;
     this.#setAttributes(inode, entry);
-    if (inode.number === 0 && inode.linkCount > 0) {
-      this.#layerInodes.push({ inode, path: entry.path });
-    }
+    if (inode.number === 0) this.#layerInodes.set(inode, entry.path);
     if (entry.kind === 'file') {
       const sizeBytes = entry.sizeBytes ?? 0;
       inode.sizeBytes = sizeBytes;
@@ -192,14 +191,14 @@ export class DiskWriter {
 
   /** Numbers a layer's inodes, directories first, each in order of path. */
   #numberInodes(): void {
-    const live = this.#layerInodes.filter(({ inode }) => inode.linkCount > 0);
+    const live = [...this.#layerInodes].filter(([inode]) => inode.linkCount > 0);
     const rank = (inode: Inode) => (inode.kind === 'directory' ? 0 : 1);
-    live.sort((a, b) => rank(a.inode) - rank(b.inode) || (a.path < b.path ? -1 : 1));
-    for (const { inode } of live) {
+    live.sort(([a, aPath], [b, bPath]) => rank(a) - rank(b) || (aPath < bPath ? -1 : 1));
+    for (const [inode] of live) {
       inode.number = this.#inodes.length;
       this.#inodes.push(inode);
     }
-    this.#layerInodes = [];
+    this.#layerInodes.clear();
   }
 
   #tooLarge(): SluiceError {
