@@ -15,6 +15,8 @@ export const limits = {
     /** Flattened size of one image; Lambda's limit. */
     flattenedSizeBytes: 10 * GIB,
     entries: 4_000_000,
+    flattenersAtOnce: 2,
+    flattenersWaiting: 1000,
     layers: 127,
     /** Members of an archive that packs an image: blobs, links, legacy metadata. */
     archiveMembers: 100_000,
@@ -56,6 +58,9 @@ export const limits = {
     retryTokens: 50,
     retryTokensPerSuccess: 0.1,
     retryWaitMs: 50,
+    connectMs: 2000,
+    requestMs: 20_000,
+    connections: 64,
     /** How long a process may go by the states of roots that it has read. */
     rootStateMs: 5000,
     /** After which a temporary file was left by a writer that is gone. */
@@ -91,6 +96,10 @@ export const limits = {
   sandbox: {
     startTimeoutMs: 30_000,
     stopGraceMs: 500,
+    stopTimeoutMs: 10_000,
+    freezeTimeoutMs: 5_000,
+    cgroupsReady: 16,
+    launchersReady: 2,
     outputLineBytes: 256 * KIB,
     outputTailBytes: 4 * KIB,
     /** Of one invoke, or of one init; what a function prints beyond it is dropped. */

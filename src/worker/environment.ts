@@ -1,0 +1,102 @@
+import type { InitializationType, SandboxTemplate } from '../assignment/mod.ts';
+import { limits, MIB } from '../base/mod.ts';
+import type { SandboxSpec } from './types.ts';
+
+/** Lambda's own: one full CPU at this size, and so on in proportion, up to six. */
+const memoryMbPerCpu = 1769;
+const cpuMillisMax = 6000;
+
+/** The user that Lambda runs functions as, whatever the image says (`sbx_user1051`). */
+const sandboxUid = 993;
+const sandboxGid = 990;
+
+/** What a function finds where neither the image nor its configuration says otherwise. */
+const defaults: Readonly<Record<string, string>> = {
+  PATH: '/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin',
+  LANG: 'en_US.UTF-8',
+  TZ: ':UTC',
+};
+
+const managedDefaults: Readonly<Record<string, string>> = {
+  LD_LIBRARY_PATH:
+    '/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib',
+};
+
+/** Language search paths of the managed runtimes (contract 2.8). */
+function languageDefaults(runtime: string): Record<string, string> {
+  const node = /^nodejs(\d+)/.exec(runtime);
+  if (node) {
+    const layered = `/opt/nodejs/node${node[1]}/node_modules:/opt/nodejs/node_modules`;
+    const own = '/var/runtime/node_modules:/var/runtime:/var/task';
+    return { NODE_PATH: `${layered}:${own}` };
+  }
+  if (runtime.startsWith('python')) return { PYTHONPATH: '/var/runtime', LC_CTYPE: 'C.UTF-8' };
+  return {};
+}
+
+/**
+ * The environment of contract 2.8: defaults, then the image's, then the function's own, then what
+ * nobody may change.
+ */
+export function environmentOf(
+  template: SandboxTemplate,
+  sandbox: { readonly logStream: string; readonly initializationType: InitializationType },
+): Record<string, string> {
+  const { runtime } = template;
+  const managed = runtime !== undefined && !runtime.startsWith('provided');
+  return {
+    ...defaults,
+    ...(runtime === undefined ? {} : managedDefaults),
+    ...(managed ? languageDefaults(runtime) : {}),
+    ...template.imageEnvironment,
+    ...template.environment,
+    AWS_REGION: template.region,
+    AWS_DEFAULT_REGION: template.region,
+    ...(managed ? { AWS_EXECUTION_ENV: `AWS_Lambda_${runtime}` } : {}),
+    AWS_LAMBDA_FUNCTION_NAME: template.functionName,
+    AWS_LAMBDA_FUNCTION_VERSION: template.version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(template.memoryMb),
+    AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
+    AWS_LAMBDA_LOG_GROUP_NAME: template.logGroup,
+    AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
+    AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001',
+    AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
+    LAMBDA_TASK_ROOT: '/var/task',
+    LAMBDA_RUNTIME_DIR: '/var/runtime',
+    _HANDLER: template.handler ?? template.command[0] ?? '',
+  };
+}
+
+/** `YYYY/MM/DD/[version]<32 hex>`, one stream for each sandbox. */
+export function logStreamName(version: string, nowEpochMs: number, random: Buffer): string {
+  const day = new Date(nowEpochMs).toISOString().slice(0, 10).replaceAll('-', '/');
+  return `${day}/[${version}]${random.toString('hex')}`;
+}
+
+/** What the sandbox is told to be, from what the function asks for. */
+export function specOf(
+  template: SandboxTemplate,
+  sandbox: {
+    readonly sandboxId: string;
+    readonly diskPath: string;
+    readonly logStream: string;
+    readonly initializationType: InitializationType;
+  },
+): SandboxSpec {
+  const { sandboxId, diskPath } = sandbox;
+  const share = Math.round((template.memoryMb / memoryMbPerCpu) * 1000);
+  return {
+    sandboxId,
+    diskPath,
+    argv: [...template.entrypoint, ...template.command],
+    environment: environmentOf(template, sandbox),
+    workingDirectory: template.workingDirectory || '/var/task',
+    uid: sandboxUid,
+    gid: sandboxGid,
+    memoryBytes: template.memoryMb * MIB,
+    cpuMillis: Math.min(share, cpuMillisMax),
+    tmpBytes: template.ephemeralMb * MIB,
+    processes: limits.sandbox.processes,
+    openFiles: limits.sandbox.openFiles,
+  };
+}

@@ -1,0 +1,17 @@
+export type {
+  DeviceProvider,
+  LogLine,
+  LogSink,
+  OpenDevice,
+  RuntimeApiEvent,
+  RuntimeApiFactory,
+  RuntimeApiSink,
+  RuntimeInitOutcome,
+  RuntimeInvokeOutcome,
+  Sandbox,
+  SandboxExit,
+  SandboxProvider,
+  SandboxRuntimeApi,
+  SandboxSpec,
+} from './types.ts';
+export { Worker, type WorkerOptions } from './worker.ts';

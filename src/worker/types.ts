@@ -1,0 +1,117 @@
+import type { Server } from 'node:net';
+import type { Readable } from 'node:stream';
+
+/** A device that shows one image's disk, open for one sandbox. */
+export interface OpenDevice {
+  /** The file that holds the disk. */
+  readonly path: string;
+  close(): Promise<void>;
+  /** Fetched since it was opened. */
+  stats(): Promise<{ readonly bytesFetched: number; readonly chunksFetched: number }>;
+}
+
+export interface DeviceProvider {
+  open(request: {
+    readonly deviceId: string;
+    readonly accountId: string;
+    readonly manifestId: string;
+  }): Promise<OpenDevice>;
+}
+
+/** What a sandbox is made of; its limits in bytes, thousandths of a CPU, and counts. */
+export interface SandboxSpec {
+  readonly sandboxId: string;
+  readonly diskPath: string;
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly memoryBytes: number;
+  readonly cpuMillis: number;
+  readonly tmpBytes: number;
+  readonly processes: number;
+  readonly openFiles: number;
+}
+
+/** How a sandbox's first process ended. */
+export interface SandboxExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly oomKilled: boolean;
+}
+
+/** A running sandbox, whichever way it isolates. */
+export interface Sandbox {
+  readonly sandboxId: string;
+  /** Listens inside the sandbox, where `AWS_LAMBDA_RUNTIME_API` points. */
+  readonly runtimeApi: Server;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exited: Promise<SandboxExit>;
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+  peakMemoryBytes(): Promise<number>;
+  /** Kills every process of it; idempotent; resolves when nothing of it is left. */
+  stop(): Promise<void>;
+}
+
+export interface SandboxProvider {
+  start(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>;
+}
+
+/** The Runtime API of one sandbox; `runtime` implements it. */
+export interface SandboxRuntimeApi {
+  readonly ready: Promise<RuntimeInitOutcome>;
+  attach(server: Server): void;
+  invoke(event: RuntimeApiEvent, sink?: RuntimeApiSink): Promise<RuntimeInvokeOutcome>;
+  /** Resolves when the runtime asks for its next event. */
+  settled(): Promise<void>;
+  close(): void;
+}
+
+export type RuntimeApiFactory = () => SandboxRuntimeApi;
+
+export interface RuntimeApiEvent {
+  readonly requestId: string;
+  readonly payload: Buffer;
+  readonly deadlineEpochMs: number;
+  readonly invokedFunctionArn: string;
+  readonly traceId?: string | undefined;
+  readonly clientContext?: string | undefined;
+}
+
+export interface RuntimeApiSink {
+  begin(contentType: string): void;
+  write(chunk: Buffer): Promise<void> | undefined;
+}
+
+export type RuntimeInitOutcome =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
+  | { readonly kind: 'closed' };
+
+export type RuntimeInvokeOutcome =
+  | { readonly kind: 'response'; readonly body: Buffer }
+  | { readonly kind: 'streamed' }
+  | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
+  | { readonly kind: 'oversize'; readonly limitBytes: number }
+  | { readonly kind: 'closed' };
+
+/** One line of a function's log. */
+export interface LogLine {
+  readonly timeEpochMs: number;
+  readonly accountId: string;
+  readonly logGroup: string;
+  readonly logStream: string;
+  /** Absent for what was written outside an invoke: during init, above all. */
+  readonly requestId?: string | undefined;
+  /** `platform` for START, END, REPORT and the like. */
+  readonly source: 'function' | 'platform';
+  readonly text: string;
+}
+
+/** Where the lines of a function's log go. */
+export interface LogSink {
+  write(line: LogLine): void;
+}

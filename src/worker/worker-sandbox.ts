@@ -1,0 +1,227 @@
+import type {
+  HostedSandbox,
+  SandboxAnswer,
+  SandboxInvoke,
+  SandboxTemplate,
+  StartTimings,
+} from '../assignment/mod.ts';
+import { assert, type Clock, type Logger, limits } from '../base/mod.ts';
+import { type FunctionFailure, failureBody, failureType } from './function-error.ts';
+import { Lease } from './lease.ts';
+import { reportLine } from './report.ts';
+import { failureOfStart, type RuntimeRun } from './runtime-run.ts';
+import type { SandboxLog } from './sandbox-log.ts';
+import type { OpenDevice } from './types.ts';
+import { within } from './within.ts';
+
+export interface WorkerSandboxParts {
+  readonly sandboxId: string;
+  readonly template: SandboxTemplate;
+  readonly device: OpenDevice;
+  readonly log: SandboxLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly timings: StartTimings;
+  /** The runtime, up; absent if its init ran out of time. */
+  readonly run: RuntimeRun | undefined;
+  readonly initFailure: FunctionFailure | undefined;
+  /** Starts the runtime once more, on the same device. */
+  readonly restart: () => Promise<RuntimeRun>;
+}
+
+/** How one invoke ended: with the runtime's response, or with a failure of the function's own. */
+type Ending = { readonly body: Buffer } | { readonly failure: FunctionFailure };
+
+const noBody = Buffer.alloc(0);
+
+/** One sandbox on this worker: runs invokes on its runtime, times them, logs them. */
+export class WorkerSandbox implements HostedSandbox {
+  readonly sandboxId: string;
+  readonly timings: StartTimings;
+  readonly ended: Promise<void>;
+  readonly #parts: WorkerSandboxParts;
+  #run: RuntimeRun | undefined;
+  #restarting: Promise<RuntimeRun> | undefined;
+  #busy = false;
+  #invoked = false;
+  /** Its runtime never came up, and never will. */
+  #dead: boolean;
+  #stopped: Promise<void> | undefined;
+  #resolveEnded: () => void = () => {};
+
+  constructor(parts: WorkerSandboxParts) {
+    this.sandboxId = parts.sandboxId;
+    this.timings = parts.timings;
+    this.#parts = parts;
+    this.#run = parts.run;
+    this.#dead = parts.initFailure !== undefined;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#watchIdle();
+  }
+
+  get initFailed(): boolean {
+    return this.#parts.initFailure !== undefined;
+  }
+
+  invoke(invoke: SandboxInvoke): { answer: Promise<SandboxAnswer>; settled: Promise<boolean> } {
+    assert(!this.#busy, `${this.sandboxId}: one invoke at a time`);
+    this.#busy = true;
+    const settled = Promise.withResolvers<boolean>();
+    const answer = this.#answer(invoke, settled.resolve);
+    // What keeps us from answering is our fault, and the end of this sandbox.
+    answer.catch(() => {
+      settled.resolve(false);
+      void this.#end();
+    });
+    return { answer, settled: settled.promise };
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#tearDown();
+    return this.#stopped;
+  }
+
+  async #tearDown(): Promise<void> {
+    try {
+      await this.#restarting?.catch(() => undefined);
+      await this.#run?.stop();
+    } finally {
+      await this.#parts.device.close().finally(this.#resolveEnded);
+    }
+  }
+
+  /** The sandbox died or is of no more use: clears it away, and nobody has to wait for that. */
+  async #end(): Promise<void> {
+    try {
+      await this.stop();
+    } catch (error) {
+      this.#parts.logger.error({ sandboxId: this.sandboxId, error }, 'a sandbox did not end');
+    }
+  }
+
+  #watchIdle(): void {
+    const run = this.#run;
+    if (!run) return;
+    run.onExit = () => void this.#end();
+    if (run.exit) void this.#end();
+  }
+
+  async #answer(invoke: SandboxInvoke, settle: (again: boolean) => void): Promise<SandboxAnswer> {
+    const { clock, log, template, initFailure } = this.#parts;
+    const { requestId, logTail } = invoke;
+    log.begin(requestId, !this.#invoked);
+    const startedAtMs = clock.monotonicMs();
+    const lease = new Lease(clock, template.timeoutMs);
+    const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, lease);
+    const durationMs = clock.monotonicMs() - startedAtMs;
+    const failure = 'failure' in ending ? ending.failure : undefined;
+    const over = this.#finish(invoke, lease, failure, durationMs);
+    void over.then(settle, () => settle(false));
+    if (logTail) await within(clock, 2 * limits.worker.logSettleMs, over);
+    const tail = logTail ? { logTail: log.tail } : {};
+    if ('body' in ending) return { status: 'ok', payload: ending.body, durationMs, ...tail };
+    const payload = failureBody(ending.failure, requestId);
+    return { status: 'function-error', functionError: 'Unhandled', payload, durationMs, ...tail };
+  }
+
+  /** Has the runtime run the event, after one more init if the first ran out of time. */
+  async #perform(invoke: SandboxInvoke, lease: Lease): Promise<Ending> {
+    const interrupted = lease.interrupted.then((failure) => ({ failure }));
+    const run = this.#run ?? (await Promise.race([this.#restart(lease), interrupted]));
+    if ('failure' in run) return run;
+    lease.watch(run);
+    return Promise.race([this.#deliver(run, invoke, interrupted), interrupted]);
+  }
+
+  async #restart(lease: Lease): Promise<RuntimeRun | { failure: FunctionFailure }> {
+    this.#restarting = this.#parts.restart();
+    try {
+      this.#run = await this.#restarting;
+    } catch (error) {
+      this.#dead = true;
+      const failure = failureOfStart(error);
+      if (failure) return { failure };
+      lease.close();
+      throw error;
+    }
+    lease.watch(this.#run);
+    const init = await this.#run.init(this.#parts.template.timeoutMs);
+    if (init.kind !== 'failed') return this.#run;
+    this.#dead = true;
+    return { failure: init.failure };
+  }
+
+  async #deliver(
+    run: RuntimeRun,
+    invoke: SandboxInvoke,
+    interrupted: Promise<Ending>,
+  ): Promise<Ending> {
+    const { clock, template } = this.#parts;
+    const { requestId, payload, invokedFunctionArn, traceId, clientContext } = invoke;
+    const deadlineEpochMs = clock.nowMs() + template.timeoutMs;
+    const event = { requestId, payload, deadlineEpochMs, invokedFunctionArn };
+    const outcome = await run.api.invoke({ ...event, traceId, clientContext }, invoke.sink);
+    switch (outcome.kind) {
+      case 'response':
+        return { body: outcome.body };
+      case 'streamed':
+        return { body: noBody };
+      case 'error':
+        return { failure: { ...outcome, kind: 'posted' } };
+      case 'oversize':
+        return { failure: outcome };
+      case 'closed':
+        return interrupted;
+    }
+  }
+
+  /** Waits until the runtime is done with the invoke, closes its log; `true` if it may serve on. */
+  async #finish(
+    invoke: SandboxInvoke,
+    lease: Lease,
+    failure: FunctionFailure | undefined,
+    durationMs: number,
+  ): Promise<boolean> {
+    const run = this.#run;
+    let again = false;
+    if (run && !this.#dead && (!failure || survivable.has(failure.kind))) {
+      const asked = run.api.settled().then(() => true);
+      again = await Promise.race([asked, lease.interrupted.then(() => false)]);
+    }
+    lease.close();
+    const peakMemoryBytes = (await run?.peakMemoryBytes(invoke.logTail || !again)) ?? 0;
+    if (!again) {
+      void this.#end();
+      await run?.outputRead();
+    }
+    this.#report(invoke.requestId, failure, durationMs, peakMemoryBytes);
+    if (again) {
+      this.#busy = false;
+      this.#watchIdle();
+    }
+    return again;
+  }
+
+  #report(
+    requestId: string,
+    failure: FunctionFailure | undefined,
+    durationMs: number,
+    peakMemoryBytes: number,
+  ): void {
+    const { memoryMb } = this.#parts.template;
+    const initMs = this.#invoked ? undefined : this.timings.initMs;
+    this.#invoked = true;
+    const facts = { requestId, durationMs, memoryMb, peakMemoryBytes, initMs };
+    if (!failure || failure.kind === 'posted') this.#parts.log.end(reportLine(facts));
+    else {
+      const status = failure.kind === 'timeout' ? 'timeout' : 'error';
+      const errorType = failureType(failure);
+      this.#parts.log.end(reportLine({ ...facts, status, errorType }));
+    }
+  }
+}
+
+/** Failures after which the runtime asks for its next event as if nothing had been. */
+const survivable: ReadonlySet<FunctionFailure['kind']> = new Set(['posted', 'oversize']);

@@ -1,0 +1,166 @@
+import type {
+  HostedSandbox,
+  InitializationType,
+  SandboxHost,
+  SandboxTemplate,
+} from '../assignment/mod.ts';
+import {
+  type Clock,
+  type Logger,
+  limits,
+  type Random,
+  SluiceError,
+  toSluiceError,
+} from '../base/mod.ts';
+import { logStreamName, specOf } from './environment.ts';
+import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
+import { SandboxLog } from './sandbox-log.ts';
+import type {
+  DeviceProvider,
+  LogSink,
+  OpenDevice,
+  RuntimeApiFactory,
+  SandboxProvider,
+} from './types.ts';
+import { WorkerSandbox } from './worker-sandbox.ts';
+
+export interface WorkerOptions {
+  readonly devices: DeviceProvider;
+  readonly sandboxes: SandboxProvider;
+  readonly runtimeApis: RuntimeApiFactory;
+  readonly logs: LogSink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Cold starts at once; one more is refused. */
+  readonly coldStartsAtOnce?: number;
+  readonly initTimeoutMs?: number;
+}
+
+interface StartOptions {
+  readonly sandboxId: string;
+  readonly initializationType: InitializationType;
+  readonly signal: AbortSignal;
+}
+
+/** Starts sandboxes on this host: opens the device, starts the runtime on it, sees it through init. */
+export class Worker implements SandboxHost {
+  readonly #options: WorkerOptions;
+  readonly #coldStartsAtOnce: number;
+  readonly #initTimeoutMs: number;
+  readonly #sandboxes = new Set<WorkerSandbox>();
+  #starting = 0;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#coldStartsAtOnce = options.coldStartsAtOnce ?? limits.worker.coldStartsAtOnce;
+    this.#initTimeoutMs = options.initTimeoutMs ?? limits.lambda.initTimeoutMs;
+  }
+
+  /** Sandboxes that are up. */
+  get sandboxes(): number {
+    return this.#sandboxes.size;
+  }
+
+  /** Rejects with `START_LIMIT_EXCEEDED`, `SANDBOX_START_FAILED`, or what the device met. */
+  async start(template: SandboxTemplate, options: StartOptions): Promise<HostedSandbox> {
+    if (this.#starting >= this.#coldStartsAtOnce) {
+      throw new SluiceError(
+        'START_LIMIT_EXCEEDED',
+        `${template.functionArn}: this worker starts ${this.#coldStartsAtOnce} sandboxes already`,
+        { data: { reason: 'ConcurrentInvocationLimitExceeded', limit: 'starts-per-worker' } },
+      );
+    }
+    this.#starting++;
+    try {
+      const sandbox = await this.#start(template, options);
+      this.#sandboxes.add(sandbox);
+      void sandbox.ended.then(() => this.#sandboxes.delete(sandbox));
+      return sandbox;
+    } finally {
+      this.#starting--;
+    }
+  }
+
+  /** Stops whatever still runs. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+  }
+
+  async #start(template: SandboxTemplate, options: StartOptions): Promise<WorkerSandbox> {
+    const { clock, devices } = this.#options;
+    const { accountId, manifestId } = template;
+    const deviceAtMs = clock.monotonicMs();
+    const device = await devices.open({ deviceId: options.sandboxId, accountId, manifestId });
+    const deviceMs = clock.monotonicMs() - deviceAtMs;
+    try {
+      options.signal.throwIfAborted();
+      return await this.#startOn(device, deviceMs, template, options);
+    } catch (error) {
+      await device.close().catch((closing) => {
+        const { sandboxId } = options;
+        this.#options.logger.error({ sandboxId, error: closing }, 'a device did not close');
+      });
+      throw toSluiceError(error, 'SANDBOX_START_FAILED');
+    }
+  }
+
+  async #startOn(
+    device: OpenDevice,
+    deviceMs: number,
+    template: SandboxTemplate,
+    { sandboxId, initializationType, signal }: StartOptions,
+  ): Promise<WorkerSandbox> {
+    const { clock, random, logs, logger } = this.#options;
+    const logStream = logStreamName(template.version, clock.nowMs(), random.bytes(16));
+    const log = new SandboxLog(template, logStream, clock, logs);
+    const facts = { sandboxId, diskPath: device.path, logStream, initializationType };
+    const spec = specOf(template, facts);
+    const sandboxAtMs = clock.monotonicMs();
+    let initAtMs = sandboxAtMs;
+    let run: RuntimeRun | undefined;
+    let init: InitResult;
+    try {
+      run = await RuntimeRun.start(this.#options, spec, log, signal);
+      initAtMs = clock.monotonicMs();
+      init = await this.#init(run, signal);
+    } catch (error) {
+      await run?.stop();
+      const failure = failureOfStart(error);
+      if (!failure) throw error;
+      init = { kind: 'failed', failure };
+    }
+    const initMs = clock.monotonicMs() - initAtMs;
+    if (run && init.kind !== 'ready') {
+      if (init.kind === 'failed') await run.outputRead();
+      await run.stop();
+    }
+    const { bytesFetched } = await device.stats();
+    return new WorkerSandbox({
+      sandboxId,
+      template,
+      device,
+      log,
+      clock,
+      logger,
+      timings: { deviceMs, sandboxMs: initAtMs - sandboxAtMs, initMs, bytesFetched },
+      run: init.kind === 'ready' ? run : undefined,
+      initFailure: init.kind === 'failed' ? init.failure : undefined,
+      restart: () => RuntimeRun.start(this.#options, spec, log),
+    });
+  }
+
+  /** Init, cut short when nobody wants the sandbox any more. */
+  async #init(run: RuntimeRun, signal: AbortSignal): Promise<InitResult> {
+    const init = run.init(this.#initTimeoutMs);
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = () => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      return await Promise.race([init, aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}
