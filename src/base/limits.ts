@@ -136,6 +136,8 @@ export const limits = {
     headerBytes: 16 * KIB,
     requestTimeoutMs: 910_000,
     connections: 4096,
+    /** What running requests get to end before a shutdown aborts them. */
+    drainMs: 10_000,
     /** Request bodies held in memory at once, over all connections. */
     bodyBytesInFlight: 512 * MIB,
     /** How long a refused request may go on sending what nobody reads. */

@@ -1,0 +1,80 @@
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { SluiceError, systemErrorCode } from '../../base/mod.ts';
+
+/** The CPU quota's period: short, so that a small share is not one long wait. */
+export const CPU_PERIOD_US = 20_000;
+/** The kernel takes no smaller quota (cpu.cfs_quota_us, cpu.max). */
+const CPU_QUOTA_MIN_US = 1000;
+
+export function cpuQuotaUs(cpuMillis: number): number {
+  return Math.max(CPU_QUOTA_MIN_US, Math.round((CPU_PERIOD_US * cpuMillis) / 1000));
+}
+
+export async function writeControl(file: string, value: string | number): Promise<void> {
+  try {
+    await writeFile(file, `${value}\n`, { flag: 'r+' });
+  } catch (error) {
+    throw new SluiceError('SANDBOX_START_FAILED', `${file}: cannot write ${value}`, {
+      cause: error,
+      data: { step: 'set up the cgroup', errno: systemErrorCode(error) },
+    });
+  }
+}
+
+/** Writes where the file exists: some controllers' files depend on the kernel's options. */
+export async function writeControlIfThere(file: string, value: string | number): Promise<void> {
+  try {
+    await writeFile(file, `${value}\n`, { flag: 'r+' });
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+export async function readNumber(file: string): Promise<number> {
+  return Number((await readFile(file, 'utf8')).trim());
+}
+
+/** The number behind a key, in files of lines `key number`; 0 where the key is missing. */
+export async function readKeyed(file: string, key: string): Promise<number> {
+  const lines = (await readFile(file, 'utf8')).split('\n');
+  const line = lines.find((each) => each.startsWith(`${key} `));
+  return line === undefined ? 0 : Number(line.slice(key.length + 1));
+}
+
+export async function readProcesses(file: string): Promise<number[]> {
+  try {
+    const text = await readFile(file, 'utf8');
+    return text.split('\n').filter(Boolean).map(Number);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+export async function makeDirectory(directory: string): Promise<void> {
+  await mkdir(directory).catch((error) => {
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
+  });
+}
+
+export async function removeDirectory(directory: string): Promise<void> {
+  await rmdir(directory).catch((error) => {
+    if (!isGone(error)) throw error;
+  });
+}
+
+export async function listDirectories(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+/** The cgroup went away: before the open (ENOENT) or after it (ENODEV). */
+function isGone(error: unknown): boolean {
+  const code = systemErrorCode(error);
+  return code === 'ENOENT' || code === 'ENODEV';
+}

@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../base/mod.ts';
+import type { CgroupJoin } from '../compose/isolate.ts';
+import {
+  CPU_PERIOD_US,
+  cpuQuotaUs,
+  listDirectories,
+  makeDirectory,
+  readKeyed,
+  readNumber,
+  readProcesses,
+  removeDirectory,
+  writeControl,
+  writeControlIfThere,
+} from './files.ts';
+import { killEach, waitUntilFrozen } from './kill.ts';
+import type { Cgroup, CgroupLimits, CgroupTree } from './types.ts';
+
+/** The controllers of version 1 that a sandbox needs. */
+export const CONTROLLERS_V1 = ['memory', 'cpu', 'pids', 'freezer'] as const;
+export type ControllerV1 = (typeof CONTROLLERS_V1)[number];
+/** Where each controller is mounted; two may share a mount (`cpu,cpuacct`). */
+export type MountsV1 = Readonly<Record<ControllerV1, string>>;
+
+/** cgroups version 1 (Documentation/admin-guide/cgroup-v1): a tree for each controller. */
+export class CgroupTreeV1 implements CgroupTree {
+  readonly version = 1;
+  readonly reusable = true;
+  readonly #mounts: MountsV1;
+  readonly #parent: string;
+  readonly #clock: Clock;
+
+  constructor(mounts: MountsV1, parent: string, clock: Clock) {
+    this.#mounts = mounts;
+    this.#parent = parent;
+    this.#clock = clock;
+  }
+
+  async prepare(): Promise<void> {
+    for (const mount of this.#uniqueMounts()) await makeDirectory(join(mount, this.#parent));
+  }
+
+  async create(name: string): Promise<Cgroup> {
+    for (const mount of this.#uniqueMounts()) await makeDirectory(join(mount, this.#parent, name));
+    return this.#cgroup(name);
+  }
+
+  async list(): Promise<Cgroup[]> {
+    const names = new Set<string>();
+    for (const mount of this.#uniqueMounts()) {
+      for (const name of await listDirectories(join(mount, this.#parent))) names.add(name);
+    }
+    return [...names].map((name) => this.#cgroup(name));
+  }
+
+  async remove(): Promise<void> {
+    for (const mount of this.#uniqueMounts()) await removeDirectory(join(mount, this.#parent));
+  }
+
+  #uniqueMounts(): string[] {
+    return [...new Set(Object.values(this.#mounts))];
+  }
+
+  #cgroup(name: string): Cgroup {
+    const path = (controller: ControllerV1) => join(this.#mounts[controller], this.#parent, name);
+    const directories = {
+      memory: path('memory'),
+      cpu: path('cpu'),
+      pids: path('pids'),
+      freezer: path('freezer'),
+    };
+    return new CgroupV1(name, directories, this.#clock);
+  }
+}
+
+class CgroupV1 implements Cgroup {
+  readonly name: string;
+  readonly join: CgroupJoin;
+  readonly #directories: MountsV1;
+  readonly #clock: Clock;
+  #oomKillsBefore = 0;
+
+  constructor(name: string, directories: MountsV1, clock: Clock) {
+    this.name = name;
+    this.#directories = directories;
+    this.#clock = clock;
+    // `tasks` moves the one thread that writes; see joinCgroup for why that matters.
+    const files = [...new Set(Object.values(directories))].map((each) => join(each, 'tasks'));
+    this.join = { kind: 'write', files };
+  }
+
+  async limit({ memoryBytes, cpuMillis, processes }: CgroupLimits): Promise<void> {
+    const { memory, cpu, pids } = this.#directories;
+    // The limit with swap can never be below the one without: lift it first, then lower both.
+    await writeControlIfThere(join(memory, 'memory.memsw.limit_in_bytes'), -1);
+    await writeControl(join(memory, 'memory.limit_in_bytes'), memoryBytes);
+    await writeControlIfThere(join(memory, 'memory.memsw.limit_in_bytes'), memoryBytes);
+    await writeControlIfThere(join(memory, 'memory.swappiness'), 0);
+    await writeControl(join(memory, 'memory.max_usage_in_bytes'), 0);
+    await writeControl(join(cpu, 'cpu.cfs_period_us'), CPU_PERIOD_US);
+    await writeControl(join(cpu, 'cpu.cfs_quota_us'), cpuQuotaUs(cpuMillis));
+    await writeControl(join(pids, 'pids.max'), processes);
+    this.#oomKillsBefore = await this.#countOomKills();
+  }
+
+  async freeze(): Promise<void> {
+    const file = join(this.#directories.freezer, 'freezer.state');
+    await writeControl(file, 'FROZEN');
+    await waitUntilFrozen(this.#clock, this.name, async () => {
+      const state = (await readFile(file, 'utf8')).trim();
+      // FREEZING can last when a process was just forked; asking again takes it along.
+      if (state === 'FREEZING') await writeControl(file, 'FROZEN');
+      return state === 'FROZEN';
+    });
+  }
+
+  async thaw(): Promise<void> {
+    await writeControl(join(this.#directories.freezer, 'freezer.state'), 'THAWED');
+  }
+
+  peakMemoryBytes(): Promise<number> {
+    return readNumber(join(this.#directories.memory, 'memory.max_usage_in_bytes'));
+  }
+
+  async oomKills(): Promise<number> {
+    return (await this.#countOomKills()) - this.#oomKillsBefore;
+  }
+
+  async processes(): Promise<number[]> {
+    const found = new Set<number>();
+    for (const directory of new Set(Object.values(this.#directories))) {
+      for (const pid of await readProcesses(join(directory, 'cgroup.procs'))) found.add(pid);
+    }
+    return [...found];
+  }
+
+  async kill(): Promise<void> {
+    killEach(await this.processes());
+    // A frozen process dies only once it is thawed, and then before it runs on.
+    await writeControlIfThere(join(this.#directories.freezer, 'freezer.state'), 'THAWED');
+  }
+
+  async remove(): Promise<void> {
+    for (const directory of new Set(Object.values(this.#directories))) {
+      await removeDirectory(directory);
+    }
+  }
+
+  #countOomKills(): Promise<number> {
+    return readKeyed(join(this.#directories.memory, 'memory.oom_control'), 'oom_kill');
+  }
+}

@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { type Clock, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import type { CgroupJoin } from '../compose/isolate.ts';
+import {
+  CPU_PERIOD_US,
+  cpuQuotaUs,
+  listDirectories,
+  makeDirectory,
+  readKeyed,
+  readNumber,
+  readProcesses,
+  removeDirectory,
+  writeControl,
+  writeControlIfThere,
+} from './files.ts';
+import { killEach, waitUntilFrozen } from './kill.ts';
+import type { Cgroup, CgroupLimits, CgroupTree } from './types.ts';
+
+const CONTROLLERS = '+memory +cpu +pids';
+
+/** cgroups version 2 (Documentation/admin-guide/cgroup-v2.rst): one tree. */
+export class CgroupTreeV2 implements CgroupTree {
+  readonly version = 2;
+  /** `memory.peak` cannot be started anew before Linux 6.12. */
+  readonly reusable = false;
+  readonly #mount: string;
+  readonly #parent: string;
+  readonly #clock: Clock;
+
+  constructor(mount: string, parent: string, clock: Clock) {
+    this.#mount = mount;
+    this.#parent = join(mount, parent);
+    this.#clock = clock;
+  }
+
+  async prepare(): Promise<void> {
+    await makeDirectory(this.#parent);
+    for (const directory of [this.#mount, this.#parent]) {
+      try {
+        await writeControl(join(directory, 'cgroup.subtree_control'), CONTROLLERS);
+      } catch (error) {
+        throw lacksControllers(directory, error);
+      }
+    }
+  }
+
+  async create(name: string): Promise<Cgroup> {
+    await makeDirectory(join(this.#parent, name));
+    return new CgroupV2(name, join(this.#parent, name), this.#clock);
+  }
+
+  async list(): Promise<Cgroup[]> {
+    const names = await listDirectories(this.#parent);
+    return names.map((name) => new CgroupV2(name, join(this.#parent, name), this.#clock));
+  }
+
+  remove(): Promise<void> {
+    return removeDirectory(this.#parent);
+  }
+}
+
+class CgroupV2 implements Cgroup {
+  readonly name: string;
+  readonly join: CgroupJoin;
+  readonly #directory: string;
+  readonly #clock: Clock;
+  #oomKillsBefore = 0;
+
+  constructor(name: string, directory: string, clock: Clock) {
+    this.name = name;
+    this.join = { kind: 'clone', directory };
+    this.#directory = directory;
+    this.#clock = clock;
+  }
+
+  async limit({ memoryBytes, cpuMillis, processes }: CgroupLimits): Promise<void> {
+    await writeControl(this.#file('memory.max'), memoryBytes);
+    await writeControlIfThere(this.#file('memory.swap.max'), 0);
+    await writeControl(this.#file('cpu.max'), `${cpuQuotaUs(cpuMillis)} ${CPU_PERIOD_US}`);
+    await writeControl(this.#file('pids.max'), processes);
+    this.#oomKillsBefore = await this.#countOomKills();
+  }
+
+  async freeze(): Promise<void> {
+    await writeControl(this.#file('cgroup.freeze'), 1);
+    await waitUntilFrozen(
+      this.#clock,
+      this.name,
+      async () => (await readKeyed(this.#file('cgroup.events'), 'frozen')) === 1,
+    );
+  }
+
+  async thaw(): Promise<void> {
+    await writeControl(this.#file('cgroup.freeze'), 0);
+  }
+
+  /** `memory.peak` came with Linux 5.19; before, the present use has to serve. */
+  async peakMemoryBytes(): Promise<number> {
+    try {
+      return await readNumber(this.#file('memory.peak'));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      return readNumber(this.#file('memory.current'));
+    }
+  }
+
+  async oomKills(): Promise<number> {
+    return (await this.#countOomKills()) - this.#oomKillsBefore;
+  }
+
+  processes(): Promise<number[]> {
+    return readProcesses(this.#file('cgroup.procs'));
+  }
+
+  /** `cgroup.kill` came with Linux 5.14. */
+  async kill(): Promise<void> {
+    try {
+      await writeControl(this.#file('cgroup.kill'), 1);
+    } catch {
+      killEach(await this.processes());
+    }
+  }
+
+  remove(): Promise<void> {
+    return removeDirectory(this.#directory);
+  }
+
+  #countOomKills(): Promise<number> {
+    return readKeyed(this.#file('memory.events'), 'oom_kill');
+  }
+
+  #file(name: string): string {
+    return join(this.#directory, name);
+  }
+}
+
+function lacksControllers(directory: string, cause: unknown): SluiceError {
+  return new SluiceError(
+    'HOST_LACKS',
+    `${directory}: cannot hand on the controllers memory, cpu and pids; ` +
+      'run as root, outside of a container or in one with a writable cgroup of its own ' +
+      'that holds no process itself',
+    { cause },
+  );
+}

@@ -1,0 +1,57 @@
+import type { DataReference, LaunchProgram, Value } from '../launch/program.ts';
+import { AT_FDCWD, O_CLOEXEC } from './linux.ts';
+
+/** Where Node puts the launcher's descriptors; 0, 1 and 2 are /dev/null until the entrypoint's. */
+export const CONTROL_FD = 3;
+export const STATUS_FD = 4;
+export const IPC_FD = 5;
+/** The two ends of the pipes that the boot program makes for the entrypoint's output. */
+export const STDOUT_READ_FD = 6;
+export const STDOUT_WRITE_FD = 7;
+export const STDERR_READ_FD = 8;
+export const STDERR_WRITE_FD = 9;
+
+/** What a record on the status descriptor is about; launch.c itself writes only `failed`. */
+export const RECORD = { failed: 1, ready: 2, loop: 3, started: 4, exited: 5 } as const;
+/** Four `u32`: kind, program, step, value (an errno, a loop device's number, a wait status). */
+export const RECORD_BYTES = 16;
+export const RECORD_VALUE_OFFSET = 12;
+
+export function record(program: LaunchProgram, kind: number): DataReference {
+  const content = Buffer.alloc(RECORD_BYTES);
+  content.writeUInt32LE(kind, 0);
+  return program.bytes(content);
+}
+
+export function report(program: LaunchProgram, name: string, content: DataReference): void {
+  program.call(name, 'write', [STATUS_FD, content, RECORD_BYTES]);
+}
+
+export function mount(
+  program: LaunchProgram,
+  name: string,
+  options: { source?: string; target: string; type?: string; flags?: number; data?: string },
+  tolerate: Parameters<LaunchProgram['call']>[3] = {},
+): void {
+  const text = (content: string | undefined): Value =>
+    content === undefined ? 0 : program.text(content);
+  const { source, target, type, flags = 0, data } = options;
+  program.call(
+    name,
+    'mount',
+    [text(source), program.text(target), text(type), flags, text(data)],
+    tolerate,
+  );
+}
+
+/** `openat` from the working directory, closed at the next execve. */
+export function open(
+  program: LaunchProgram,
+  name: string,
+  path: string | DataReference,
+  flags: number,
+  options: Parameters<LaunchProgram['call']>[3] & { mode?: number } = {},
+): void {
+  const at = typeof path === 'string' ? program.text(path) : path;
+  program.call(name, 'openat', [AT_FDCWD, at, flags | O_CLOEXEC, options.mode ?? 0], options);
+}

@@ -1,0 +1,112 @@
+import { type LaunchProgram, type Register, register } from '../launch/program.ts';
+import {
+  CONTROL_FD,
+  IPC_FD,
+  open,
+  STDERR_READ_FD,
+  STDERR_WRITE_FD,
+  STDOUT_READ_FD,
+  STDOUT_WRITE_FD,
+} from './common.ts';
+import * as linux from './linux.ts';
+
+/** How a new process gets into its cgroup: by its own write (v1) or at its birth (v2). */
+export type CgroupJoin =
+  | { readonly kind: 'write'; readonly files: readonly string[] }
+  | { readonly kind: 'clone'; readonly directory: string };
+
+const cgroupDirectory = register(1);
+const temporary = register(6);
+const CLONE_ARGS_BYTES = 88;
+const CLONE_ARGS_EXIT_SIGNAL_OFFSET = 32;
+const CLONE_ARGS_CGROUP_OFFSET = 80;
+
+/**
+ * Forks the sandbox's init into namespaces of its own, each new and empty: mounts (a copy, left
+ * behind later), processes, network, host name, System V objects. The process that forked waits
+ * outside as monitor: `pid` is not 0 there.
+ */
+export function forkInit(program: LaunchProgram, join: CgroupJoin, pid: Register): void {
+  const namespaces =
+    linux.CLONE_NEWNS |
+    linux.CLONE_NEWPID |
+    linux.CLONE_NEWNET |
+    linux.CLONE_NEWIPC |
+    linux.CLONE_NEWUTS;
+  const flags = BigInt(namespaces) | (join.kind === 'clone' ? linux.CLONE_INTO_CGROUP : 0n);
+  const content = Buffer.alloc(CLONE_ARGS_BYTES);
+  content.writeBigUInt64LE(flags, 0);
+  content.writeBigUInt64LE(BigInt(linux.SIGCHLD), CLONE_ARGS_EXIT_SIGNAL_OFFSET);
+  const cloneArguments = program.bytes(content);
+  if (join.kind === 'clone') {
+    const at = CLONE_ARGS_CGROUP_OFFSET;
+    open(program, 'open the cgroup', join.directory, linux.O_RDONLY, { result: cgroupDirectory });
+    program.store('open the cgroup', cloneArguments, at, 8, cgroupDirectory);
+  }
+  program.call('create namespaces', 'clone3', [cloneArguments, CLONE_ARGS_BYTES], { result: pid });
+  if (join.kind === 'clone') program.call('close the cgroup', 'close', [cgroupDirectory]);
+}
+
+/** Joins the cgroup and makes it the root of what the sandbox sees of cgroups. */
+export function joinCgroup(program: LaunchProgram, join: CgroupJoin): void {
+  if (join.kind === 'write') {
+    // A thread that moves itself alone needs no global lock; `cgroup.procs` would take it.
+    const self = program.bytes(Buffer.from('0\n'));
+    for (const file of join.files) {
+      open(program, `join ${file}`, file, linux.O_WRONLY, { result: temporary });
+      program.call(`join ${file}`, 'write', [temporary, self, 2]);
+      program.call(`join ${file}`, 'close', [temporary]);
+    }
+  }
+  program.call('unshare cgroups', 'unshare', [linux.CLONE_NEWCGROUP]);
+}
+
+export function setHostName(program: LaunchProgram, name: string): void {
+  const bytes = Buffer.from(name);
+  program.call('set the host name', 'sethostname', [program.bytes(bytes), bytes.length]);
+}
+
+/** Ends by itself should the control channel have closed before the death signal was set. */
+export function dieWithMonitor(program: LaunchProgram): void {
+  const alive = program.label();
+  const hungUp = program.bytes(pollEntries([{ fd: CONTROL_FD, events: 0 }]));
+  const now = program.bytes(Buffer.alloc(16));
+  program.call('die with the monitor', 'prctl', [linux.PR_SET_PDEATHSIG, linux.SIGKILL, 0, 0, 0]);
+  program.call('is the monitor alive', 'ppoll', [hungUp, 1, now, 0, 0], { result: temporary });
+  program.branchIfEqual('is the monitor alive', temporary, 0, alive);
+  program.call('leave, orphaned', 'exit_group', [0]);
+  program.place(alive);
+}
+
+/**
+ * What the monitor does until the end: waits for the control channel's end or init's, kills
+ * init, by which the kernel kills every process of its namespace, and waits until all are gone.
+ */
+export function watchInit(program: LaunchProgram, pid: Register): void {
+  const pidfd = register(1);
+  for (const fd of [STDOUT_READ_FD, STDOUT_WRITE_FD, STDERR_READ_FD, STDERR_WRITE_FD, IPC_FD]) {
+    program.call('close the sandbox files', 'close', [fd]);
+  }
+  const entries = program.bytes(
+    pollEntries([
+      { fd: CONTROL_FD, events: 0 },
+      { fd: -1, events: linux.POLLIN },
+    ]),
+  );
+  program.call('open a handle on init', 'pidfd_open', [pid, 0], { result: pidfd });
+  program.store('watch init', entries, 8, 4, pidfd);
+  program.call('watch init', 'ppoll', [entries, 2, 0, 0, 0]);
+  program.call('kill init', 'kill', [pid, linux.SIGKILL], { tolerate: ['ESRCH'] });
+  program.call('wait for init', 'wait4', [pid, 0, 0, 0]);
+  program.call('leave', 'exit_group', [0]);
+}
+
+/** `struct pollfd`: fd, events, revents. */
+function pollEntries(entries: readonly { fd: number; events: number }[]): Buffer {
+  const content = Buffer.alloc(entries.length * 8);
+  for (const [index, { fd, events }] of entries.entries()) {
+    content.writeInt32LE(fd, index * 8);
+    content.writeInt16LE(events, index * 8 + 4);
+  }
+  return content;
+}

@@ -1,0 +1,101 @@
+/**
+ * The kernel's constants and structures that the launch programs use, named as in its headers
+ * (`linux/*.h`, `asm-generic/*.h`); the same on x86_64 and aarch64 unless said.
+ */
+
+export const AT_FDCWD = -100;
+
+// asm-generic/fcntl.h
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_CLOEXEC = 0o2000000;
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+export const AT_REMOVEDIR = 0x200;
+
+// linux/sched.h
+export const CLONE_VFORK = 0x4000;
+export const CLONE_NEWNS = 0x20000;
+export const CLONE_NEWCGROUP = 0x2000000;
+export const CLONE_NEWUTS = 0x4000000;
+export const CLONE_NEWIPC = 0x8000000;
+export const CLONE_NEWUSER = 0x10000000;
+export const CLONE_NEWPID = 0x20000000;
+export const CLONE_NEWNET = 0x40000000;
+export const CLONE_INTO_CGROUP = 0x200000000n;
+export const SIGKILL = 9;
+export const SIGCHLD = 17;
+
+// linux/mount.h
+export const MS_RDONLY = 1;
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MS_NOEXEC = 8;
+export const MS_REMOUNT = 32;
+export const MS_BIND = 4096;
+export const MS_REC = 16384;
+export const MS_PRIVATE = 1 << 18;
+export const MNT_DETACH = 2;
+
+// sys/stat.h
+export const S_IFCHR = 0o020000;
+
+// linux/loop.h
+export const LOOP_CTL_GET_FREE = 0x4c82;
+export const LOOP_CONFIGURE = 0x4c0a;
+export const LO_FLAGS_READ_ONLY = 1;
+export const LO_FLAGS_AUTOCLEAR = 4;
+export const LO_FLAGS_DIRECT_IO = 16;
+/** `struct loop_config`: fd, block size, `struct loop_info64` of 232 bytes, reserved. */
+export const LOOP_CONFIG_BYTES = 304;
+export const LOOP_CONFIG_FD_OFFSET = 0;
+export const LOOP_CONFIG_FLAGS_OFFSET = 8 + 52;
+
+// linux/socket.h, linux/if.h
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SCM_RIGHTS = 1;
+export const SIOCSIFFLAGS = 0x8914;
+export const IFF_UP = 1;
+export const IFF_RUNNING = 64;
+
+// linux/prctl.h, linux/capability.h, linux/seccomp.h, linux/keyctl.h
+export const PR_SET_PDEATHSIG = 1;
+export const PR_SET_DUMPABLE = 4;
+export const PR_CAPBSET_DROP = 24;
+export const PR_SET_NO_NEW_PRIVS = 38;
+export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+export const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+/** One past CAP_CHECKPOINT_RESTORE, with room for the capabilities of kernels to come. */
+export const CAPABILITIES = 64;
+export const SECCOMP_SET_MODE_FILTER = 1;
+export const KEYCTL_JOIN_SESSION_KEYRING = 1;
+
+// asm-generic/resource.h
+export const RLIM_INFINITY = 2n ** 64n - 1n;
+export const RLIMITS = {
+  cpu: 0,
+  fileSize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  residentSet: 5,
+  processes: 6,
+  openFiles: 7,
+  lockedMemory: 8,
+  addressSpace: 9,
+} as const;
+
+// poll.h
+export const POLLIN = 1;

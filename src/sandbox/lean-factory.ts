@@ -1,0 +1,94 @@
+import { type Clock, type Logger, limits, SluiceError, withDeadline } from '../base/mod.ts';
+import type { CgroupPool } from './cgroup/pool.ts';
+import { composeStart } from './compose/start.ts';
+import { hostArchitecture } from './launch/launcher.ts';
+import { LauncherPool } from './launch/launcher-pool.ts';
+import { LeanSandbox } from './lean-sandbox.ts';
+import { checkSpec } from './spec.ts';
+import type { Sandbox, SandboxSpec, SweepReport } from './types.ts';
+
+export interface LeanSandboxFactoryOptions {
+  readonly cgroups: CgroupPool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Launchers kept booted, so that a start need not wait for a new process. */
+  readonly launchersReady?: number;
+  /** Reads disks past the page cache of the file that holds them (default: true). */
+  readonly directIo?: boolean;
+}
+
+/**
+ * Starts lean sandboxes: a process tree in namespaces of its own, on a read-only disk, in a
+ * cgroup, without capabilities, under a system call filter (docs/decisions). For trusted tenants:
+ * all sandboxes share the host's kernel.
+ */
+export class LeanSandboxFactory {
+  readonly #options: LeanSandboxFactoryOptions;
+  readonly #launchers: LauncherPool;
+  readonly #sandboxes = new Set<LeanSandbox>();
+  #closed = false;
+
+  constructor(options: LeanSandboxFactoryOptions) {
+    this.#options = options;
+    this.#launchers = new LauncherPool(
+      hostArchitecture(),
+      options.launchersReady ?? limits.sandbox.launchersReady,
+    );
+  }
+
+  /**
+   * Resolves when the entrypoint runs. Throws `USAGE` for a spec that cannot be, and
+   * `SANDBOX_START_FAILED` naming the step; nothing is left of a start that failed.
+   */
+  async start(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
+    checkSpec(spec);
+    signal?.throwIfAborted();
+    if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
+    const { cgroups, clock } = this.#options;
+    const [launcher, cgroup] = await this.#acquire(spec);
+    const sandbox = new LeanSandbox({ spec, launcher, cgroup, pool: cgroups, clock });
+    this.#sandboxes.add(sandbox);
+    void sandbox.exited.then(() => this.#sandboxes.delete(sandbox));
+    try {
+      const program = composeStart(spec, {
+        architecture: hostArchitecture(),
+        join: cgroup.join,
+        directIo: this.#options.directIo ?? true,
+      });
+      const timeoutMs = limits.sandbox.startTimeoutMs;
+      const launch = () => sandbox.launch(program);
+      await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
+      return sandbox;
+    } catch (error) {
+      await sandbox.stop();
+      throw error;
+    } finally {
+      this.#launchers.refill();
+    }
+  }
+
+  /** Removes what an earlier, killed life of this instance left; others are not touched. */
+  sweep(): Promise<SweepReport> {
+    return this.#options.cgroups.sweep();
+  }
+
+  /** Stops every sandbox, and removes the launchers and cgroups that stood ready. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+    await this.#launchers.close();
+    await this.#options.cgroups.close();
+  }
+
+  async #acquire(spec: SandboxSpec) {
+    const { cgroups } = this.#options;
+    const cgroup = await cgroups.acquire();
+    try {
+      const [launcher] = await Promise.all([this.#launchers.acquire(), cgroup.limit(spec)]);
+      return [launcher, cgroup] as const;
+    } catch (error) {
+      await cgroups.release(cgroup);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
+export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean-factory.ts';
+export type { Sandbox, SandboxExit, SandboxSpec, SweepReport } from './types.ts';

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { MIB, noLogger, systemClock } from '../../src/base/mod.ts';
+import {
+  CgroupPool,
+  LeanSandboxFactory,
+  type Sandbox,
+  type SandboxExit,
+  type SandboxSpec,
+} from '../../src/sandbox/mod.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+export const SANDBOX_NEEDS = ['root', 'loop', 'cgroup', 'tool:busybox', 'tool:mke2fs'] as const;
+
+const BUSYBOX = '/bin/busybox';
+
+/** A disk with nothing but busybox: no /proc, no /dev, no /tmp, no /etc. */
+export function makeDisk(
+  t: TestContext,
+  fill: (root: string) => void = () => {},
+): { disk: string; directory: string } {
+  const directory = temporaryDirectory(t, 'sandbox');
+  const root = join(directory, 'root');
+  const bin = join(root, 'bin');
+  mkdirSync(bin, { recursive: true });
+  cpSync(BUSYBOX, join(bin, 'busybox'));
+  const applets = execFileSync(BUSYBOX, ['--list'], { encoding: 'utf8' }).trim().split('\n');
+  for (const applet of applets) {
+    if (applet !== 'busybox') symlinkSync('busybox', join(bin, applet));
+  }
+  fill(root);
+  const disk = join(directory, 'disk.ext4');
+  const format = ['-q', '-F', '-t', 'ext4', '-b', '4096', '-O', '^has_journal', '-d', root, disk];
+  execFileSync('mke2fs', [...format, '32M'], { stdio: 'ignore' });
+  return { disk, directory };
+}
+
+let instances = 0;
+
+/** A factory of the test's own, closed and checked for leftovers when the test ends. */
+export async function makeFactory(t: TestContext): Promise<LeanSandboxFactory> {
+  const ownerId = `test-${process.pid}-${instances++}`;
+  const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
+  const factory = new LeanSandboxFactory({ cgroups, clock: systemClock, logger: noLogger });
+  t.after(() => factory.close());
+  return factory;
+}
+
+export function makeSpec(diskPath: string, overrides: Partial<SandboxSpec> = {}): SandboxSpec {
+  return {
+    sandboxId: 'sandbox-1',
+    diskPath,
+    argv: ['/bin/sh', '-c', 'true'],
+    environment: { PATH: '/bin' },
+    workingDirectory: '/',
+    uid: 993,
+    gid: 990,
+    memoryBytes: 128 * MIB,
+    cpuMillis: 1000,
+    tmpBytes: 16 * MIB,
+    processes: 64,
+    openFiles: 1024,
+    ...overrides,
+  };
+}
+
+export interface RunResult extends SandboxExit {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a shell script in a sandbox to its end. */
+export async function runScript(
+  factory: LeanSandboxFactory,
+  spec: SandboxSpec,
+  script: string,
+): Promise<RunResult> {
+  const sandbox = await factory.start({ ...spec, argv: ['/bin/sh', '-c', script] });
+  try {
+    const [stdout, stderr, exit] = await Promise.all([
+      text(sandbox.stdout),
+      text(sandbox.stderr),
+      sandbox.exited,
+    ]);
+    return { ...exit, stdout, stderr };
+  } finally {
+    await sandbox.stop();
+  }
+}
+
+/** Resolves with the first line. */
+export async function firstLine(stream: Readable): Promise<string> {
+  let seen = '';
+  for await (const chunk of stream) {
+    seen += chunk;
+    if (seen.includes('\n')) break;
+  }
+  return seen.slice(0, seen.indexOf('\n'));
+}
+
+/** Loop devices whose backing file is this disk. */
+export function loopDevicesOf(disk: string): string[] {
+  return readdirSync('/sys/block').filter((name) => {
+    if (!name.startsWith('loop')) return false;
+    try {
+      return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim() === disk;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Host processes with this string in their command line. */
+export function processesWith(needle: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(needle);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** Directories of an instance's cgroups, in every hierarchy. */
+export function cgroupsOf(ownerId: string): string[] {
+  const parents = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map(underCgroup)];
+  return parents.flatMap((parent) => {
+    try {
+      return readdirSync(join(parent, `sluice-${ownerId}`));
+    } catch {
+      return [];
+    }
+  });
+}
+
+function underCgroup(name: string): string {
+  return join('/sys/fs/cgroup', name);
+}
+
+export type { Sandbox };
