@@ -2,7 +2,7 @@ export { LocalKeyService } from './keys/local-key-service.ts';
 export { limitedObjects } from './limited.ts';
 export { meteredObjects } from './metered.ts';
 export type { ObjectStore, ObjectUsage } from './object-store.ts';
-export { directoryOrigin, memoryOrigin } from './open-origin.ts';
+export { directoryOrigin, memoryOrigin, s3Origin } from './open-origin.ts';
 export type {
   LocatedManifest,
   ManifestEditor,
@@ -16,5 +16,6 @@ export type {
   RootStatus,
 } from './origin.ts';
 export { retryingObjects } from './retrying.ts';
+export type { S3Location } from './s3-objects.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';
 export { type OriginOptions, StoredOrigin } from './stored-origin.ts';

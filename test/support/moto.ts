@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Moto {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts moto, other people's imitation of AWS, on loopback. Its reading of S3 and KMS is not
+ * ours, which is the point; it accepts any secret, so signatures are tested elsewhere.
+ */
+export async function startMoto(): Promise<Moto> {
+  const port = await freePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const moto = {
+    endpoint,
+    stop: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+  for (let tries = 0; tries < 200; tries++) {
+    await sleep(100);
+    if (child.exitCode !== null) break;
+    const answer = await fetch(`${endpoint}/moto-api/`).catch(() => undefined);
+    if (answer?.ok) return moto;
+  }
+  await moto.stop();
+  throw new Error('moto_server did not come up within 20 s');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
