@@ -43,6 +43,7 @@ export const errorCatalogue = {
   IMAGE_ENTRY_INVALID: callerFault(),
   IMAGE_PATH_ESCAPES: callerFault(),
   IMAGE_TOO_LARGE: callerFault(413),
+  IMAGE_IN_USE: callerFault(409),
   REGISTRY_DENIED: callerFault(403),
   REGISTRY_UNAVAILABLE: transient(),
 
@@ -68,6 +69,9 @@ export const errorCatalogue = {
   DELETION_STOPPED: callerFault(409),
   ORIGIN_UNAVAILABLE: transient(),
   ACCESS_DENIED: callerFault(403),
+
+  // cache
+  STRIPE_REJECTED: callerFault(422),
 
   // device, fuse, nbd
   DEVICE_CLOSED: ourFault(),

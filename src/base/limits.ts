@@ -85,6 +85,34 @@ export const limits = {
     memoryBytes: 256 * MIB,
     slabBytes: 8 * GIB,
   },
+  l2: {
+    /** One stripe as a cache node takes it: a whole chunk, of a code with k = 1, is the widest. */
+    stripeBytes: 512 * KIB,
+    signatureWindowMs: 60_000,
+    secretBytesMin: 16,
+    nodeConnections: 1024,
+    nodeHeadersMs: 10_000,
+    nodeRequestMs: 30_000,
+    /** Bodies that a node is receiving or sending at once, in bytes. */
+    nodeBodyBytes: 128 * MIB,
+    flashReadsAtOnce: 8,
+    flashReadsWaiting: 256,
+    flashWritesWaiting: 256,
+    /** How long a node leaves its flash alone after a failed write. */
+    flashRetryMs: 10_000,
+    drainMs: 5_000,
+    nodes: 1024,
+    membershipPollMs: 1_000,
+    connectionsPerNode: 32,
+    /** After this a node that has not answered counts as one that does not have the stripe. */
+    stripeTimeoutMs: 250,
+    responseHeadBytes: 4 * KIB,
+    uploadTimeoutMs: 1_000,
+    uploadsAtOnce: 4,
+    uploadsWaiting: 64,
+    /** Ways to choose k stripes that are tried when one of them lies. */
+    liarTrials: 64,
+  },
   agent: {
     requestTimeoutMs: 30_000,
     /** An agent without devices ends after so long. */

@@ -73,7 +73,7 @@ export class ErasureCode {
    * does; parities go to `parity` when the caller has m buffers to use again, else to fresh ones
    * (whose page faults cost about as much as the arithmetic).
    */
-  encode(chunk: Uint8Array, parity = this.#freshParity()): Uint8Array[] {
+  encode(chunk: Buffer, parity: readonly Buffer[] = this.#freshParity()): Buffer[] {
     if (chunk.length !== this.chunkSizeBytes) {
       throw new SluiceError(
         'INTERNAL',
@@ -124,15 +124,15 @@ export class ErasureCode {
     this.#dotProduct(recoveryRows(this.k, this.#parity, present, wanted), sources, targets);
   }
 
-  #freshParity(): Uint8Array[] {
+  #freshParity(): Buffer[] {
     return this.#parity.map(() => Buffer.allocUnsafeSlow(this.stripeSizeBytes));
   }
 
-  #dataStripe(chunk: Uint8Array, index: number): Uint8Array {
+  #dataStripe(chunk: Buffer, index: number): Buffer {
     const start = index * this.stripeSizeBytes;
     const piece = chunk.subarray(start, start + this.stripeSizeBytes);
     if (piece.length === this.stripeSizeBytes) return piece;
-    const padded = new Uint8Array(this.stripeSizeBytes);
+    const padded = Buffer.alloc(this.stripeSizeBytes);
     padded.set(piece);
     return padded;
   }

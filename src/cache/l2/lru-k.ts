@@ -1,4 +1,4 @@
-import { assert } from '../base/mod.ts';
+import { assert } from '../../base/mod.ts';
 
 export interface LruKOptions {
   readonly limitBytes: number;

@@ -1,0 +1,104 @@
+import { type Clock, limits } from '../../base/mod.ts';
+import type { ErasureCode } from '../../erasure/mod.ts';
+import type { ChunkName } from '../../seal/mod.ts';
+import type { StripeAnswer, StripeGet } from './node-client.ts';
+import { stripeId } from './stripe-key.ts';
+import type { Zone } from './zone.ts';
+
+/** One stripe's answer, late ones included: what latency distributions are drawn from. */
+export interface StripeTiming {
+  /** Counts the reads of this worker, so that the stripes of one go together. */
+  readonly read: number;
+  readonly index: number;
+  readonly answer: StripeAnswer;
+  readonly ms: number;
+}
+
+/** What a round of requests brought; an answer that had not come is undefined. */
+export interface StripesRead {
+  readonly stripes: (Buffer | undefined)[];
+  readonly answers: (StripeAnswer | undefined)[];
+  /** k·stripe bytes, in which the data stripes lie in order. */
+  readonly space: Buffer;
+}
+
+export interface StripeReaderOptions {
+  readonly zone: Zone;
+  readonly code: ErasureCode;
+  readonly clock: Clock;
+  readonly onStripe?: ((timing: StripeTiming) => void) | undefined;
+}
+
+/**
+ * Asks the nodes of all k+m stripes at once and goes on with the first k, in good times and bad, so
+ * that a slow node costs nothing and a failure adds no work (ATC'23 section 4.1). There is no retry
+ * and no second request: what has not come after `stripeTimeoutMs` is not there.
+ */
+export class StripeReader {
+  readonly #options: StripeReaderOptions;
+  #reads = 0;
+
+  constructor(options: StripeReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Ends with the first `enough` stripes, or as soon as so many cannot come any more. */
+  read(
+    chunkName: ChunkName,
+    indexes: readonly number[],
+    enough: number,
+    into?: StripesRead,
+  ): Promise<StripesRead> {
+    const { zone, code, clock, onStripe } = this.#options;
+    const round = into ?? this.#empty();
+    const read = this.#reads++;
+    const startMs = clock.monotonicMs();
+    return new Promise((resolve) => {
+      const gets: StripeGet[] = [];
+      let hits = 0;
+      let pending = indexes.length;
+      let settled = false;
+      const settle = () => {
+        settled = true;
+        for (const get of gets) get.abandon();
+        resolve(round);
+      };
+      for (const index of indexes) {
+        const target = this.#target(round, index);
+        const answered = (answer: StripeAnswer) => {
+          onStripe?.({ read, index, answer, ms: clock.monotonicMs() - startMs });
+          if (settled) return;
+          pending--;
+          round.answers[index] = answer;
+          if (answer === 'hit') {
+            hits++;
+            round.stripes[index] = target;
+          }
+          if (hits >= enough || hits + pending < enough || pending === 0) settle();
+        };
+        const client = zone.clientOf(chunkName, index);
+        const id = stripeId({ chunkName, k: code.k, m: code.m, index });
+        const get = client?.get(id, target, limits.l2.stripeTimeoutMs, answered);
+        if (!get) answered('failed');
+        else if (settled) get.abandon();
+        else gets.push(get);
+      }
+    });
+  }
+
+  #empty(): StripesRead {
+    const { k, width, stripeSizeBytes } = this.#options.code;
+    return {
+      stripes: new Array<undefined>(width).fill(undefined),
+      answers: new Array<undefined>(width).fill(undefined),
+      space: Buffer.allocUnsafeSlow(k * stripeSizeBytes),
+    };
+  }
+
+  /** Data stripes arrive where they lie in the chunk. */
+  #target({ space }: StripesRead, index: number): Buffer {
+    const { k, stripeSizeBytes } = this.#options.code;
+    if (index >= k) return Buffer.allocUnsafeSlow(stripeSizeBytes);
+    return space.subarray(index * stripeSizeBytes, (index + 1) * stripeSizeBytes);
+  }
+}

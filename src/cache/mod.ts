@@ -1,0 +1,7 @@
+export { ChunkSlots } from './l1/chunk-slots.ts';
+export { type MemoryCacheOptions, memoryCached } from './l1/memory-cached.ts';
+export { CacheNode, type CacheNodeOptions } from './l2/cache-node.ts';
+export { type L2Options, type L2Source, l2Cached } from './l2/l2-cached.ts';
+export { FileMembership, type Membership, staticMembership } from './l2/membership.ts';
+export { metricsToken, readSecretFile, type SharedSecrets } from './l2/request-signature.ts';
+export type { StripeTiming } from './l2/stripe-reader.ts';
