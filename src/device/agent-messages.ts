@@ -1,0 +1,27 @@
+import type { DeviceStats } from './device-counters.ts';
+import type { DeviceRequest, FailureMessage } from './messages.ts';
+
+/** What a worker sends to an agent process over its IPC channel (advanced serialization). */
+export type AgentCommand<Settings> =
+  /** The first message: the agent mounts and starts to serve. */
+  | {
+      readonly type: 'start';
+      readonly id: number;
+      /** An empty directory of the agent's own. */
+      readonly directory: string;
+      readonly settings: Settings;
+    }
+  | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
+  | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
+  | { readonly type: 'stats'; readonly id: number; readonly deviceId: string };
+
+export type AgentAnswer =
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      /** For `start`: where devices appear, in the agent's mount namespace. */
+      readonly mountPoint?: string;
+      /** For `stats`, and the last ones for `close`. */
+      readonly stats?: DeviceStats;
+    }
+  | { readonly type: 'refusal'; readonly id: number; readonly failure: FailureMessage };

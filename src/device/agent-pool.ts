@@ -1,0 +1,182 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Clock,
+  type Logger,
+  limits,
+  type Random,
+  SluiceError,
+  type Timer,
+} from '../base/mod.ts';
+import { AgentProcess } from './agent-process.ts';
+import { AgentDevice, type Device } from './device.ts';
+
+const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export interface AgentPoolOptions<Settings> {
+  /**
+   * Starts an agent process in a mount namespace of its own, with an IPC channel of advanced
+   * serialization, whose pid is the child's.
+   */
+  readonly spawn: () => ChildProcess;
+  /** For the agents' mount points and overlays; what a killed predecessor left there is removed. */
+  readonly directory: string;
+  /** Handed to each agent as it is. */
+  readonly settings: Settings;
+  /** How many agents without an account wait ready. */
+  readonly spareAgents: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface OpenDevice {
+  /** Unique on this worker; the file's name. */
+  readonly deviceId: string;
+  readonly accountId: string;
+  readonly manifestBytes: Buffer;
+  /** Opens this manifest only; overwritten by nobody here, so the caller should when done. */
+  readonly dataKey: Buffer;
+  /** The root that the manifest's chunks rest in. */
+  readonly rootId: string;
+  readonly writable: boolean;
+  /** Room for what is written, in bytes. */
+  readonly overlayLimitBytes?: number;
+}
+
+interface Agent<Settings> {
+  readonly process: AgentProcess<Settings>;
+  readonly directory: string;
+  readonly devices: Set<AgentDevice>;
+  idleTimer?: Timer;
+}
+
+/**
+ * The agents of a worker: one process per account, so that no process ever holds two accounts'
+ * keys, taken from a few that were started ahead. Each runs in its own mount namespace, and ends
+ * when the worker does; a device that loses its agent answers EIO from then on.
+ */
+export class AgentPool<Settings> {
+  readonly #options: AgentPoolOptions<Settings>;
+  readonly #byAccount = new Map<string, Promise<Agent<Settings>>>();
+  readonly #spares: Promise<Agent<Settings>>[] = [];
+  readonly #agents = new Set<Agent<Settings>>();
+  #ready: Promise<void>;
+  #closed = false;
+
+  constructor(options: AgentPoolOptions<Settings>) {
+    this.#options = options;
+    this.#ready = rm(options.directory, { recursive: true, force: true })
+      .then(() => mkdir(options.directory, { recursive: true, mode: 0o700 }))
+      .then(() => this.#replenish());
+    this.#ready.catch(() => {});
+  }
+
+  /** Resolves when the spare agents serve. Rejects with `HOST_LACKS` where they cannot. */
+  async warm(): Promise<void> {
+    await this.#ready;
+    await Promise.all(this.#spares);
+  }
+
+  /** Rejects with the manifest's errors, `AGENT_DIED`, `HOST_LACKS`. */
+  async open(request: OpenDevice): Promise<Device> {
+    const { deviceId, accountId } = request;
+    if (!DEVICE_ID.test(deviceId)) {
+      throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);
+    }
+    await this.#ready;
+    const agent = await this.#agentOf(accountId);
+    const device = new AgentDevice(deviceId, agent.process, () => this.#released(agent, device));
+    agent.idleTimer?.cancel();
+    agent.devices.add(device);
+    try {
+      await agent.process.request({
+        type: 'open',
+        device: {
+          deviceId,
+          manifestBytes: request.manifestBytes,
+          dataKey: request.dataKey,
+          rootId: request.rootId,
+          writable: request.writable,
+          overlayLimitBytes: request.overlayLimitBytes ?? limits.device.overlayBytes,
+        },
+      });
+    } catch (error) {
+      this.#released(agent, device);
+      throw error;
+    }
+    return device;
+  }
+
+  /** Ends every agent; devices that are still open answer EIO. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#ready.catch(() => {});
+    await Promise.allSettled([...this.#spares, ...this.#byAccount.values()]);
+    await Promise.all([...this.#agents].map((agent) => agent.process.kill()));
+    await rm(this.#options.directory, { recursive: true, force: true });
+  }
+
+  async #agentOf(accountId: string): Promise<Agent<Settings>> {
+    const known = this.#byAccount.get(accountId);
+    if (known) return await known;
+    const agent = this.#spares.shift() ?? this.#start();
+    this.#byAccount.set(accountId, agent);
+    this.#replenish();
+    try {
+      const started = await agent;
+      started.process.died.addEventListener('abort', () => this.#forget(accountId, agent));
+      if (started.process.died.aborted) this.#forget(accountId, agent);
+      return started;
+    } catch (error) {
+      this.#forget(accountId, agent);
+      throw error;
+    }
+  }
+
+  #forget(accountId: string, agent: Promise<Agent<Settings>>): void {
+    if (this.#byAccount.get(accountId) === agent) this.#byAccount.delete(accountId);
+  }
+
+  #replenish(): void {
+    while (!this.#closed && this.#spares.length < this.#options.spareAgents) {
+      const spare = this.#start();
+      // One that fails now is asked for, and heard, when it is needed.
+      spare.catch(() => {});
+      this.#spares.push(spare);
+    }
+  }
+
+  async #start(): Promise<Agent<Settings>> {
+    const { spawn, clock, settings, random, logger } = this.#options;
+    const directory = join(this.#options.directory, random.uuid());
+    await mkdir(directory, { mode: 0o700 });
+    const process = new AgentProcess<Settings>(spawn(), clock);
+    const agent: Agent<Settings> = { process, directory, devices: new Set() };
+    this.#agents.add(agent);
+    process.died.addEventListener('abort', () => {
+      this.#agents.delete(agent);
+      if (agent.devices.size > 0) {
+        logger.error({ devices: agent.devices.size }, 'an agent died; its devices answer EIO');
+      }
+      rm(directory, { recursive: true, force: true }).catch(() => {});
+    });
+    try {
+      await process.start(directory, settings);
+    } catch (error) {
+      await process.kill();
+      throw error;
+    }
+    return agent;
+  }
+
+  #released(agent: Agent<Settings>, device: AgentDevice): void {
+    agent.devices.delete(device);
+    if (agent.devices.size > 0) return;
+    agent.idleTimer?.cancel();
+    agent.idleTimer = this.#options.clock.setTimer(limits.agent.idleMs, () => {
+      if (agent.devices.size === 0) agent.process.kill().catch(() => {});
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import type { SluiceError } from '../base/mod.ts';
+import type { AgentProcess } from './agent-process.ts';
+import type { DeviceStats } from './device-counters.ts';
+
+/** A device that an agent serves: a file of the disk's size. */
+export interface Device {
+  readonly deviceId: string;
+  /** Where every process of the host finds the file: good as a loop device's backing file. */
+  readonly path: string;
+  /** Aborted when the agent died (reason: `AGENT_DIED`); from then on the file answers EIO. */
+  readonly died: AbortSignal;
+  stats(): Promise<DeviceStats>;
+  /** Takes the file away; whoever has it open gets ESTALE. Resolves with the last stats. */
+  close(): Promise<DeviceStats | undefined>;
+}
+
+export class AgentDevice implements Device {
+  readonly deviceId: string;
+  readonly #agent: AgentProcess<never>;
+  readonly #onClose: () => void;
+  #closing: Promise<DeviceStats | undefined> | undefined;
+
+  constructor(deviceId: string, agent: AgentProcess<never>, onClose: () => void) {
+    this.deviceId = deviceId;
+    this.#agent = agent;
+    this.#onClose = onClose;
+  }
+
+  get path(): string {
+    return this.#agent.pathOf(this.deviceId);
+  }
+
+  get died(): AbortSignal {
+    return this.#agent.died;
+  }
+
+  async stats(): Promise<DeviceStats> {
+    const { stats } = await this.#agent.request({ type: 'stats', deviceId: this.deviceId });
+    return stats as DeviceStats;
+  }
+
+  async close(): Promise<DeviceStats | undefined> {
+    this.#closing ??= this.#close();
+    return await this.#closing;
+  }
+
+  /** With its agent dead, a device is closed already. */
+  async #close(): Promise<DeviceStats | undefined> {
+    try {
+      const { deviceId } = this;
+      const { stats } = await this.#agent.request({ type: 'close', deviceId });
+      return stats;
+    } catch (error) {
+      if (!this.#agent.died.aborted) throw error as SluiceError;
+      return undefined;
+    } finally {
+      this.#onClose();
+    }
+  }
+}

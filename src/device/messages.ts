@@ -1,0 +1,39 @@
+import type { ErrorCode } from '../base/mod.ts';
+import type { DeviceStats, Tier } from './device-counters.ts';
+
+/** What an agent needs to show one disk; the data key opens this manifest and no other. */
+export interface DeviceRequest {
+  readonly deviceId: string;
+  readonly manifestBytes: Uint8Array;
+  readonly dataKey: Uint8Array;
+  /** The root that the chunks rest in now. */
+  readonly rootId: string;
+  readonly writable: boolean;
+  readonly overlayLimitBytes: number;
+}
+
+/** Errors cross a process or thread as their catalogue code and message. */
+export interface FailureMessage {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What the loop's thread is asked; each but `filled` and `unfilled` gets a `LoopAnswer`. */
+export type LoopCommand =
+  | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
+  | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
+  | { readonly type: 'stats'; readonly id: number; readonly deviceId: string }
+  /** The chunk that was asked for lies in its slot, verified; `tier` is where it came from. */
+  | { readonly type: 'filled'; readonly slot: number; readonly tier: Tier }
+  | { readonly type: 'unfilled'; readonly slot: number; readonly failure: FailureMessage };
+
+export type LoopReport =
+  /** A device lacks this chunk: fetch it into the slot. */
+  | {
+      readonly type: 'fetch';
+      readonly slot: number;
+      readonly rootId: string;
+      readonly name: string;
+    }
+  | { readonly type: 'answer'; readonly id: number; readonly stats?: DeviceStats }
+  | { readonly type: 'refusal'; readonly id: number; readonly failure: FailureMessage };

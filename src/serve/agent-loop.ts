@@ -1,0 +1,43 @@
+import type { MessagePort } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { assert, limits, systemClock, systemRandom } from '../base/mod.ts';
+import { ChunkSlots } from '../cache/mod.ts';
+import { DeviceLoop, type LoopCommand, type LoopReport } from '../device/mod.ts';
+import { DOORBELL_NODE_ID, FuseServer } from '../fuse/mod.ts';
+
+/** What the agent's main thread hands to this one. */
+export interface AgentLoopData {
+  readonly fuseFd: number;
+  readonly memory: SharedArrayBuffer;
+  readonly overlayDirectory: string;
+  readonly commands: MessagePort;
+}
+
+/**
+ * The agent's second thread: answers FUSE requests in a blocking loop until the mount is gone.
+ * Its event loop never turns, so commands are taken from their port when the doorbell rings.
+ */
+function serve(data: AgentLoopData): void {
+  const port = parentPort;
+  assert(port, 'the loop runs in a worker thread');
+  const loop = new DeviceLoop({
+    memory: new ChunkSlots(data.memory),
+    clock: systemClock,
+    random: systemRandom,
+    overlayDirectory: data.overlayDirectory,
+    firstNodeId: DOORBELL_NODE_ID + 1,
+    nextCommand: () => receiveMessageOnPort(data.commands)?.message as LoopCommand | undefined,
+    report: (report: LoopReport) => port.postMessage(report),
+  });
+  const server = new FuseServer({
+    fd: data.fuseFd,
+    files: loop,
+    root: 'directory',
+    maxTransferBytes: limits.device.fuseMaxReadBytes,
+    maxBackground: limits.agent.maxBackground,
+  });
+  server.run();
+  loop.closeAll();
+}
+
+serve(workerData as AgentLoopData);

@@ -1,0 +1,143 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import {
+  limits,
+  noLogger,
+  noMeter,
+  SluiceError,
+  systemClock,
+  systemRandom,
+  toSluiceError,
+} from '../base/mod.ts';
+import { ChunkSlots } from '../cache/mod.ts';
+import {
+  type AgentAnswer,
+  type AgentCommand,
+  ChunkFiller,
+  type LoopCommand,
+  type LoopReport,
+  TierWatch,
+} from '../device/mod.ts';
+import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
+import { directoryOrigin, ScopedChunkSource } from '../origin/mod.ts';
+import { readManifestHeader } from '../seal/mod.ts';
+import type { AgentLoopData } from './agent-loop.ts';
+import type { AgentSettings } from './agent-settings.ts';
+
+type Command = AgentCommand<AgentSettings>;
+
+/** The agent's first thread: talks to the worker, fetches chunks; never touches a device's pages. */
+class Agent {
+  readonly #loop: Worker;
+  readonly #port: MessageChannel['port1'];
+  readonly #fuseFd: number;
+  readonly #scope: ScopedChunkSource;
+  readonly #filler: ChunkFiller;
+  /** Which manifest a device shows, and how many devices show each. */
+  readonly #manifestOf = new Map<string, string>();
+
+  constructor(fuseFd: number, overlayDirectory: string, settings: AgentSettings) {
+    const origin = directoryOrigin(settings.originDirectory, {
+      clock: systemClock,
+      random: systemRandom,
+      meter: noMeter,
+      logger: noLogger,
+    });
+    const tiers = new TierWatch();
+    this.#scope = new ScopedChunkSource(tiers.watch('origin', origin));
+    const memory = ChunkSlots.allocate(settings.memoryBytes);
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#fuseFd = fuseFd;
+    this.#filler = new ChunkFiller({
+      memoryBytes: Buffer.from(memory),
+      source: this.#scope,
+      tierOf: (name) => tiers.take(name),
+      clock: systemClock,
+      command: (command) => this.#command(command),
+    });
+    const data: AgentLoopData = { fuseFd, memory, overlayDirectory, commands: port2 };
+    this.#loop = new Worker(new URL('./agent-loop.ts', import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+    });
+    this.#loop.on('message', (report: LoopReport) => this.#report(report));
+    this.#loop.on('error', (error) => {
+      console.error(error);
+      end();
+    });
+    this.#loop.on('exit', end);
+  }
+
+  obey(command: Exclude<Command, { type: 'start' }>): void {
+    if (command.type === 'open') {
+      const { deviceId, manifestBytes } = command.device;
+      const header = readManifestHeader(Buffer.from(manifestBytes));
+      this.#scope.admit(header);
+      this.#manifestOf.set(deviceId, header.manifestId);
+    } else if (command.type === 'close') {
+      this.#dismiss(command.deviceId);
+    }
+    this.#command(command);
+  }
+
+  #command(command: LoopCommand): void {
+    this.#port.postMessage(command);
+    ringDoorbell(this.#fuseFd, 'directory');
+  }
+
+  #report(report: LoopReport): void {
+    if (report.type === 'fetch') {
+      this.#filler.fill(report.slot, report).catch(end);
+      return;
+    }
+    answer(report);
+  }
+
+  #dismiss(deviceId: string): void {
+    const manifestId = this.#manifestOf.get(deviceId);
+    this.#manifestOf.delete(deviceId);
+    if (manifestId === undefined) return;
+    if (![...this.#manifestOf.values()].includes(manifestId)) this.#scope.dismiss(manifestId);
+  }
+}
+
+/** Ends the process at once, its blocked thread too; the mount goes with its namespace. */
+function end(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function answer(message: AgentAnswer): void {
+  process.send?.(message);
+}
+
+async function start(command: Extract<Command, { type: 'start' }>): Promise<Agent> {
+  const mountPoint = join(command.directory, 'devices');
+  const overlayDirectory = join(command.directory, 'overlays');
+  await mkdir(mountPoint);
+  await mkdir(overlayDirectory);
+  const { fd } = await mountFuse(mountPoint, 'directory', limits.device.fuseMaxReadBytes);
+  const agent = new Agent(fd, overlayDirectory, command.settings);
+  answer({ type: 'answer', id: command.id, mountPoint });
+  return agent;
+}
+
+function main(): void {
+  if (!process.send) {
+    throw new SluiceError('USAGE', 'agent: started by a worker, which it talks to over IPC');
+  }
+  let agent: Agent | undefined;
+  process.on('disconnect', end);
+  process.on('message', async (command: Command) => {
+    try {
+      if (command.type === 'start') agent = await start(command);
+      else agent?.obey(command);
+    } catch (error) {
+      const { code, message } = toSluiceError(error);
+      answer({ type: 'refusal', id: command.id, failure: { code, message } });
+    }
+  });
+}
+
+main();
