@@ -1,1 +1,8 @@
 export { examineHost, type HostFinding } from './doctor.ts';
+
+export type { FlattenedImage, FlattenProgress } from './flattener-protocol.ts';
+export type { ImageFacts } from './image-catalogue.ts';
+export { type MountedImage, mountImage } from './mount-image.ts';
+export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';
+export { removeImage } from './remove-image.ts';
+export { openStores, type Stores } from './stores.ts';

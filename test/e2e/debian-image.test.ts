@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -111,22 +112,18 @@ describe('a Debian image with Python, made by other tools', { skip: lacks }, () 
       ...['image', 'add', `oci:${layout}:latest`, '--data', data, '--json'],
     ]);
     const { manifestId } = JSON.parse(added.trim().split('\n').pop() ?? '');
-    await runOrThrow(sluice, [
-      'image',
-      'mount',
-      manifestId,
-      mountPoint,
-      '--read-only',
-      '--data',
-      data,
-    ]);
+    const words = ['image', 'mount', manifestId, mountPoint, '--read-only', '--data', data];
+    const mount = spawn(sluice, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(mount, 'exit');
+    await Promise.race([once(mount.stdout, 'data'), ended]);
     try {
       const expected = join(unpacked, 'rootfs');
       assert.deepEqual(describeTree(mountPoint), describeTree(expected));
       assert.deepEqual(await describeXattrs(mountPoint), await describeXattrs(expected));
     } finally {
-      await runOrThrow('umount', [mountPoint]);
+      mount.kill('SIGTERM');
     }
+    assert.deepEqual(await ended, [0, null]);
   });
 
   test('its handler runs, from the registry, with the standard library', async () => {

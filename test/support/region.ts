@@ -79,3 +79,12 @@ export async function startRegion(
     },
   };
 }
+
+/** The sum of a metric over its labels, as the region's `/metrics` has it now. */
+export async function readMetric(region: RunningRegion, name: string): Promise<number> {
+  const text = await (await fetch(`${region.endpoint}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}

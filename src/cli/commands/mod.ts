@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { registerCacheNode } from './cache-node.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFunction } from './function.ts';
+import { registerImage } from './image.ts';
 import { registerInvoke } from './invoke.ts';
 import { registerUp } from './up.ts';
 
@@ -8,5 +10,7 @@ export function registerCommands(program: Command): void {
   registerUp(program);
   registerFunction(program);
   registerInvoke(program);
+  registerImage(program);
+  registerCacheNode(program);
   registerDoctor(program);
 }

@@ -3,6 +3,7 @@ import { startRegion } from '../../serve/mod.ts';
 import type { LogLevel } from '../../telemetry/mod.ts';
 import { listenAddress, withDataOptions } from '../options.ts';
 import { createOutput } from '../output.ts';
+import { untilSignalled } from '../signals.ts';
 
 interface UpOptions {
   readonly data: string;
@@ -10,13 +11,6 @@ interface UpOptions {
   readonly listen: { host: string; port: number };
   readonly region: string;
   readonly logLevel: LogLevel;
-}
-
-function untilSignalled(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => resolve(signal));
-  });
 }
 
 export function registerUp(program: Command): void {

@@ -1,0 +1,104 @@
+import type { Command } from 'commander';
+import { formatBytes, formatMs, formatShare } from '../../base/mod.ts';
+import { defaultAccountId } from '../../config/mod.ts';
+import { type ImageFacts, openStores, removeImage } from '../../serve/mod.ts';
+import { type CommonOptions, withDataOptions, withJsonOption } from '../options.ts';
+import { createOutput, formatTable, type Output } from '../output.ts';
+import { showProgress } from '../progress.ts';
+import { registerImageMount } from './image-mount.ts';
+
+function describe(facts: ImageFacts): string {
+  const share = facts.storedBytes === 0 ? 0 : facts.sharedBytes / facts.storedBytes;
+  const rows: [string, string][] = [
+    ['manifest', facts.manifestId],
+    ['account', facts.account],
+    ['root', facts.root],
+    ['created', facts.createdAt],
+    ['disk', formatBytes(facts.diskBytes)],
+    ['chunks', `${facts.chunks}, ${facts.zeroChunks} of them zero`],
+    ['stored', `${formatBytes(facts.storedBytes)}, ${formatShare(share)} shared with other images`],
+    ['manifest size', formatBytes(facts.manifestBytes)],
+    ['key', facts.keyId],
+  ];
+  return rows.map(([key, value]) => `${key.padEnd(14)} ${value}`).join('\n');
+}
+
+function registerFlatten(parent: Command): void {
+  const command = parent
+    .command('flatten <image>')
+    .description('writes the disk of an image as a plain file, which any ext4 tool reads')
+    .requiredOption('-o, --output <file>', 'the file to write; sparse');
+  withJsonOption(command).action(
+    async (image: string, options: { output: string; json: boolean }) => {
+      const output = createOutput(options.json);
+      const { flattenToFile } = await import('../../serve/mod.ts');
+      const progress = showProgress(output);
+      const flat = await flattenToFile(image, options.output, progress.update).finally(
+        progress.end,
+      );
+      const text = `${options.output}: ${formatBytes(flat.diskBytes)} disk, ${flat.inodes} inodes, ${formatBytes(flat.dataBytes)} of data`;
+      output.answer({ output: options.output, ...flat }, text);
+    },
+  );
+}
+
+function registerAdd(parent: Command): void {
+  const command = parent
+    .command('add <image>')
+    .description('flattens an image, seals its chunks for an account and stores them')
+    .option('--account <id>', 'the account that may read it', defaultAccountId);
+  withDataOptions(command).action(
+    async (image: string, options: CommonOptions & { account: string }) => {
+      const output = createOutput(options.json);
+      const { installer } = openStores(options.data);
+      const progress = showProgress(output);
+      const request = { imageUri: image, accountId: options.account };
+      const added = await installer.add(request, progress.update).finally(progress.end);
+      const lines = [
+        `manifest   ${added.manifestId}`,
+        `disk       ${formatBytes(added.diskBytes)}`,
+        `chunks     ${added.chunks}, ${added.zeroChunks} of them zero`,
+        `new        ${added.newChunks} chunks, ${formatBytes(added.newBytes)}`,
+        `took       ${formatMs(added.seconds * 1000)}, at most ${formatBytes(added.peakMemoryBytes)} of memory`,
+      ];
+      output.answer(added, lines.join('\n'));
+    },
+  );
+}
+
+function printList(output: Output, images: readonly ImageFacts[]): void {
+  const rows = images.map((image) => [
+    image.manifestId,
+    image.account,
+    formatBytes(image.diskBytes),
+    formatBytes(image.storedBytes),
+    formatShare(image.storedBytes === 0 ? 0 : image.sharedBytes / image.storedBytes),
+    image.createdAt.slice(0, 19),
+  ]);
+  const header = ['manifest', 'account', 'disk', 'stored', 'shared', 'created'];
+  output.answer(images, rows.length === 0 ? 'no images' : formatTable(header, rows));
+}
+
+export function registerImage(program: Command): void {
+  const parent = program.command('image').description('flattens, stores, shows and mounts images');
+  registerFlatten(parent);
+  registerAdd(parent);
+  registerImageMount(parent);
+  withDataOptions(parent.command('list').description('lists the stored images')).action(
+    async (options: CommonOptions) => {
+      printList(createOutput(options.json), await openStores(options.data).images.list());
+    },
+  );
+  withDataOptions(parent.command('inspect <id>').description('shows one stored image')).action(
+    async (id: string, options: CommonOptions) => {
+      const facts = await openStores(options.data).images.inspect(id);
+      createOutput(options.json).answer(facts, describe(facts));
+    },
+  );
+  const remove = parent.command('remove <id>').description('forgets a stored image');
+  withDataOptions(remove).action(async (id: string, options: CommonOptions) => {
+    await removeImage(openStores(options.data), id);
+    const text = `removed ${id}; its chunks go with their root`;
+    createOutput(options.json).answer({ removed: id }, text);
+  });
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { AssignmentService } from '../assignment/mod.ts';
+import { type Logger, limits, type Meter, systemClock, systemRandom } from '../base/mod.ts';
+import { AgentPool } from '../device/mod.ts';
+import { RuntimeApi } from '../runtime/mod.ts';
+import { CgroupPool, LeanSandboxFactory } from '../sandbox/mod.ts';
+import { type LogSink, Worker } from '../worker/mod.ts';
+import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+import { ManifestDevices } from './manifest-devices.ts';
+import { MeteredDevices } from './metered-devices.ts';
+import type { Stores } from './stores.ts';
+
+/** What runs sandboxes in this process: assignment over one worker. */
+export interface Compute {
+  readonly assignment: AssignmentService;
+  close(graceMs: number): Promise<void>;
+}
+
+/** Names this data directory's cgroups, so that regions on one host don't sweep each other's. */
+function ownerIdOf(dataPath: string): string {
+  return createHash('sha256').update(dataPath).digest('hex').slice(0, 12);
+}
+
+export async function startCompute(
+  stores: Stores,
+  logs: LogSink,
+  meter: Meter,
+  logger: Logger,
+): Promise<Compute> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const agents = new AgentPool<AgentSettings>({
+    spawn: spawnAgent,
+    directory: join(stores.data.run, 'agents'),
+    settings: { originDirectory: stores.data.origin, memoryBytes: limits.cache.memoryBytes },
+    spareAgents: limits.agent.poolSize,
+    clock,
+    random,
+    logger,
+  });
+  try {
+    const cgroups = await CgroupPool.open({ ownerId: ownerIdOf(stores.data.path), clock, logger });
+    const sandboxes = new LeanSandboxFactory({ cgroups, clock, logger });
+    const swept = await sandboxes.sweep();
+    if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
+    await agents.warm();
+    const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
+    const worker = new Worker({
+      devices: new MeteredDevices(devices, meter),
+      sandboxes,
+      runtimeApis: () => new RuntimeApi({ clock }),
+      logs,
+      clock,
+      random,
+      logger,
+    });
+    const account = limits.lambda.accountConcurrency;
+    const concurrency = { of: () => ({ account, reservedTotal: 0 }) };
+    const assignment = new AssignmentService({
+      host: worker,
+      concurrency,
+      clock,
+      random,
+      logger,
+    });
+    return {
+      assignment,
+      close: async (graceMs) => {
+        await assignment.close(graceMs);
+        await worker.close();
+        await sandboxes.close();
+        await agents.close();
+      },
+    };
+  } catch (error) {
+    await agents.close();
+    throw error;
+  }
+}

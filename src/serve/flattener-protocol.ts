@@ -1,0 +1,61 @@
+import type { ErrorCode, ErrorData } from '../base/mod.ts';
+
+/** One image to flatten, with all that the flattener may know; sent once, as its first message. */
+export interface FlattenJob {
+  readonly imageUri: string;
+  readonly architecture: 'amd64' | 'arm64';
+  readonly accountId: string;
+  readonly manifestId: string;
+  readonly rootId: string;
+  readonly originDirectory: string;
+  readonly spoolDirectory: string;
+  /** The 32-byte salt of the chunks' keys. */
+  readonly salt: Uint8Array;
+  /** A fresh key for this one manifest; the key that wraps it stays where it is. */
+  readonly dataKey: {
+    readonly keyId: string;
+    readonly plaintext: Uint8Array;
+    readonly wrapped: Uint8Array;
+  };
+}
+
+export interface FlattenProgress {
+  readonly phase: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  readonly chunks: number;
+  readonly newChunks: number;
+}
+
+/** What `image add` prints and a function's record keeps. */
+export interface FlattenedImage {
+  readonly manifestId: string;
+  readonly resolvedReference: string;
+  readonly imageDigest: string;
+  readonly diskBytes: number;
+  readonly chunks: number;
+  readonly zeroChunks: number;
+  readonly newChunks: number;
+  readonly newBytes: number;
+  /** Of the layers as the registry keeps them. */
+  readonly imageBytes: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  readonly process: {
+    readonly entrypoint: readonly string[];
+    readonly command: readonly string[];
+    readonly environment: readonly string[];
+    readonly workingDirectory: string;
+    readonly user: string;
+  };
+}
+
+export type FlattenerMessage =
+  | { readonly type: 'progress'; readonly progress: FlattenProgress }
+  | { readonly type: 'done'; readonly image: FlattenedImage }
+  | {
+      readonly type: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly data: ErrorData;
+    };

@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { SluiceError } from '../base/mod.ts';
+import type {
+  FlattenedImage,
+  FlattenerMessage,
+  FlattenJob,
+  FlattenProgress,
+} from './flattener-protocol.ts';
+
+const FLATTENER_MAIN = fileURLToPath(new URL('./flattener-main.ts', import.meta.url));
+
+function spawnFlattener(): ChildProcess {
+  const words = ['--disable-warning=ExperimentalWarning', FLATTENER_MAIN];
+  return spawn(process.execPath, words, {
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+}
+
+/**
+ * Flattens one image in a process of its own (docs/decisions/0004). Rejects with the flattener's
+ * error, or `INTERNAL` with what the process last said when it died.
+ */
+export function runFlattener(
+  job: FlattenJob,
+  onProgress: (progress: FlattenProgress) => void,
+  signal?: AbortSignal,
+): Promise<FlattenedImage> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const child = spawnFlattener();
+    let said = '';
+    let answer: Exclude<FlattenerMessage, { type: 'progress' }> | undefined;
+    child.stderr?.on('data', (part: Buffer) => {
+      said = `${said}${part.toString('utf8')}`.slice(-2000);
+    });
+    const onAbort = () => child.kill('SIGKILL');
+    signal?.addEventListener('abort', onAbort, { once: true });
+    child.on('message', (message: FlattenerMessage) => {
+      if (message.type === 'progress') onProgress(message.progress);
+      else answer = message;
+    });
+    child.on('error', reject);
+    child.on('close', (status, killedBy) => {
+      signal?.removeEventListener('abort', onAbort);
+      if (answer?.type === 'done') return resolve(answer.image);
+      if (signal?.aborted) return reject(signal.reason);
+      if (answer)
+        return reject(new SluiceError(answer.code, answer.message, { data: answer.data }));
+      const end = killedBy ?? `exit status ${status}`;
+      const tail = said.trim();
+      reject(
+        new SluiceError(
+          'INTERNAL',
+          `${job.imageUri}: the flattener ended with ${end}${tail ? `: ${tail}` : ''}`,
+        ),
+      );
+    });
+    child.send(job);
+  });
+}

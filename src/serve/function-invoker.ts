@@ -1,0 +1,75 @@
+import type { AssignmentService, SandboxTemplate } from '../assignment/mod.ts';
+import type { InvokeOutcome, InvokeRequest, Invoker } from '../frontend/mod.ts';
+import type { FunctionVersion } from '../functions/mod.ts';
+
+/** Joins the frontend to the assignment leader of this process. */
+export class FunctionInvoker implements Invoker {
+  readonly #assignment: AssignmentService;
+  readonly #region: string;
+  readonly #templates = new WeakMap<FunctionVersion, SandboxTemplate>();
+
+  constructor(assignment: AssignmentService, region: string) {
+    this.#assignment = assignment;
+    this.#region = region;
+  }
+
+  invoke(request: InvokeRequest): Promise<InvokeOutcome> {
+    const { version, ...rest } = request;
+    return this.#assignment.invoke({ ...rest, template: this.#templateOf(version) });
+  }
+
+  drain(functionVersionArn: string): Promise<void> {
+    return this.#assignment.drainVersion(functionVersionArn);
+  }
+
+  /** Versions are immutable and come from the frontend's cache, so each is translated once. */
+  #templateOf(version: FunctionVersion): SandboxTemplate {
+    let template = this.#templates.get(version);
+    if (!template) {
+      template = sandboxTemplate(version, this.#region);
+      this.#templates.set(version, template);
+    }
+    return template;
+  }
+}
+
+/** What a worker needs of a function version: configuration over the image's own settings. */
+export function sandboxTemplate(version: FunctionVersion, region: string): SandboxTemplate {
+  const { configuration, code } = version;
+  const { imageOverrides: overrides } = configuration;
+  const { imageConfig: image } = code;
+  return {
+    functionArn: unqualified(version.arn),
+    functionName: version.functionName,
+    version: version.version,
+    revision: version.servingId,
+    accountId: version.accountId,
+    region,
+    manifestId: code.manifestId,
+    memoryMb: configuration.memoryMb,
+    timeoutMs: configuration.timeoutSeconds * 1000,
+    ephemeralMb: configuration.ephemeralStorageMb,
+    environment: configuration.environment ?? {},
+    imageEnvironment: parseVariables(image.environment),
+    entrypoint: overrides?.entryPoint ?? image.entrypoint,
+    command: overrides?.command ?? image.command,
+    workingDirectory: overrides?.workingDirectory ?? image.workingDirectory,
+    handler: configuration.handler,
+    runtime: configuration.runtime,
+    logGroup: configuration.logging.group,
+  };
+}
+
+/** `arn:aws:lambda:REGION:ACCOUNT:function:NAME` without the version behind it. */
+function unqualified(arn: string): string {
+  return arn.split(':').slice(0, 7).join(':');
+}
+
+function parseVariables(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf('=');
+      return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
+    }),
+  );
+}

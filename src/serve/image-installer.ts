@@ -1,0 +1,94 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { limits, type Random, Semaphore } from '../base/mod.ts';
+import type { DataDirectory } from '../config/mod.ts';
+import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
+import type { InstalledCode } from '../functions/mod.ts';
+import type { LocalKeyService, RootSource } from '../origin/mod.ts';
+import { chunkSalt } from '../seal/mod.ts';
+import { runFlattener } from './flattener.ts';
+import type { FlattenedImage, FlattenProgress } from './flattener-protocol.ts';
+
+export interface AddImageRequest {
+  readonly imageUri: string;
+  readonly accountId: string;
+  readonly architecture?: 'x86_64' | 'arm64';
+}
+
+export interface ImageInstallerOptions {
+  readonly data: DataDirectory;
+  readonly roots: RootSource;
+  readonly keyService: LocalKeyService;
+  readonly random: Random;
+}
+
+const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'x86_64';
+
+/** Makes images into stored manifests; a bounded number of flatteners at once. */
+export class ImageInstaller implements CodeInstaller {
+  readonly #options: ImageInstallerOptions;
+  readonly #flatteners = new Semaphore(
+    limits.image.flattenersAtOnce,
+    limits.image.flattenersWaiting,
+  );
+
+  constructor(options: ImageInstallerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with what `oci`, `image` and the origin say of the image. */
+  add(
+    request: AddImageRequest,
+    onProgress: (progress: FlattenProgress) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<FlattenedImage> {
+    return this.#flatteners.run(() => this.#add(request, onProgress, signal), signal);
+  }
+
+  async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
+    const image = await this.add(request, () => {}, signal);
+    return {
+      manifestId: image.manifestId,
+      resolvedImageUri: image.resolvedReference,
+      imageDigest: image.imageDigest,
+      codeSizeBytes: image.imageBytes,
+      codeSha256: image.imageDigest.replace(/^sha256:/, ''),
+      imageConfig: image.process,
+    };
+  }
+
+  async #add(
+    request: AddImageRequest,
+    onProgress: (progress: FlattenProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<FlattenedImage> {
+    const { data, roots, keyService, random } = this.#options;
+    const { imageUri, accountId, architecture = hostArchitecture } = request;
+    const manifestId = random.uuid();
+    const rootId = await roots.activeRoot(accountId);
+    const dataKey = await keyService.generateDataKey({ accountId, manifestId });
+    const dedupSecret = await keyService.dedupSecret();
+    const salt = chunkSalt(dedupSecret, { rootId, epoch: 0, scope: 'region', placement: '' });
+    const spoolDirectory = join(data.spool, manifestId);
+    try {
+      return await runFlattener(
+        {
+          imageUri,
+          architecture: architecture === 'arm64' ? 'arm64' : 'amd64',
+          accountId,
+          manifestId,
+          rootId,
+          originDirectory: data.origin,
+          spoolDirectory,
+          salt,
+          dataKey,
+        },
+        onProgress,
+        signal,
+      );
+    } finally {
+      dataKey.plaintext.fill(0);
+      await rm(spoolDirectory, { recursive: true, force: true });
+    }
+  }
+}

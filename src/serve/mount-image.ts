@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { limits, noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
+import { AgentPool, type DeviceStats, mountDevice, unmountDevice } from '../device/mod.ts';
+import { readManifestHeader } from '../seal/mod.ts';
+import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+import { ManifestDevices } from './manifest-devices.ts';
+import { openStores } from './stores.ts';
+
+export interface MountedImage {
+  /** Resolves with what the device did once nothing of it is left. */
+  unmount(): Promise<DeviceStats | undefined>;
+}
+
+/** Shows a stored image's disk in a directory of the host, through an agent of its own. */
+export async function mountImage(
+  dataPath: string,
+  manifestId: string,
+  directory: string,
+  readOnly: boolean,
+): Promise<MountedImage> {
+  const stores = openStores(dataPath);
+  const agents = new AgentPool<AgentSettings>({
+    spawn: spawnAgent,
+    directory: join(stores.data.run, `mount-${process.pid}`),
+    settings: { originDirectory: stores.data.origin, memoryBytes: limits.cache.memoryBytes },
+    spareAgents: 0,
+    clock: systemClock,
+    random: systemRandom,
+    logger: noLogger,
+  });
+  try {
+    const { bytes } = await stores.origin.findManifest(manifestId);
+    const { accountId } = readManifestHeader(bytes);
+    const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
+    const deviceId = `mount-${manifestId}`;
+    const device = await devices.open({ deviceId, accountId, manifestId, writable: !readOnly });
+    await mountDevice(device.path, directory, { readOnly });
+    return {
+      unmount: async () => {
+        await unmountDevice(directory);
+        const stats = await device.close();
+        await agents.close();
+        return stats;
+      },
+    };
+  } catch (error) {
+    await agents.close();
+    if (error instanceof SluiceError) throw error;
+    throw new SluiceError('INTERNAL', `${directory}: the image could not be mounted`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,103 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
+import {
+  type AccessKey,
+  type DataDirectory,
+  ensureCredentialsFile,
+  ensureDataDirectory,
+  lockDataDirectory,
+} from '../config/mod.ts';
+import { type CredentialStore, Frontend } from '../frontend/mod.ts';
+import { SqliteFunctionStore } from '../functions/mod.ts';
+import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
+import { startCompute } from './compute.ts';
+import { FunctionInvoker } from './function-invoker.ts';
+import { openStores } from './stores.ts';
+
+export interface RegionOptions {
+  readonly dataPath: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly regionName: string;
+  readonly logLevel: LogLevel;
+}
+
+export interface RunningRegion {
+  readonly endpoint: string;
+  readonly credentialsFile: string;
+  readonly dataDirectory: string;
+  /** Drains and leaves nothing behind. */
+  stop(): Promise<void>;
+}
+
+type Cleanup = () => Promise<void> | void;
+
+/** Undoes what was started, last first, whatever fails on the way; then reports the first failure. */
+async function undo(cleanups: readonly Cleanup[], logger: Logger): Promise<void> {
+  let first: unknown;
+  for (const cleanup of [...cleanups].reverse()) {
+    try {
+      await cleanup();
+    } catch (error) {
+      logger.error({ error }, 'a part of the region did not stop');
+      first ??= error;
+    }
+  }
+  if (first) throw first;
+}
+
+function credentialStore(keys: readonly AccessKey[]): CredentialStore {
+  const byId = new Map(keys.map((key) => [key.accessKeyId, key]));
+  return { find: (accessKeyId) => byId.get(accessKeyId) };
+}
+
+/** Starts a whole region on this host: the one place where all parts meet. */
+export async function startRegion(options: RegionOptions): Promise<RunningRegion> {
+  const logger = createLogger(options.logLevel, 'sluice');
+  const cleanups: Cleanup[] = [];
+  try {
+    const data = ensureDataDirectory(options.dataPath);
+    const lock = lockDataDirectory(data);
+    cleanups.push(() => lock.release());
+    const endpoint = await startParts(options, data, logger, cleanups);
+    const address = JSON.stringify({ endpoint, region: options.regionName });
+    await writeFile(data.addressFile, address, { mode: 0o600 });
+    return {
+      endpoint,
+      credentialsFile: data.credentialsFile,
+      dataDirectory: data.path,
+      stop: () => undo(cleanups, logger),
+    };
+  } catch (error) {
+    await undo(cleanups, logger).catch(() => {});
+    throw error;
+  }
+}
+
+async function startParts(
+  options: RegionOptions,
+  data: DataDirectory,
+  logger: Logger,
+  cleanups: Cleanup[],
+): Promise<string> {
+  const meter = new PrometheusMeter();
+  const stores = openStores(data.path, meter, logger);
+  const functions = SqliteFunctionStore.open(join(data.state, 'functions.sqlite'));
+  cleanups.push(() => functions.close());
+  const compute = await startCompute(stores, { write: () => {} }, meter, logger);
+  cleanups.push(() => compute.close(limits.http.drainMs));
+  const frontend = new Frontend({
+    region: options.regionName,
+    store: functions,
+    installer: stores.installer,
+    invoker: new FunctionInvoker(compute.assignment, options.regionName),
+    credentials: credentialStore(ensureCredentialsFile(data.credentialsFile, systemRandom)),
+    metrics: meter,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
+  cleanups.push(() => frontend.close(limits.http.drainMs));
+  const { host, port } = await frontend.listen(options.listen.host, options.listen.port);
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
