@@ -139,7 +139,6 @@ function lend(turn: Turn, sandbox: SandboxRecord, invoke: InvokeRecord): void {
 function refuse(turn: Turn, invoke: InvokeRecord, reason: RefusalReason): void {
   removeInvoke(turn.state, invoke);
   turn.effects.push({ type: 'refuse', invokeId: invoke.invokeId, reason });
-  if (invoke.version.waiting.length === 0) turn.state.hungry.delete(invoke.version);
   forgetIfUnused(turn.state, invoke.version);
 }
 
@@ -155,7 +154,6 @@ function onCancelled(turn: Turn, invokeId: number): void {
   const invoke = turn.state.invokes.get(invokeId);
   if (!invoke?.waitingNode) return;
   removeInvoke(turn.state, invoke);
-  if (invoke.version.waiting.length === 0) turn.state.hungry.delete(invoke.version);
   forgetIfUnused(turn.state, invoke.version);
 }
 
