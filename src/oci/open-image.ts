@@ -2,7 +2,7 @@ import { type Clock, SluiceError, systemClock } from '../base/mod.ts';
 import { decompressed } from './decompress.ts';
 import { type Digest, verified } from './digest.ts';
 import { DockerArchiveSource } from './docker-archive-source.ts';
-import { type Descriptor, malformed, parseImageDocument } from './documents.ts';
+import { malformed, parseImageDocument } from './documents.ts';
 import { type ImageConfig, parseImageConfig } from './image-config.ts';
 import type { ImageSource, ManifestBytes } from './image-source.ts';
 import { LayoutDirectory } from './layout-files.ts';
@@ -47,9 +47,14 @@ export interface OciImage {
   /**
    * A layer's uncompressed tar stream. Bytes go out before the digests are known to match, so what
    * is made of them counts only once the stream has ended. Throws `IMAGE_DIGEST_MISMATCH`,
-   * `IMAGE_LAYER_TRUNCATED` and `IMAGE_LAYER_CORRUPT`, each naming the layer.
+   * `IMAGE_LAYER_TRUNCATED` and `IMAGE_LAYER_CORRUPT`, each naming the layer. `onStoredBytes` hears
+   * of the bytes as they are read from their store, for progress.
    */
-  openLayer(index: number, signal?: AbortSignal): AsyncIterable<Buffer>;
+  openLayer(
+    index: number,
+    signal?: AbortSignal,
+    onStoredBytes?: (count: number) => void,
+  ): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 
@@ -127,7 +132,12 @@ async function readImage(
     config,
     configDigest: manifest.config.digest,
     layers,
-    openLayer: (index, signal) => openLayer(source, layers, index, signal),
+    openLayer: (index, signal, onStoredBytes) => {
+      const layer = layers[index];
+      if (layer === undefined) throw new RangeError(`layer ${index} of ${layers.length}`);
+      const stored = source.layer(layer, index, signal);
+      return layerBytes(source, layer, onStoredBytes ? counted(stored, onStoredBytes) : stored);
+    },
     close: () => source.close(),
   };
 }
@@ -155,16 +165,11 @@ function checkPlatform(config: ImageConfig, platform: Platform, name: string): v
   );
 }
 
-function openLayer(
+function layerBytes(
   source: ImageSource,
-  layers: readonly LayerDescriptor[],
-  index: number,
-  signal?: AbortSignal,
+  { digest, sizeBytes, diffId }: LayerDescriptor,
+  stored: AsyncIterable<Buffer>,
 ): AsyncIterable<Buffer> {
-  const layer = layers[index];
-  if (layer === undefined) throw new RangeError(`layer ${index} of ${layers.length}`);
-  const { digest, sizeBytes, diffId } = layer;
-  const stored = source.layer(layer as Descriptor, index, signal);
   const checked = source.layersHaveDigests
     ? verified(stored, { digest, sizeBytes, layerDigest: digest })
     : stored;
@@ -172,4 +177,14 @@ function openLayer(
   // An uncompressed layer's digest is its diff id, and one check is enough.
   if (source.layersHaveDigests && digest === diffId) return bytes;
   return verified(bytes, { digest: diffId, layerDigest: digest });
+}
+
+async function* counted(
+  source: AsyncIterable<Buffer>,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const bytes of source) {
+    onBytes(bytes.length);
+    yield bytes;
+  }
 }

@@ -1,0 +1,11 @@
+export {
+  type AddImageOptions,
+  addImage,
+  type DiskMetadata,
+  type ImageRecord,
+  type ImageSealer,
+  type ManifestPut,
+} from './add-image.ts';
+export { type FlattenOptions, type FlattenSummary, flattenImage } from './flatten.ts';
+export { flattenToFile } from './flatten-to-file.ts';
+export type { ImagePhase, ImageProgress, OnProgress } from './progress.ts';
