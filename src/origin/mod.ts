@@ -1,3 +1,10 @@
+export {
+  type KmsClient,
+  type KmsCredentials,
+  type KmsLocation,
+  kmsClient,
+} from './keys/kms-client.ts';
+export { KmsKeyService } from './keys/kms-key-service.ts';
 export { LocalKeyService } from './keys/local-key-service.ts';
 export { limitedObjects } from './limited.ts';
 export { meteredObjects } from './metered.ts';
