@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
 import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
-import { AgentPool, type Device } from '../device/mod.ts';
+import { CHUNK_SIZE_BYTES, MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
+import { AgentPool, type Device, mountDevice, unmountDevice } from '../device/mod.ts';
 import { directoryOrigin } from '../origin/mod.ts';
 import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+
+const execute = promisify(execFile);
 
 interface Rig {
   readonly agents: AgentPool<AgentSettings>;
@@ -66,4 +72,220 @@ test('a device shows the bytes of its disk, and nothing of it is in the host mou
   assert.equal(stats.tiers.origin.reads > 0, true);
   await device.close();
   await assert.rejects(readFile(device.path), { code: 'ENOENT' });
+});
+
+test('what is written is read back, and base pages around it stay', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show } = rig(t);
+  const disk = someDisk(4 * MIB);
+  const device = await show(await seal(disk), { writable: true });
+  const file = await open(device.path, 'r+');
+  t.after(() => file.close());
+  const written = randomBytes(3 * CHUNK_SIZE_BYTES + 777);
+  await file.write(written, 0, written.length, 300_001);
+  written.copy(disk, 300_001);
+  assert.ok(disk.equals(await readFile(device.path)));
+  await assert.rejects(file.truncate(100), { code: 'EPERM' });
+  await assert.rejects(file.write(Buffer.alloc(10), 0, 10, disk.length), { code: 'EFBIG' });
+});
+
+test('a read-only device refuses to be opened for writing', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show } = rig(t);
+  const device = await show(await seal(someDisk(4 * MIB)));
+  await assert.rejects(open(device.path, 'r+'), { code: 'EROFS' });
+});
+
+test('a full overlay is ENOSPC inside, and discarding makes room again', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'tool:fallocate')) return;
+  const { seal, show } = rig(t, 1 * MIB);
+  const disk = someDisk(8 * MIB);
+  const device = await show(await seal(disk), { writable: true });
+  const file = await open(device.path, 'r+');
+  t.after(() => file.close());
+  const half = randomBytes(MIB / 2);
+  await file.write(half, 0, half.length, 0);
+  await file.write(half, 0, half.length, MIB / 2);
+  await assert.rejects(file.write(half, 0, half.length, 4 * MIB), { code: 'ENOSPC' });
+  await execute('fallocate', ['-p', '-o', '0', '-l', `${MIB / 2}`, device.path]);
+  await file.write(half, 0, half.length, 4 * MIB);
+  disk.fill(0, 0, MIB / 2);
+  half.copy(disk, MIB / 2);
+  half.copy(disk, 4 * MIB);
+  assert.ok(disk.equals(await readFile(device.path)));
+  const stats = await device.stats();
+  assert.equal(stats.overlayBytes, MIB);
+});
+
+test('an ext4 of mke2fs mounts from the device, takes writes, and is clean after', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'tool:mke2fs', 'tool:e2fsck')) return;
+  const { seal, show, directory } = rig(t, 64 * MIB);
+  const tree = join(directory, 'tree');
+  await mkdir(tree);
+  const content = randomBytes(5 * MIB);
+  await writeFile(join(tree, 'large'), content);
+  const image = join(directory, 'disk.ext4');
+  await writeFile(image, '');
+  await truncate(image, 32 * MIB);
+  await execute('mke2fs', ['-q', '-t', 'ext4', '-d', tree, image]);
+  const device = await show(await seal(await readFile(image)), { writable: true });
+  const mountPoint = join(directory, 'mount');
+  await mkdir(mountPoint);
+  await mountDevice(device.path, mountPoint, { readOnly: false });
+  try {
+    assert.ok(content.equals(await readFile(join(mountPoint, 'large'))));
+    await writeFile(join(mountPoint, 'added'), content.subarray(0, 3 * MIB));
+    await rm(join(mountPoint, 'large'));
+  } finally {
+    await unmountDevice(mountPoint);
+  }
+  await execute('e2fsck', ['-f', '-n', device.path]);
+  await mountDevice(device.path, mountPoint, { readOnly: true });
+  try {
+    const added = await readFile(join(mountPoint, 'added'));
+    assert.ok(content.subarray(0, 3 * MIB).equals(added));
+    assert.equal(existsSync(join(mountPoint, 'large')), false);
+  } finally {
+    await unmountDevice(mountPoint);
+  }
+});
+
+/** Every loop device's backing file. */
+function loopBackings(): string[] {
+  return readdirSync('/sys/block')
+    .filter((name) => name.startsWith('loop'))
+    .map((name) => `/sys/block/${name}/loop/backing_file`)
+    .filter((path) => existsSync(path))
+    .map((path) => readFileSync(path, 'utf8').trim());
+}
+
+test('a killed agent: reads fail with EIO, nothing hangs, nothing stays mounted', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show } = rig(t);
+  const before = mounts();
+  const sealed = await seal(someDisk(8 * MIB));
+  const device = await show(sealed);
+  const file = await open(device.path, 'r');
+  t.after(() => file.close());
+  await file.read(Buffer.alloc(4096), 0, 4096, 0);
+  const pid = Number(/\/proc\/(\d+)\//.exec(device.path)?.[1]);
+  const died = once(device.died, 'abort');
+  process.kill(pid, 'SIGKILL');
+  await died;
+  assert.equal(device.died.reason.code, 'AGENT_DIED');
+  const { bytesRead } = await file
+    .read(Buffer.alloc(MIB), 0, MIB, 4 * MIB)
+    .catch((error: NodeJS.ErrnoException) => {
+      assert.ok(error.code === 'EIO' || error.code === 'ENOTCONN', error.code);
+      return { bytesRead: -1 };
+    });
+  assert.equal(bytesRead, -1);
+  await assert.rejects(device.stats(), { code: 'AGENT_DIED' });
+  assert.equal(await device.close(), undefined);
+  assert.equal(mounts(), before);
+  assert.deepEqual(
+    loopBackings().filter((path) => path.includes(device.deviceId)),
+    [],
+  );
+  const again = await show(sealed);
+  assert.ok((await readFile(again.path)).length === 8 * MIB, 'another agent takes over');
+});
+
+test('a killed worker takes its agents with it', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { directory } = rig(t);
+  const before = mounts();
+  const script = `
+    import { AgentPool } from ${JSON.stringify(import.meta.resolve('../device/mod.ts'))};
+    import { noLogger, systemClock, systemRandom } from ${JSON.stringify(import.meta.resolve('../base/mod.ts'))};
+    import { spawnAgent } from ${JSON.stringify(import.meta.resolve('./agent-settings.ts'))};
+    const agents = new AgentPool({
+      spawn: () => {
+        const child = spawnAgent();
+        console.log(child.pid);
+        return child;
+      },
+      directory: ${JSON.stringify(join(directory, 'other'))},
+      settings: { originDirectory: '/nonexistent', memoryBytes: 1 << 24 },
+      spareAgents: 2,
+      clock: systemClock,
+      random: systemRandom,
+      logger: noLogger,
+    });
+    await agents.warm();
+    console.log('warm');
+    setInterval(() => {}, 1000);
+  `;
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  for await (const text of parent.stdout.setEncoding('utf8')) {
+    said += text;
+    if (said.includes('warm')) break;
+  }
+  const pids = said.match(/\d+/g)?.map(Number) ?? [];
+  assert.equal(pids.length, 2);
+  parent.kill('SIGKILL');
+  await once(parent, 'exit');
+  for (let tries = 0; tries < 100 && pids.some(isAlive); tries++) await systemClock.sleep(20);
+  assert.deepEqual(pids.filter(isAlive), []);
+  assert.equal(mounts(), before);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] ?? 'Z';
+    return !state.startsWith('Z');
+  } catch {
+    return false;
+  }
+}
+
+test('any mix of reads, writes and discards is as on a plain file', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'tool:fallocate')) return;
+  const { seal, show } = rig(t, 64 * MIB);
+  const size = 6 * MIB;
+  const sealed = await seal(someDisk(size));
+  const range = fc.record({
+    at: fc.oneof(
+      fc.nat(size - 1),
+      fc.nat(size / 4096 - 1).map((page) => page * 4096),
+    ),
+    bytes: fc.oneof(fc.integer({ min: 1, max: 20_000 }), fc.constantFrom(4096, 65_536, MIB)),
+  });
+  const step = fc.record({ kind: fc.constantFrom('read', 'write', 'discard'), range });
+  const run = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+    const device = await show(sealed, { writable: true });
+    const model = Buffer.from(await readFile(device.path));
+    const file = await open(device.path, 'r+');
+    try {
+      for (const { kind, range } of steps) {
+        const bytes = Math.min(range.bytes, size - range.at);
+        if (kind === 'write') {
+          const data = randomBytes(bytes);
+          await file.write(data, 0, bytes, range.at);
+          data.copy(model, range.at);
+        } else if (kind === 'discard') {
+          await execute('fallocate', ['-p', '-o', `${range.at}`, '-l', `${bytes}`, device.path]);
+          model.fill(0, range.at, range.at + bytes);
+        } else {
+          const data = Buffer.alloc(bytes);
+          await file.read(data, 0, bytes, range.at);
+          assert.ok(data.equals(model.subarray(range.at, range.at + bytes)));
+        }
+      }
+      // Past the kernel's page cache: what the device itself says.
+      const { stdout } = await execute(
+        'dd',
+        [`if=${device.path}`, 'bs=1M', 'iflag=direct', 'status=none'],
+        { encoding: 'buffer', maxBuffer: 2 * size },
+      );
+      assert.ok(model.equals(stdout));
+    } finally {
+      await file.close();
+      await device.close();
+    }
+  });
+  await fc.assert(run, { numRuns: 1000, interruptAfterTimeLimit: 4000 });
 });
