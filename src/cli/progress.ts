@@ -1,12 +1,12 @@
 import { formatBytes, systemClock } from '../base/mod.ts';
-import type { FlattenProgress } from '../serve/mod.ts';
+import type { ImageProgress } from '../image/mod.ts';
 import type { Output } from './output.ts';
 
 const REDRAW_MS = 100;
 const BAR_CELLS = 24;
 
 export interface ProgressView {
-  readonly update: (progress: FlattenProgress) => void;
+  readonly update: (progress: ImageProgress) => void;
   readonly end: () => void;
 }
 

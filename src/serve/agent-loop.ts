@@ -3,11 +3,13 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { assert, limits, systemClock, systemRandom } from '../base/mod.ts';
 import { ChunkSlots } from '../cache/mod.ts';
 import { DeviceLoop, type LoopCommand, type LoopReport } from '../device/mod.ts';
-import { DOORBELL_NODE_ID, FuseServer } from '../fuse/mod.ts';
+import { DOORBELL_NODE_ID, FuseServer, ROOT_NODE_ID } from '../fuse/mod.ts';
 
 /** What the agent's main thread hands to this one. */
 export interface AgentLoopData {
   readonly fuseFd: number;
+  /** What the mount is: a directory of devices, or a file that is the one device. */
+  readonly root: 'directory' | 'file';
   readonly memory: SharedArrayBuffer;
   readonly overlayDirectory: string;
   readonly commands: MessagePort;
@@ -25,14 +27,14 @@ function serve(data: AgentLoopData): void {
     clock: systemClock,
     random: systemRandom,
     overlayDirectory: data.overlayDirectory,
-    firstNodeId: DOORBELL_NODE_ID + 1,
+    firstNodeId: data.root === 'file' ? ROOT_NODE_ID : DOORBELL_NODE_ID + 1,
     nextCommand: () => receiveMessageOnPort(data.commands)?.message as LoopCommand | undefined,
     report: (report: LoopReport) => port.postMessage(report),
   });
   const server = new FuseServer({
     fd: data.fuseFd,
     files: loop,
-    root: 'directory',
+    root: data.root,
     maxTransferBytes: limits.device.fuseMaxReadBytes,
     maxBackground: limits.agent.maxBackground,
   });

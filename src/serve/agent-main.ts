@@ -32,12 +32,18 @@ class Agent {
   readonly #loop: Worker;
   readonly #port: MessageChannel['port1'];
   readonly #fuseFd: number;
+  readonly #root: AgentLoopData['root'];
   readonly #scope: ScopedChunkSource;
   readonly #filler: ChunkFiller;
   /** Which manifest a device shows, and how many devices show each. */
   readonly #manifestOf = new Map<string, string>();
 
-  constructor(fuseFd: number, overlayDirectory: string, settings: AgentSettings) {
+  constructor(
+    fuseFd: number,
+    root: AgentLoopData['root'],
+    overlayDirectory: string,
+    settings: AgentSettings,
+  ) {
     const origin = directoryOrigin(settings.originDirectory, {
       clock: systemClock,
       random: systemRandom,
@@ -50,6 +56,7 @@ class Agent {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#fuseFd = fuseFd;
+    this.#root = root;
     this.#filler = new ChunkFiller({
       memoryBytes: Buffer.from(memory),
       source: this.#scope,
@@ -57,7 +64,7 @@ class Agent {
       clock: systemClock,
       command: (command) => this.#command(command),
     });
-    const data: AgentLoopData = { fuseFd, memory, overlayDirectory, commands: port2 };
+    const data: AgentLoopData = { fuseFd, root, memory, overlayDirectory, commands: port2 };
     this.#loop = new Worker(new URL('./agent-loop.ts', import.meta.url), {
       workerData: data,
       transferList: [port2],
@@ -84,7 +91,7 @@ class Agent {
 
   #command(command: LoopCommand): void {
     this.#port.postMessage(command);
-    ringDoorbell(this.#fuseFd, 'directory');
+    ringDoorbell(this.#fuseFd, this.#root);
   }
 
   #report(report: LoopReport): void {
@@ -113,12 +120,14 @@ function answer(message: AgentAnswer): void {
 }
 
 async function start(command: Extract<Command, { type: 'start' }>): Promise<Agent> {
-  const mountPoint = join(command.directory, 'devices');
-  const overlayDirectory = join(command.directory, 'overlays');
-  await mkdir(mountPoint);
+  const { directory, file, settings } = command;
+  const root = file === undefined ? 'directory' : 'file';
+  const mountPoint = file ?? join(directory, 'devices');
+  const overlayDirectory = join(directory, 'overlays');
+  if (file === undefined) await mkdir(mountPoint);
   await mkdir(overlayDirectory);
-  const { fd } = await mountFuse(mountPoint, 'directory', limits.device.fuseMaxReadBytes);
-  const agent = new Agent(fd, overlayDirectory, command.settings);
+  const { fd } = await mountFuse(mountPoint, root, limits.device.fuseMaxReadBytes);
+  const agent = new Agent(fd, root, overlayDirectory, settings);
   answer({ type: 'answer', id: command.id, mountPoint });
   return agent;
 }

@@ -10,13 +10,24 @@ export interface AgentSettings {
 
 const AGENT_MAIN = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
 
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
+
 /**
  * Starts an agent process in a mount namespace of its own (util-linux's `unshare`, which becomes
  * the agent by exec, so that the pid is the agent's), with nothing of this process's environment.
  */
 export function spawnAgent(): ChildProcess {
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', AGENT_MAIN];
-  return spawn('unshare', ['--mount', '--propagation', 'private', ...node], {
+  const agent = [process.execPath, ...NODE_FLAGS, AGENT_MAIN];
+  return start('unshare', ['--mount', '--propagation', 'private', ...agent]);
+}
+
+/** The same in this process's mount namespace, for a device that the whole host shall see. */
+export function spawnHostAgent(): ChildProcess {
+  return start(process.execPath, [...NODE_FLAGS, AGENT_MAIN]);
+}
+
+function start(command: string, args: readonly string[]): ChildProcess {
+  return spawn(command, args, {
     env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',

@@ -12,15 +12,22 @@ import { hostHas } from '../../test/support/host.ts';
 import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { CHUNK_SIZE_BYTES, MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
-import { AgentPool, type Device, mountDevice, unmountDevice } from '../device/mod.ts';
+import {
+  AgentPool,
+  type Device,
+  mountDevice,
+  openDeviceOnFile,
+  unmountDevice,
+} from '../device/mod.ts';
 import { directoryOrigin } from '../origin/mod.ts';
-import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+import { type AgentSettings, spawnAgent, spawnHostAgent } from './agent-settings.ts';
 
 const execute = promisify(execFile);
 
 interface Rig {
   readonly agents: AgentPool<AgentSettings>;
   readonly directory: string;
+  readonly settings: AgentSettings;
   seal(disk: Buffer): Promise<SealedDisk>;
   show(sealed: SealedDisk, options?: { writable?: boolean }): Promise<Device>;
 }
@@ -29,10 +36,11 @@ function rig(t: TestContext, overlayLimitBytes = 16 * MIB): Rig {
   const directory = temporaryDirectory(t, 'agent');
   const originDirectory = join(directory, 'origin');
   const origin = directoryOrigin(originDirectory, { clock: systemClock, random: systemRandom });
+  const settings = { originDirectory, memoryBytes: 32 * MIB };
   const agents = new AgentPool<AgentSettings>({
     spawn: spawnAgent,
     directory: join(directory, 'agents'),
-    settings: { originDirectory, memoryBytes: 32 * MIB },
+    settings,
     spareAgents: 0,
     clock: systemClock,
     random: systemRandom,
@@ -43,6 +51,7 @@ function rig(t: TestContext, overlayLimitBytes = 16 * MIB): Rig {
   return {
     agents,
     directory,
+    settings,
     seal: (disk) => sealDisk(disk, origin, join(directory, 'keys')),
     show: (sealed, { writable = false } = {}) =>
       agents.open({ ...sealed, deviceId: `device-${++opened}`, writable, overlayLimitBytes }),
@@ -72,6 +81,32 @@ test('a device shows the bytes of its disk, and nothing of it is in the host mou
   assert.equal(stats.tiers.origin.reads > 0, true);
   await device.close();
   await assert.rejects(readFile(device.path), { code: 'ENOENT' });
+});
+
+test('a device on a file of the host: written to, then unmounted without a trace', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, directory, settings } = rig(t);
+  const before = mounts();
+  const disk = someDisk(4 * MIB);
+  const file = join(directory, 'device.img');
+  await writeFile(file, '');
+  const request = { ...(await seal(disk)), deviceId: 'alone', writable: true };
+  const device = await openDeviceOnFile(request, {
+    spawn: spawnHostAgent,
+    directory: join(directory, 'alone'),
+    settings,
+    file,
+    clock: systemClock,
+  });
+  try {
+    await writeFile(file, 'written', { flag: 'r+' });
+    disk.write('written');
+    assert.ok(disk.equals(await readFile(file)));
+  } finally {
+    await device.close();
+  }
+  assert.equal(mounts(), before);
+  assert.equal((await readFile(file)).length, 0);
 });
 
 test('what is written is read back, and base pages around it stay', async (t) => {

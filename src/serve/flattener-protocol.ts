@@ -1,4 +1,5 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
+import type { ImageProgress } from '../image/mod.ts';
 
 /** One image to flatten, with all that the flattener may know; sent once, as its first message. */
 export interface FlattenJob {
@@ -17,14 +18,6 @@ export interface FlattenJob {
     readonly plaintext: Uint8Array;
     readonly wrapped: Uint8Array;
   };
-}
-
-export interface FlattenProgress {
-  readonly phase: string;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  readonly chunks: number;
-  readonly newChunks: number;
 }
 
 /** What `image add` prints and a function's record keeps. */
@@ -51,7 +44,7 @@ export interface FlattenedImage {
 }
 
 export type FlattenerMessage =
-  | { readonly type: 'progress'; readonly progress: FlattenProgress }
+  | { readonly type: 'progress'; readonly progress: ImageProgress }
   | { readonly type: 'done'; readonly image: FlattenedImage }
   | {
       readonly type: 'failed';

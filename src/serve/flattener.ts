@@ -1,12 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SluiceError } from '../base/mod.ts';
-import type {
-  FlattenedImage,
-  FlattenerMessage,
-  FlattenJob,
-  FlattenProgress,
-} from './flattener-protocol.ts';
+import type { OnProgress } from '../image/mod.ts';
+import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
 
 const FLATTENER_MAIN = fileURLToPath(new URL('./flattener-main.ts', import.meta.url));
 
@@ -25,7 +21,7 @@ function spawnFlattener(): ChildProcess {
  */
 export function runFlattener(
   job: FlattenJob,
-  onProgress: (progress: FlattenProgress) => void,
+  onProgress: OnProgress,
   signal?: AbortSignal,
 ): Promise<FlattenedImage> {
   return new Promise((resolve, reject) => {

@@ -1,13 +1,14 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits, type Random, Semaphore } from '../base/mod.ts';
 import type { DataDirectory } from '../config/mod.ts';
 import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
 import type { InstalledCode } from '../functions/mod.ts';
+import type { OnProgress } from '../image/mod.ts';
 import type { LocalKeyService, RootSource } from '../origin/mod.ts';
 import { chunkSalt } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
-import type { FlattenedImage, FlattenProgress } from './flattener-protocol.ts';
+import type { FlattenedImage } from './flattener-protocol.ts';
 
 export interface AddImageRequest {
   readonly imageUri: string;
@@ -39,7 +40,7 @@ export class ImageInstaller implements CodeInstaller {
   /** Rejects with what `oci`, `image` and the origin say of the image. */
   add(
     request: AddImageRequest,
-    onProgress: (progress: FlattenProgress) => void = () => {},
+    onProgress: OnProgress = () => {},
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
     return this.#flatteners.run(() => this.#add(request, onProgress, signal), signal);
@@ -59,7 +60,7 @@ export class ImageInstaller implements CodeInstaller {
 
   async #add(
     request: AddImageRequest,
-    onProgress: (progress: FlattenProgress) => void,
+    onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
     const { data, roots, keyService, random } = this.#options;
@@ -71,6 +72,7 @@ export class ImageInstaller implements CodeInstaller {
     const salt = chunkSalt(dedupSecret, { rootId, epoch: 0, scope: 'region', placement: '' });
     const spoolDirectory = join(data.spool, manifestId);
     try {
+      await mkdir(spoolDirectory, { mode: 0o700 });
       return await runFlattener(
         {
           imageUri,

@@ -1,6 +1,7 @@
 export { examineHost, type HostFinding } from './doctor.ts';
 
-export type { FlattenedImage, FlattenProgress } from './flattener-protocol.ts';
+export { flattenReference } from './flatten-reference.ts';
+export type { FlattenedImage } from './flattener-protocol.ts';
 export type { ImageFacts } from './image-catalogue.ts';
 export { type MountedImage, mountImage } from './mount-image.ts';
 export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatBytes, formatMs, formatShare } from '../../base/mod.ts';
 import { defaultAccountId } from '../../config/mod.ts';
-import { type ImageFacts, openStores, removeImage } from '../../serve/mod.ts';
+import { flattenReference, type ImageFacts, openStores, removeImage } from '../../serve/mod.ts';
 import { type CommonOptions, withDataOptions, withJsonOption } from '../options.ts';
 import { createOutput, formatTable, type Output } from '../output.ts';
 import { showProgress } from '../progress.ts';
@@ -31,9 +31,8 @@ function registerFlatten(parent: Command): void {
   withJsonOption(command).action(
     async (image: string, options: { output: string; json: boolean }) => {
       const output = createOutput(options.json);
-      const { flattenToFile } = await import('../../serve/mod.ts');
       const progress = showProgress(output);
-      const flat = await flattenToFile(image, options.output, progress.update).finally(
+      const flat = await flattenReference(image, options.output, progress.update).finally(
         progress.end,
       );
       const text = `${options.output}: ${formatBytes(flat.diskBytes)} disk, ${flat.inodes} inodes, ${formatBytes(flat.dataBytes)} of data`;

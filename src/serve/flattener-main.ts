@@ -1,0 +1,106 @@
+import { SluiceError, systemClock, systemRandom, toSluiceError } from '../base/mod.ts';
+import { addImage, type ImageRecord } from '../image/mod.ts';
+import { openImage } from '../oci/mod.ts';
+import { directoryOrigin } from '../origin/mod.ts';
+import type { KeyService } from '../seal/mod.ts';
+import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
+
+const BYTES_PER_KIB = 1024;
+
+function tell(message: FlattenerMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send) process.send(message, () => resolve());
+    else resolve();
+  });
+}
+
+/** All the keys that a flattener has: one data key, made for the manifest that it writes. */
+function oneDataKey(job: FlattenJob): KeyService {
+  const refuse = async () => {
+    throw new SluiceError('KEY_DENIED', `${job.dataKey.keyId}: a flattener unwraps no key`);
+  };
+  return {
+    generateDataKey: async ({ accountId, manifestId }) => {
+      if (accountId !== job.accountId || manifestId !== job.manifestId) return refuse();
+      return {
+        keyId: job.dataKey.keyId,
+        plaintext: Buffer.from(job.dataKey.plaintext),
+        wrapped: Buffer.from(job.dataKey.wrapped),
+      };
+    },
+    unwrapDataKey: refuse,
+    rewrapDataKey: refuse,
+  };
+}
+
+async function flatten(job: FlattenJob): Promise<FlattenedImage> {
+  const startMs = systemClock.monotonicMs();
+  const platform = { os: 'linux', architecture: job.architecture } as const;
+  const image = await openImage(job.imageUri, { platform });
+  try {
+    const origin = directoryOrigin(job.originDirectory, {
+      clock: systemClock,
+      random: systemRandom,
+    });
+    const record = await addImage(image, {
+      sealer: {
+        rootId: job.rootId,
+        accountId: job.accountId,
+        salt: Buffer.from(job.salt),
+        keyService: oneDataKey(job),
+      },
+      manifestId: job.manifestId,
+      chunks: { put: (ref, ciphertext) => origin.put(ref, ciphertext) },
+      manifests: { putManifest: (...words) => origin.putManifest(...words) },
+      spoolDirectory: job.spoolDirectory,
+      clock: systemClock,
+      random: systemRandom,
+      onProgress: (progress) => void tell({ type: 'progress', progress }),
+    });
+    const imageBytes = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
+    return describe(record, imageBytes, (systemClock.monotonicMs() - startMs) / 1000);
+  } finally {
+    await image.close();
+  }
+}
+
+function describe(record: ImageRecord, imageBytes: number, seconds: number): FlattenedImage {
+  const { imageReference, imageDigest, imageConfig: config } = record.metadata;
+  return {
+    manifestId: record.manifestId,
+    resolvedReference: imageReference,
+    imageDigest,
+    diskBytes: record.diskBytes,
+    chunks: record.chunkCount,
+    zeroChunks: record.zeroChunks,
+    newChunks: record.newChunks,
+    newBytes: record.newBytes,
+    imageBytes,
+    seconds,
+    peakMemoryBytes: process.resourceUsage().maxRSS * BYTES_PER_KIB,
+    process: {
+      entrypoint: config.entrypoint ?? [],
+      command: config.cmd ?? [],
+      environment: config.env,
+      workingDirectory: config.workingDir ?? '/',
+      user: config.user ?? '',
+    },
+  };
+}
+
+/** One job, one answer, and the end. Without its parent a flattener has nobody to work for. */
+function main(): void {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.once('message', async (job: FlattenJob) => {
+    try {
+      await tell({ type: 'done', image: await flatten(job) });
+    } catch (error) {
+      const { code, message, data } = toSluiceError(error);
+      await tell({ type: 'failed', code, message, data });
+    }
+    process.removeAllListeners('disconnect');
+    process.disconnect();
+  });
+}
+
+main();
