@@ -9,6 +9,8 @@ export type AgentCommand<Settings> =
       readonly id: number;
       /** An empty directory of the agent's own. */
       readonly directory: string;
+      /** Mount on this plain file, which shows the one device, instead of a directory of devices. */
+      readonly file?: string;
       readonly settings: Settings;
     }
   | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
@@ -19,7 +21,7 @@ export type AgentAnswer =
   | {
       readonly type: 'answer';
       readonly id: number;
-      /** For `start`: where devices appear, in the agent's mount namespace. */
+      /** For `start`: where the devices appear, in the agent's mount namespace. */
       readonly mountPoint?: string;
       /** For `stats`, and the last ones for `close`. */
       readonly stats?: DeviceStats;

@@ -1,18 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Clock,
-  type Logger,
-  limits,
-  type Random,
-  SluiceError,
-  type Timer,
-} from '../base/mod.ts';
+import { type Clock, type Logger, limits, type Random, type Timer } from '../base/mod.ts';
 import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
-
-const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+import { type OpenDevice, toDeviceRequest } from './open-device.ts';
 
 export interface AgentPoolOptions<Settings> {
   /**
@@ -29,20 +21,6 @@ export interface AgentPoolOptions<Settings> {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-}
-
-export interface OpenDevice {
-  /** Unique on this worker; the file's name. */
-  readonly deviceId: string;
-  readonly accountId: string;
-  readonly manifestBytes: Buffer;
-  /** Opens this manifest only; overwritten by nobody here, so the caller should when done. */
-  readonly dataKey: Buffer;
-  /** The root that the manifest's chunks rest in. */
-  readonly rootId: string;
-  readonly writable: boolean;
-  /** Room for what is written, in bytes. */
-  readonly overlayLimitBytes?: number;
 }
 
 interface Agent<Settings> {
@@ -82,26 +60,19 @@ export class AgentPool<Settings> {
   /** Rejects with the manifest's errors, `AGENT_DIED`, `HOST_LACKS`. */
   async open(request: OpenDevice): Promise<Device> {
     const { deviceId, accountId } = request;
-    if (!DEVICE_ID.test(deviceId)) {
-      throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);
-    }
+    const message = toDeviceRequest(request);
     await this.#ready;
     const agent = await this.#agentOf(accountId);
-    const device = new AgentDevice(deviceId, agent.process, () => this.#released(agent, device));
+    const device: AgentDevice = new AgentDevice({
+      deviceId,
+      path: agent.process.pathOf(deviceId),
+      agent: agent.process,
+      onClose: () => this.#released(agent, device),
+    });
     agent.idleTimer?.cancel();
     agent.devices.add(device);
     try {
-      await agent.process.request({
-        type: 'open',
-        device: {
-          deviceId,
-          manifestBytes: request.manifestBytes,
-          dataKey: request.dataKey,
-          rootId: request.rootId,
-          writable: request.writable,
-          overlayLimitBytes: request.overlayLimitBytes ?? limits.device.overlayBytes,
-        },
-      });
+      await agent.process.request({ type: 'open', device: message });
     } catch (error) {
       this.#released(agent, device);
       throw error;

@@ -46,10 +46,13 @@ export class AgentProcess<Settings> {
     return this.#died.signal;
   }
 
-  async start(directory: string, settings: Settings): Promise<void> {
+  /** Has it mount, on a directory of its own or on `file`. Rejects with `HOST_LACKS`. */
+  async start(directory: string, settings: Settings, file?: string): Promise<void> {
     const timeoutMs = limits.agent.startTimeoutMs;
-    const { mountPoint } = await this.request({ type: 'start', directory, settings }, timeoutMs);
+    const command = { type: 'start', directory, settings, ...(file && { file }) } as const;
+    const { mountPoint } = await this.request(command, timeoutMs);
     this.#mountPoint = mountPoint ?? '';
+    if (file) return;
     // The agent must not hold its own mount's file: killed amid a lookup it would wait for itself.
     this.#doorbell = await open(this.pathOf(DOORBELL_NAME), O_PATH);
     if (this.#died.signal.aborted) await this.#doorbell.close();

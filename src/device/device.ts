@@ -1,4 +1,3 @@
-import type { SluiceError } from '../base/mod.ts';
 import type { AgentProcess } from './agent-process.ts';
 import type { DeviceStats } from './device-counters.ts';
 
@@ -14,20 +13,26 @@ export interface Device {
   close(): Promise<DeviceStats | undefined>;
 }
 
+export interface AgentDeviceOptions {
+  readonly deviceId: string;
+  readonly path: string;
+  readonly agent: AgentProcess<never>;
+  /** Called once the agent shows the device no more. */
+  readonly onClose: () => Promise<void> | void;
+}
+
 export class AgentDevice implements Device {
   readonly deviceId: string;
+  readonly path: string;
   readonly #agent: AgentProcess<never>;
-  readonly #onClose: () => void;
+  readonly #onClose: () => Promise<void> | void;
   #closing: Promise<DeviceStats | undefined> | undefined;
 
-  constructor(deviceId: string, agent: AgentProcess<never>, onClose: () => void) {
+  constructor({ deviceId, path, agent, onClose }: AgentDeviceOptions) {
     this.deviceId = deviceId;
+    this.path = path;
     this.#agent = agent;
     this.#onClose = onClose;
-  }
-
-  get path(): string {
-    return this.#agent.pathOf(this.deviceId);
   }
 
   get died(): AbortSignal {
@@ -51,10 +56,10 @@ export class AgentDevice implements Device {
       const { stats } = await this.#agent.request({ type: 'close', deviceId });
       return stats;
     } catch (error) {
-      if (!this.#agent.died.aborted) throw error as SluiceError;
+      if (!this.#agent.died.aborted) throw error;
       return undefined;
     } finally {
-      this.#onClose();
+      await this.#onClose();
     }
   }
 }

@@ -1,5 +1,5 @@
 export type { AgentAnswer, AgentCommand } from './agent-messages.ts';
-export { AgentPool, type AgentPoolOptions, type OpenDevice } from './agent-pool.ts';
+export { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
 export { ChunkFiller, type ChunkFillerOptions } from './chunk-filler.ts';
 export type { ChunkMemory } from './chunk-memory.ts';
 export type { Device } from './device.ts';
@@ -12,8 +12,10 @@ export {
 } from './device-counters.ts';
 export { DeviceLoop, type DeviceLoopOptions } from './device-loop.ts';
 export { DiskDevice, type DiskDeviceOptions } from './disk-device.ts';
+export { type FileDeviceOptions, openDeviceOnFile } from './file-device.ts';
 export { type MountDeviceOptions, mountDevice, unmountDevice } from './loop-mount.ts';
 export type { DeviceRequest, FailureMessage, LoopCommand, LoopReport } from './messages.ts';
+export type { OpenDevice } from './open-device.ts';
 export { Overlay, type OverlayOptions } from './overlay.ts';
 export { PlainPages } from './plain-pages.ts';
 export { TierWatch } from './tier-watch.ts';

@@ -1,0 +1,47 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import type { Clock } from '../base/mod.ts';
+import { unmountFuse } from '../fuse/mod.ts';
+import { AgentProcess } from './agent-process.ts';
+import { AgentDevice, type Device } from './device.ts';
+import { type OpenDevice, toDeviceRequest } from './open-device.ts';
+
+export interface FileDeviceOptions<Settings> {
+  /** Starts an agent process in this process's own mount namespace. */
+  readonly spawn: () => ChildProcess;
+  /** For the overlay; made, and removed with the device. */
+  readonly directory: string;
+  readonly settings: Settings;
+  /** An existing plain file, over which the device is mounted for all the host to see. */
+  readonly file: string;
+  readonly clock: Clock;
+}
+
+/**
+ * One device, by an agent of its own, mounted on a file of the host. Unlike a pool's devices it is
+ * in the host's mount table: closing it unmounts; after a `kill -9` of the agent, `umount` does.
+ */
+export async function openDeviceOnFile<Settings>(
+  request: OpenDevice,
+  options: FileDeviceOptions<Settings>,
+): Promise<Device> {
+  const { spawn, directory, settings, file, clock } = options;
+  const message = toDeviceRequest(request);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const agent = new AgentProcess<Settings>(spawn(), clock);
+  let mounted = false;
+  const onClose = async () => {
+    if (mounted) await unmountFuse(file).catch(() => {});
+    await agent.kill();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await agent.start(directory, settings, file);
+    mounted = true;
+    await agent.request({ type: 'open', device: message });
+  } catch (error) {
+    await onClose();
+    throw error;
+  }
+  return new AgentDevice({ deviceId: request.deviceId, path: file, agent, onClose });
+}

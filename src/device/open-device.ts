@@ -1,0 +1,34 @@
+import { limits, SluiceError } from '../base/mod.ts';
+import type { DeviceRequest } from './messages.ts';
+
+const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export interface OpenDevice {
+  /** Unique on this worker; the file's name. */
+  readonly deviceId: string;
+  readonly accountId: string;
+  readonly manifestBytes: Buffer;
+  /** Opens this manifest only; the caller overwrites its own copy when done. */
+  readonly dataKey: Buffer;
+  /** The root that the manifest's chunks rest in. */
+  readonly rootId: string;
+  readonly writable: boolean;
+  /** Room for what is written, in bytes. */
+  readonly overlayLimitBytes?: number;
+}
+
+/** What the agent is told; it never learns the account. Throws `USAGE` for an id unfit as a name. */
+export function toDeviceRequest(request: OpenDevice): DeviceRequest {
+  const { deviceId, manifestBytes, dataKey, rootId, writable, overlayLimitBytes } = request;
+  if (!DEVICE_ID.test(deviceId)) {
+    throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);
+  }
+  return {
+    deviceId,
+    manifestBytes,
+    dataKey,
+    rootId,
+    writable,
+    overlayLimitBytes: overlayLimitBytes ?? limits.device.overlayBytes,
+  };
+}
