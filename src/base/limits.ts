@@ -84,6 +84,9 @@ export const limits = {
   cache: {
     memoryBytes: 256 * MIB,
     slabBytes: 8 * GIB,
+    /** Chunks being written behind an answer, and waiting to be; more are not kept. */
+    slabWritesAtOnce: 4,
+    slabWritesWaiting: 64,
   },
   l2: {
     /** One stripe as a cache node takes it: a whole chunk, of a code with k = 1, is the widest. */
@@ -154,6 +157,8 @@ export const limits = {
   worker: {
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
+    /** A runtime that has printed nothing for this long is taken to have no more to say. */
+    logQuietMs: 5,
     peakMemoryMs: 1000,
     coldStartsAtOnce: 32,
     sandboxes: 1000,
@@ -202,6 +207,9 @@ export const limits = {
     functionArnChars: 140,
     initTimeoutMs: 10_000,
     listPageItems: 50,
+    codeStorageBytes: 75 * GIB,
+    codeSizeZippedBytes: 52_428_800,
+    codeSizeUnzippedBytes: 262_144_000,
     clockSkewMs: 5 * 60_000,
     accountConcurrency: 1000,
   },

@@ -1,0 +1,102 @@
+import { limits } from '../base/mod.ts';
+import { functionNamePattern } from './function-name.ts';
+import { boolean, list, map, number, type ShapeType, string, structure } from './shapes.ts';
+
+const { lambda } = limits;
+
+const arnOrEmpty = string({ pattern: '(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()' });
+const layerArn = string({
+  max: 2048,
+  min: 1,
+  pattern:
+    '(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)',
+});
+const level = (names: readonly string[]) => string({ values: names });
+
+const configurationMembers = {
+  Description: string({ max: 256, min: 0 }),
+  Timeout: number({ max: lambda.timeoutSecondsMax, min: lambda.timeoutSecondsMin }),
+  MemorySize: number({ max: lambda.memoryMbMax, min: lambda.memoryMbMin }),
+  Runtime: string(),
+  Handler: string({ max: 128, pattern: '[^\\s]+' }),
+  Environment: structure(
+    {},
+    { Variables: map(string({ pattern: '[a-zA-Z]([a-zA-Z0-9_])+' }), string()) },
+  ),
+  EphemeralStorage: structure(
+    { Size: number({ max: lambda.ephemeralMbMax, min: lambda.ephemeralMbMin }) },
+    {},
+  ),
+  ImageConfig: structure(
+    {},
+    {
+      EntryPoint: list(string(), { max: 1500 }),
+      Command: list(string(), { max: 1500 }),
+      WorkingDirectory: string({ max: 1000 }),
+    },
+  ),
+  TracingConfig: structure({}, { Mode: string({ values: ['Active', 'PassThrough'] }) }),
+  Layers: list(layerArn),
+  VpcConfig: structure(
+    {},
+    { SubnetIds: list(string(), { max: 16 }), SecurityGroupIds: list(string(), { max: 5 }) },
+  ),
+  FileSystemConfigs: list(structure({}, {}), { max: 1 }),
+  DeadLetterConfig: structure({}, { TargetArn: arnOrEmpty }),
+  KMSKeyArn: arnOrEmpty,
+  SnapStart: structure({}, { ApplyOn: string({ values: ['PublishedVersions', 'None'] }) }),
+  LoggingConfig: structure(
+    {},
+    {
+      LogFormat: string({ values: ['JSON', 'Text'] }),
+      ApplicationLogLevel: level(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL']),
+      SystemLogLevel: level(['DEBUG', 'INFO', 'WARN']),
+      LogGroup: string({ max: 512, min: 1, pattern: '[\\.\\-_/#A-Za-z0-9]+' }),
+    },
+  ),
+} as const;
+
+const role = string({ pattern: 'arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+' });
+const architectures = list(string({ values: ['x86_64', 'arm64'] }), { max: 1, min: 1 });
+const codeMembers = {
+  ZipFile: string(),
+  S3Bucket: string({ max: 63, min: 3 }),
+  S3Key: string({ max: 1024, min: 1 }),
+  S3ObjectVersion: string({ max: 1024, min: 1 }),
+  ImageUri: string(),
+} as const;
+
+export const createFunctionInput = structure(
+  {
+    FunctionName: string({ max: lambda.functionArnChars, min: 1, pattern: functionNamePattern }),
+    Role: role,
+    Code: structure({}, codeMembers),
+  },
+  {
+    ...configurationMembers,
+    Architectures: architectures,
+    PackageType: string({ values: ['Zip', 'Image'] }),
+    Publish: boolean(),
+    Tags: map(string(), string()),
+  },
+);
+
+export const updateFunctionConfigurationInput = structure(
+  {},
+  { ...configurationMembers, Role: role, RevisionId: string() },
+);
+
+export const updateFunctionCodeInput = structure(
+  {},
+  {
+    ...codeMembers,
+    Architectures: architectures,
+    Publish: boolean(),
+    DryRun: boolean(),
+    RevisionId: string(),
+  },
+);
+
+export type CreateFunctionInput = ShapeType<typeof createFunctionInput>;
+export type CodeInput = CreateFunctionInput['Code'];
+export type ConfigurationInput = ShapeType<typeof updateFunctionConfigurationInput>;

@@ -1,0 +1,81 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Clock, limits, type Random, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import { refuseConnection } from './responses.ts';
+
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** A listening socket with limits on everything a client can make it hold, and an orderly end. */
+export class HttpServer {
+  readonly #server: Server;
+  readonly #clock: Clock;
+  readonly #running = new Set<AbortController>();
+  #onIdle: (() => void) | undefined;
+
+  constructor(handler: Handler, clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#server = createServer({ maxHeaderSize: limits.http.headerBytes }, (request, response) => {
+      void this.#run(handler, request, response);
+    });
+    this.#server.maxConnections = limits.http.connections;
+    this.#server.headersTimeout = limits.http.headTimeoutMs;
+    this.#server.requestTimeout = limits.http.receiveTimeoutMs;
+    this.#server.keepAliveTimeout = limits.http.keepAliveMs;
+    this.#server.on('clientError', (error, socket) => {
+      refuseConnection(error, socket as import('node:net').Socket, random.uuid());
+    });
+  }
+
+  /** Rejects with `PORT_IN_USE`, naming the address. */
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) => {
+        const used = systemErrorCode(cause) === 'EADDRINUSE';
+        const message = used
+          ? `${host}:${port}: another process listens there; choose another address`
+          : `${host}:${port}: cannot listen: ${cause.message}`;
+        reject(new SluiceError(used ? 'PORT_IN_USE' : 'CONFIG_INVALID', message, { cause }));
+      });
+      this.#server.listen(port, host, resolve);
+    });
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Takes no new requests, gives running ones `graceMs`, then aborts them. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    if (this.#running.size > 0) {
+      const controller = new AbortController();
+      const idle = new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      await Promise.race([idle, this.#clock.sleep(graceMs, controller.signal).catch(() => {})]);
+      controller.abort();
+    }
+    const reason = new SluiceError('CANCELLED', 'the server is closing');
+    for (const each of this.#running) each.abort(reason);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #run(handler: Handler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const controller = new AbortController();
+    this.#running.add(controller);
+    // Not when the handler returns: the answer may still be on its way out.
+    response.once('close', () => {
+      this.#running.delete(controller);
+      if (this.#running.size === 0) this.#onIdle?.();
+    });
+    try {
+      await handler(request, response, controller.signal);
+    } catch {
+      // A handler answers every error itself; what comes this far leaves no way to answer.
+      response.destroy();
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Clock, limits } from '../../base/mod.ts';
+import type { ApiError } from '../api-error.ts';
+import type { ApiResponse } from '../operation.ts';
+
+const RETRY_AFTER_SECONDS = '1';
+
+export function errorResponse(error: ApiError): ApiResponse {
+  return {
+    status: error.status,
+    headers: {
+      'x-amzn-ErrorType': error.exception,
+      ...(error.status === 429 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}),
+    },
+    body: error.body(),
+  };
+}
+
+/**
+ * Sends the answer. When the client is still sending a body that nobody will read, the connection
+ * ends with it, but not at once: closing a socket with unread input resets it, and the client
+ * would never see the answer.
+ */
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  answer: ApiResponse,
+  clock: Clock,
+): void {
+  if (response.headersSent || response.destroyed) return;
+  const body = answer.body ?? '';
+  const unread = !request.complete && request.readableEnded === false && hasBody(request);
+  const headers: Record<string, string | number> = { 'x-amzn-RequestId': requestId };
+  if (answer.status !== 204) {
+    headers['Content-Type'] = 'application/json';
+    headers['Content-Length'] = Buffer.byteLength(body);
+  }
+  Object.assign(headers, answer.headers);
+  if (unread) headers['Connection'] = 'close';
+  response.writeHead(answer.status, headers);
+  if (!unread) {
+    response.end(answer.status === 204 ? undefined : body);
+    return;
+  }
+  response.write(body);
+  const timer = clock.setTimer(limits.http.lingerMs, () => response.end());
+  const done = () => {
+    timer.cancel();
+    response.end();
+  };
+  request.once('end', done).once('close', done).resume();
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || Number(length ?? 0) > 0;
+}
+
+/** Answers what is not HTTP, or too much of it, on the bare socket, and ends it. */
+export function refuseConnection(error: Error, socket: Socket, requestId: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const overflow = 'code' in error && error.code === 'HPE_HEADER_OVERFLOW';
+  const status = overflow ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const message = overflow
+    ? 'The request headers are too large.'
+    : 'The request is not valid HTTP.';
+  const body = JSON.stringify({ Type: 'User', Message: message, message });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nx-amzn-RequestId: ${requestId}\r\n` +
+      'x-amzn-ErrorType: InvalidRequestContentException\r\nContent-Type: application/json\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,161 @@
+import {
+  type Clock,
+  type ErrorCode,
+  isSluiceError,
+  type Logger,
+  limits,
+  type Random,
+  Semaphore,
+  toSluiceError,
+} from '../base/mod.ts';
+import {
+  type FunctionKey,
+  type FunctionRecord,
+  type FunctionStore,
+  type InstalledCode,
+  installFailed,
+  installSucceeded,
+  type StateReason,
+  settlePublished,
+} from '../functions/mod.ts';
+import { functionArn } from './function-name.ts';
+import type { CodeInstaller, Invoker } from './seams.ts';
+
+export interface InstallsOptions {
+  readonly store: FunctionStore;
+  readonly installer: CodeInstaller;
+  readonly invoker: Invoker;
+  readonly region: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const reasonCodes: Partial<Record<ErrorCode, string>> = {
+  IMAGE_NOT_FOUND: 'ImageDeleted',
+  REGISTRY_DENIED: 'ImageAccessDenied',
+  KEY_NOT_FOUND: 'KMSKeyNotFound',
+  KEY_DISABLED: 'DisabledKMSKey',
+  KEY_DENIED: 'KMSKeyAccessDenied',
+};
+
+/** The state reason that a failed install leaves: its own words, and the nearest of Lambda's codes. */
+export function reasonOf(error: unknown): StateReason {
+  const { code, message } = toSluiceError(error);
+  const invalidImage = code.startsWith('IMAGE_') ? 'InvalidImage' : 'InternalError';
+  return { text: message, code: reasonCodes[code] ?? invalidImage };
+}
+
+type Outcome = { readonly code: InstalledCode } | { readonly reason: StateReason };
+
+/**
+ * Runs the installs that creates and updates leave behind, a few at a time. The store says what is
+ * to do: an install that a crash or a shutdown cut off is found there and run again.
+ */
+export class Installs {
+  readonly #options: InstallsOptions;
+  readonly #slots = new Semaphore(
+    limits.functions.installsAtOnce,
+    limits.functions.installsWaiting,
+  );
+  readonly #running = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  #closed = false;
+
+  constructor(options: InstallsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what was under way when the process ended. */
+  async resume(): Promise<number> {
+    const unfinished = await this.#options.store.unfinished();
+    for (const record of unfinished) this.start(record);
+    return unfinished.length;
+  }
+
+  /** Starts the record's work in the background. */
+  start(record: FunctionRecord): void {
+    const { work } = record.latest;
+    if (!work || this.#closed || this.#running.has(work.id)) return;
+    const controller = new AbortController();
+    const done = this.#run(record, work.id, controller.signal)
+      .catch((error) => {
+        const fields = { account: record.accountId, function: record.name, err: error };
+        this.#options.logger.error(fields, 'the outcome of an install could not be recorded');
+      })
+      .finally(() => this.#running.delete(work.id));
+    this.#running.set(work.id, { controller, done });
+  }
+
+  /** Ends the install of a function that is being deleted. */
+  cancel(record: FunctionRecord): void {
+    const { work } = record.latest;
+    if (work) this.#running.get(work.id)?.controller.abort();
+  }
+
+  /** Ends all installs and waits for them; they stay recorded as unfinished. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const running = [...this.#running.values()];
+    for (const each of running) each.controller.abort();
+    await Promise.all(running.map((each) => each.done));
+  }
+
+  async #run(record: FunctionRecord, workId: string, signal: AbortSignal): Promise<void> {
+    const outcome = await this.#install(record, signal);
+    if (signal.aborted) return;
+    const isUpdate = record.latest.work?.kind === 'update';
+    if (!(await this.#settle(record, workId, outcome))) return;
+    if (isUpdate && 'code' in outcome) {
+      await this.#options.invoker.drain(functionArn(this.#options.region, record, '$LATEST'));
+    }
+  }
+
+  async #install(record: FunctionRecord, signal: AbortSignal): Promise<Outcome> {
+    const { source, code, configuration } = record.latest;
+    // A change of configuration alone needs no install.
+    if (code) return { code };
+    try {
+      if (source.kind !== 'image') throw new TypeError('zip code has no installer');
+      const request = {
+        accountId: record.accountId,
+        functionName: record.name,
+        imageUri: source.imageUri,
+        architecture: configuration.architecture,
+      };
+      const work = () => this.#options.installer.install(request, signal);
+      return { code: await this.#slots.run(work, signal) };
+    } catch (error) {
+      const fields = { account: record.accountId, function: record.name, err: error };
+      if (!signal.aborted) this.#options.logger.warn(fields, 'an install failed');
+      return { reason: reasonOf(error) };
+    }
+  }
+
+  /** False when the function was deleted or replaced meanwhile. */
+  async #settle(key: FunctionKey, workId: string, outcome: Outcome): Promise<boolean> {
+    const { store, clock, random } = this.#options;
+    const stamp = { nowMs: clock.nowMs(), newId: () => random.uuid() };
+    const current = await store.read(key);
+    if (current?.latest.work?.id !== workId) return false;
+    const { publishAs } = current.latest.work;
+    const version = publishAs && (await store.readVersion(key, publishAs));
+    try {
+      await store.change(key, (record) => {
+        const settled =
+          'code' in outcome
+            ? installSucceeded(record, workId, outcome.code, stamp)
+            : installFailed(record, workId, outcome.reason, stamp);
+        if (!settled) return { function: record };
+        if (!version) return { function: settled };
+        return {
+          function: settled,
+          putVersions: [settlePublished(version, settled.latest, stamp)],
+        };
+      });
+      return true;
+    } catch (error) {
+      if (isSluiceError(error, 'FUNCTION_NOT_FOUND')) return false;
+      throw error;
+    }
+  }
+}

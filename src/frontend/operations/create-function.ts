@@ -1,0 +1,81 @@
+import { isSluiceError, limits } from '../../base/mod.ts';
+import {
+  type CodeSource,
+  newFunction,
+  type PackageType,
+  publishWithWork,
+} from '../../functions/mod.ts';
+import { ApiError, conflict, invalidParameter } from '../api-error.ts';
+import { newConfiguration } from '../configuration.ts';
+import { type CodeInput, createFunctionInput } from '../function-inputs.ts';
+import { parseFunctionReference } from '../function-name.ts';
+import { requireOwnAccount } from '../lookup.ts';
+import { json, type Operation, readInput } from '../operation.ts';
+import { renderConfiguration } from '../rendering.ts';
+import { type Services, stampOf } from '../services.ts';
+
+/** `CreateFunction`: recorded as Pending and answered; the code is installed after that. */
+export function createFunction(services: Services): Operation {
+  return {
+    name: 'CreateFunction',
+    method: 'POST',
+    path: '/2015-03-31/functions',
+    maxBodyBytes: () => limits.lambda.requestBodyBytes,
+    async handle(request) {
+      const input = readInput(request, createFunctionInput);
+      const caller = { accountId: request.caller.accountId, region: services.region };
+      const reference = parseFunctionReference(input.FunctionName, undefined, caller);
+      requireOwnAccount(services, request, 'CreateFunction', reference);
+      const { accountId, name } = reference;
+      const packageType = input.PackageType ?? 'Zip';
+      const configuration = newConfiguration(name, packageType, input);
+      const source = sourceOf(packageType, input.Code, 'creating');
+      const stamp = stampOf(services);
+      const created = newFunction({ accountId, name }, configuration, source, stamp);
+      const tagged = { ...created, tags: input.Tags ?? {} };
+      const change = input.Publish
+        ? publishWithWork(tagged, undefined, stamp)
+        : { function: tagged, putVersions: [] };
+      await requireStorage(services, accountId);
+      try {
+        await services.store.insert(change.function, change.putVersions);
+      } catch (error) {
+        if (!isSluiceError(error, 'FUNCTION_EXISTS')) throw error;
+        throw conflict(`Function already exist: ${name}`);
+      }
+      services.installs.start(change.function);
+      const shown = change.putVersions?.[0] ?? change.function.latest;
+      return json(201, renderConfiguration(services.region, change.function, shown));
+    },
+  };
+}
+
+/** Where the code comes from, or the error for a source that does not fit the package type. */
+export function sourceOf(
+  packageType: PackageType,
+  code: CodeInput,
+  verb: 'creating' | 'updating',
+): CodeSource {
+  const zipMembers = [code.ZipFile, code.S3Bucket, code.S3Key, code.S3ObjectVersion];
+  if (packageType === 'Zip') {
+    if (code.ImageUri !== undefined) {
+      throw invalidParameter(
+        `Please don't provide ImageUri when ${verb} a function with packageType Zip.`,
+      );
+    }
+    throw invalidParameter('Functions with packageType Zip are not supported; use an image.');
+  }
+  if (!code.ImageUri || zipMembers.some((each) => each !== undefined)) {
+    throw invalidParameter(
+      `Please provide ImageUri when ${verb} a function with packageType Image.`,
+    );
+  }
+  return { kind: 'image', imageUri: code.ImageUri };
+}
+
+/** The account's code storage is a quota, checked before more is taken in. */
+export async function requireStorage(services: Services, accountId: string): Promise<void> {
+  const { codeSizeBytes } = await services.store.totals(accountId);
+  if (codeSizeBytes < limits.lambda.codeStorageBytes) return;
+  throw new ApiError('CodeStorageExceededException', 'Code storage limit exceeded.');
+}

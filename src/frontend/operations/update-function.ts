@@ -1,0 +1,115 @@
+import { isSluiceError, limits } from '../../base/mod.ts';
+import {
+  beginUpdate,
+  type FunctionChange,
+  type FunctionRecord,
+  publishWithWork,
+} from '../../functions/mod.ts';
+import { ApiError, conflict } from '../api-error.ts';
+import { applyConfiguration } from '../configuration.ts';
+import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../function-inputs.ts';
+import { type FunctionReference, functionArn } from '../function-name.ts';
+import { functionNotFound, referenceOf } from '../lookup.ts';
+import { type ApiResponse, json, type Operation, readInput } from '../operation.ts';
+import { renderConfiguration } from '../rendering.ts';
+import { type Services, stampOf } from '../services.ts';
+import { sourceOf } from './create-function.ts';
+
+/** `UpdateFunctionCode`: the previous code serves until the new one is installed. */
+export function updateFunctionCode(services: Services): Operation {
+  return {
+    name: 'UpdateFunctionCode',
+    method: 'PUT',
+    path: '/2015-03-31/functions/:FunctionName/code',
+    maxBodyBytes: () => limits.lambda.requestBodyBytes,
+    async handle(request) {
+      const reference = referenceOf(services, request, 'UpdateFunctionCode');
+      const input = readInput(request, updateFunctionCodeInput);
+      const stamp = stampOf(services);
+      const change = (record: FunctionRecord): FunctionChange => {
+        const current = record.latest.configuration;
+        const source = sourceOf(current.packageType, input, 'updating');
+        const architecture = input.Architectures?.[0] ?? current.architecture;
+        const configuration = { ...current, architecture };
+        const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
+        const updated = beginUpdate(record, { configuration, source, ...revision }, stamp);
+        return input.Publish ? publishWithWork(updated, undefined, stamp) : { function: updated };
+      };
+      return update(services, reference, change, input.DryRun === true);
+    },
+  };
+}
+
+/** `UpdateFunctionConfiguration`: as an update of the code, without an install. */
+export function updateFunctionConfiguration(services: Services): Operation {
+  return {
+    name: 'UpdateFunctionConfiguration',
+    method: 'PUT',
+    path: '/2015-03-31/functions/:FunctionName/configuration',
+    async handle(request) {
+      const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
+      const input = readInput(request, updateFunctionConfigurationInput);
+      const stamp = stampOf(services);
+      const change = (record: FunctionRecord): FunctionChange => {
+        const configuration = applyConfiguration(record.latest.configuration, input);
+        const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
+        return { function: beginUpdate(record, { configuration, ...revision }, stamp) };
+      };
+      return update(services, reference, change, false);
+    },
+  };
+}
+
+async function update(
+  services: Services,
+  reference: FunctionReference,
+  change: (record: FunctionRecord) => FunctionChange,
+  dryRun: boolean,
+): Promise<ApiResponse> {
+  const { store, region, installs } = services;
+  try {
+    if (dryRun) {
+      const current = await store.read(reference);
+      if (!current) throw functionNotFound(services, reference);
+      const { function: record } = change(current);
+      return json(200, renderConfiguration(region, record, record.latest));
+    }
+    let written: FunctionChange | undefined;
+    const record = await store.change(reference, (current) => {
+      written = change(current);
+      return written;
+    });
+    installs.start(record);
+    const shown = written?.putVersions?.[0] ?? record.latest;
+    return json(200, renderConfiguration(region, record, shown));
+  } catch (error) {
+    throw changeError(services, reference, error);
+  }
+}
+
+/** The API's words for what a change of a function can be refused for. */
+export function changeError(
+  services: Services,
+  reference: FunctionReference,
+  error: unknown,
+): unknown {
+  if (isSluiceError(error, 'FUNCTION_NOT_FOUND')) return functionNotFound(services, reference);
+  if (isSluiceError(error, 'REVISION_MISMATCH')) {
+    return new ApiError(
+      'PreconditionFailedException',
+      'The Revision Id provided does not match the latest Revision Id. Call the ' +
+        'GetFunction/GetAlias API to retrieve the latest Revision Id',
+      { cause: error },
+    );
+  }
+  if (isSluiceError(error, 'FUNCTION_BUSY')) {
+    const lead = 'The operation cannot be performed at this time.';
+    return error.data['state'] === 'InProgress'
+      ? conflict(
+          `${lead} An update is in progress for resource: ` +
+            functionArn(services.region, reference),
+        )
+      : conflict(`${lead} The function is currently in the following state: Pending`);
+  }
+  return error;
+}

@@ -1,0 +1,86 @@
+import type { Architecture, FunctionVersion, InstalledCode } from '../functions/mod.ts';
+
+/** An access key of an account. */
+export interface Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly accountId: string;
+  /** Set for temporary credentials; the request has to carry the same token. */
+  readonly sessionToken?: string;
+  readonly disabled?: boolean;
+  /** The ARN that error messages and policies know the caller by. */
+  readonly principalArn?: string;
+}
+
+/** Looked up for every request, so it answers from memory. */
+export interface CredentialStore {
+  find(accessKeyId: string): Credential | undefined;
+}
+
+export interface InstallRequest {
+  readonly accountId: string;
+  readonly functionName: string;
+  readonly imageUri: string;
+  readonly architecture: Architecture;
+}
+
+/**
+ * Makes an image into a manifest that workers can run. Resolves the tag now: moving it later does
+ * not change the function. Rejects with the SluiceError that names the cause; it becomes the
+ * function's StateReason. Installing the same image again is cheap and safe.
+ */
+export interface CodeInstaller {
+  install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode>;
+}
+
+export interface InvokeRequest {
+  readonly version: FunctionVersion;
+  /** The ARN that the caller used; the handler sees it as `invoked_function_arn`. */
+  readonly invokedFunctionArn: string;
+  readonly requestId: string;
+  readonly payload: Buffer;
+  /** JSON text, decoded from the header. */
+  readonly clientContext?: string;
+  readonly traceId: string;
+  /** Whether the end of the log is wanted with the answer. */
+  readonly logTail: boolean;
+  /** Aborts when the server is forced to close; a caller who hangs up does not end the invoke. */
+  readonly signal: AbortSignal;
+}
+
+export interface InvokeOutcome {
+  readonly status: 'ok' | 'function-error';
+  readonly payload: Buffer;
+  readonly functionError?: 'Unhandled';
+  /** At most 4 KiB, the end of what the invoke logged. */
+  readonly logTail?: Buffer;
+  /** `$LATEST` or a number. */
+  readonly executedVersion: string;
+}
+
+/**
+ * Runs one event in a sandbox. A function that fails is an outcome; it rejects only when no answer
+ * of the function came to be: `CONCURRENCY_LIMIT_EXCEEDED` and `START_LIMIT_EXCEEDED` (their
+ * `data.reason` goes to the caller) or a fault of ours.
+ */
+export interface Invoker {
+  invoke(request: InvokeRequest): Promise<InvokeOutcome>;
+  /** Ends the sandboxes of a version that stopped serving: idle ones now, lent ones afterwards. */
+  drain(functionVersionArn: string): Promise<void>;
+}
+
+export interface QueuedEvent {
+  readonly accountId: string;
+  readonly functionName: string;
+  /** As the caller gave it; resolved anew at each attempt. */
+  readonly qualifier: string | undefined;
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly payload: Buffer;
+  readonly receivedMs: number;
+}
+
+/** Where `Event` invokes go: resolves once the event survives a crash, and only then comes 202. */
+export interface EventQueue {
+  enqueue(event: QueuedEvent): Promise<void>;
+}

@@ -1,0 +1,22 @@
+import type { Clock, Logger, Random } from '../base/mod.ts';
+import type { FunctionStore, Stamp } from '../functions/mod.ts';
+import type { FunctionCache } from './function-cache.ts';
+import type { Installs } from './installs.ts';
+import type { EventQueue, Invoker } from './seams.ts';
+
+/** What operations work with; one object for the life of the server. */
+export interface Services {
+  readonly region: string;
+  readonly store: FunctionStore;
+  readonly cache: FunctionCache;
+  readonly installs: Installs;
+  readonly invoker: Invoker;
+  readonly events: EventQueue | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export function stampOf({ clock, random }: Services): Stamp {
+  return { nowMs: clock.nowMs(), newId: () => random.uuid() };
+}

@@ -1,0 +1,184 @@
+import { spawn } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { SluiceError, systemClock, systemRandom } from '../../base/mod.ts';
+import {
+  type FunctionStore,
+  type InstalledCode,
+  MemoryFunctionStore,
+} from '../../functions/mod.ts';
+import { Frontend } from '../frontend.ts';
+import type {
+  CodeInstaller,
+  Credential,
+  CredentialStore,
+  InstallRequest,
+  InvokeOutcome,
+  InvokeRequest,
+  Invoker,
+} from '../seams.ts';
+
+export const REGION = 'us-east-1';
+export const ROLE = 'arn:aws:iam::000000000000:role/r';
+export const IMAGE = 'localhost:5000/hello:1';
+
+export const owner: Credential = {
+  accessKeyId: 'AKIAOWNER',
+  secretAccessKey: 'owner/secret+key',
+  accountId: '000000000000',
+};
+export const stranger: Credential = {
+  accessKeyId: 'AKIASTRANGER',
+  secretAccessKey: 'stranger-secret',
+  accountId: '999999999999',
+};
+
+export class FixedCredentials implements CredentialStore {
+  readonly all = new Map<string, Credential>();
+
+  constructor(...credentials: Credential[]) {
+    for (const each of credentials) this.all.set(each.accessKeyId, each);
+  }
+
+  find(accessKeyId: string): Credential | undefined {
+    return this.all.get(accessKeyId);
+  }
+}
+
+/** Installs at once, unless a test holds it or the image's name says that it fails. */
+export class FakeInstaller implements CodeInstaller {
+  readonly requests: InstallRequest[] = [];
+  gate: Promise<void> = Promise.resolve();
+
+  async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
+    this.requests.push(request);
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    await Promise.race([this.gate, aborted]);
+    if (request.imageUri.includes('missing')) {
+      throw new SluiceError('IMAGE_NOT_FOUND', `${request.imageUri}: no such image`);
+    }
+    const digest = Buffer.from(request.imageUri).toString('hex').padEnd(64, '0').slice(0, 64);
+    return {
+      manifestId: `manifest of ${request.imageUri}`,
+      resolvedImageUri: `${request.imageUri.replace(/:[^:/]*$/, '')}@sha256:${digest}`,
+      imageDigest: `sha256:${digest}`,
+      codeSizeBytes: 123_456,
+      codeSha256: digest,
+      imageConfig: {
+        entrypoint: ['/bin/handler'],
+        command: [],
+        environment: [],
+        workingDirectory: '/',
+        user: '',
+      },
+    };
+  }
+}
+
+type Answer = (request: InvokeRequest) => InvokeOutcome | Promise<InvokeOutcome>;
+
+/** Echoes the event, unless a test says otherwise. */
+export class FakeInvoker implements Invoker {
+  readonly requests: InvokeRequest[] = [];
+  readonly drained: string[] = [];
+  answer: Answer = (request) => ({
+    status: 'ok',
+    payload: request.payload,
+    executedVersion: request.version.version,
+  });
+
+  async invoke(request: InvokeRequest): Promise<InvokeOutcome> {
+    this.requests.push(request);
+    return this.answer(request);
+  }
+
+  async drain(functionVersionArn: string): Promise<void> {
+    this.drained.push(functionVersionArn);
+  }
+}
+
+export interface Harness {
+  readonly frontend: Frontend;
+  readonly endpoint: string;
+  readonly port: number;
+  readonly store: FunctionStore;
+  readonly installer: FakeInstaller;
+  readonly invoker: FakeInvoker;
+  readonly credentials: FixedCredentials;
+  client(credential?: Credential): LambdaClient;
+}
+
+/** A whole frontend on a free port, with stand-ins for what is behind its seams. */
+export async function startFrontend(
+  t: TestContext,
+  given: { store?: FunctionStore } = {},
+): Promise<Harness> {
+  const store = given.store ?? new MemoryFunctionStore();
+  const installer = new FakeInstaller();
+  const invoker = new FakeInvoker();
+  const credentials = new FixedCredentials(owner, stranger);
+  const frontend = new Frontend({
+    ...{ region: REGION, store, credentials, installer, invoker },
+    clock: systemClock,
+    random: systemRandom,
+  });
+  const { port } = await frontend.start('127.0.0.1', 0);
+  const endpoint = `http://127.0.0.1:${port}`;
+  const clients: LambdaClient[] = [];
+  t.after(async () => {
+    for (const each of clients) each.destroy();
+    await frontend.close(1000);
+  });
+  const client = (credential: Credential = owner) => {
+    const made = new LambdaClient({
+      endpoint,
+      region: REGION,
+      credentials: credential,
+      maxAttempts: 1,
+    });
+    clients.push(made);
+    return made;
+  };
+  return { frontend, endpoint, port, store, installer, invoker, credentials, client };
+}
+
+export interface CommandResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a stock client as a process, with the credentials in its environment. */
+export function runCommand(
+  program: string,
+  args: readonly string[],
+  endpoint: string,
+  credential: Credential = owner,
+): Promise<CommandResult> {
+  const child = spawn(program, args, {
+    env: {
+      PATH: '/usr/bin:/bin',
+      HOME: '/nonexistent',
+      AWS_ACCESS_KEY_ID: credential.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credential.secretAccessKey,
+      AWS_DEFAULT_REGION: REGION,
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_PAGER: '',
+      AWS_MAX_ATTEMPTS: '1',
+    },
+  });
+  return new Promise((resolve, reject) => {
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (piece) => {
+      stdout += piece;
+    });
+    child.stderr.on('data', (piece) => {
+      stderr += piece;
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
+}
