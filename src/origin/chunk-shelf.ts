@@ -113,6 +113,20 @@ export class ChunkShelf {
     await this.#objects.remove([manifestKey(rootId, manifestId)]);
   }
 
+  async pin(manifestId: string): Promise<void> {
+    const key = pinKey(manifestId);
+    await this.#objects.putIfAbsent(key, Buffer.from('{}'));
+    await this.#objects.settle([key]);
+  }
+
+  async unpin(manifestId: string): Promise<void> {
+    await this.#objects.remove([pinKey(manifestId)]);
+  }
+
+  async *pins(): AsyncIterable<string> {
+    for await (const key of this.#objects.list('pins/')) yield key.slice('pins/'.length);
+  }
+
   async usage(rootId: string): Promise<{ manifests: number; chunks: number; bytes: number }> {
     const manifests = await this.#objects.usage(`roots/${rootId}/manifests/`);
     const chunks = await this.#objects.usage(`roots/${rootId}/chunks/`);
@@ -123,11 +137,14 @@ export class ChunkShelf {
     };
   }
 
+  /** Manifests before any chunk: while one stands, so do all its chunks. */
   async removeBatch(rootId: string, objectsMax: number): Promise<number> {
     const batch: string[] = [];
-    for await (const key of this.#objects.list(`roots/${rootId}/`)) {
-      batch.push(key);
-      if (batch.length >= objectsMax) break;
+    for (const kind of ['manifests', 'chunks']) {
+      for await (const key of this.#objects.list(`roots/${rootId}/${kind}/`)) {
+        if (batch.length >= objectsMax) break;
+        batch.push(key);
+      }
     }
     await this.#objects.remove(batch);
     return batch.length;
@@ -143,10 +160,16 @@ function chunkKey({ rootId, name }: ChunkRef): string {
 }
 
 function manifestKey(rootId: string, manifestId: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(manifestId)) {
-    throw new SluiceError('MANIFEST_NOT_FOUND', `${manifestId}: not the id of a manifest`);
-  }
-  return `roots/${rootId}/manifests/${manifestId}`;
+  return `roots/${rootId}/manifests/${checkManifestId(manifestId)}`;
+}
+
+function pinKey(manifestId: string): string {
+  return `pins/${checkManifestId(manifestId)}`;
+}
+
+function checkManifestId(manifestId: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(manifestId)) return manifestId;
+  throw new SluiceError('MANIFEST_NOT_FOUND', `${manifestId}: not the id of a manifest`);
 }
 
 function otherManifest(rootId: string, manifestId: string): SluiceError {

@@ -1,3 +1,4 @@
+export { followingMigrations } from './following.ts';
 export {
   type KmsClient,
   type KmsCredentials,
@@ -13,6 +14,7 @@ export { directoryOrigin, memoryOrigin, s3Origin } from './open-origin.ts';
 export type {
   LocatedManifest,
   ManifestEditor,
+  ManifestPins,
   ManifestSink,
   ManifestSource,
   Origin,
@@ -26,3 +28,10 @@ export { retryingObjects } from './retrying.ts';
 export type { S3Location } from './s3-objects.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';
 export { type OriginOptions, StoredOrigin } from './stored-origin.ts';
+export {
+  type CollectorView,
+  collectorView,
+  type FlattenerView,
+  flattenerView,
+  readerView,
+} from './views.ts';

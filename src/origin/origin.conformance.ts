@@ -45,7 +45,7 @@ export function originConformance(
     assert.deepEqual(await origin.rootStatus(ids[0] as string), {
       rootId: ids[0],
       state: 'active',
-      migratedTo: undefined,
+      migratedTo: [],
     });
   });
 
@@ -119,6 +119,39 @@ export function originConformance(
     assert.equal(typeof (await origin.stateSinceMs(rootId, 'expired')), 'number');
     assert.equal(await origin.stateSinceMs(rootId, 'deleted'), undefined);
     await assert.rejects(origin.advanceRoot('none', 'retired'), { code: 'ROOT_NOT_FOUND' });
+  });
+
+  check('keeps pins until the manifest is removed or nobody wants it', async (origin) => {
+    for (const id of ['m-2', 'm-1', 'm-1', 'm-3']) await origin.pinManifest(id);
+    assert.deepEqual(await collect(origin.pinnedManifests()), ['m-1', 'm-2', 'm-3']);
+    await origin.unpinManifest('m-2');
+    await origin.forgetManifest('m-3');
+    await origin.unpinManifest('none');
+    assert.deepEqual(await collect(origin.pinnedManifests()), ['m-1']);
+  });
+
+  check('removes a manifest from every root that is not expired', async (origin) => {
+    const roots = [await origin.activeRoot(), await origin.createRoot(), await origin.createRoot()];
+    for (const rootId of roots) {
+      await origin.putManifest(rootId, 'm-1', await sealedManifest({ manifestId: 'm-1', rootId }));
+    }
+    await origin.advanceRoot(roots[1] as string, 'retired');
+    await origin.advanceRoot(roots[2] as string, 'expired');
+    await origin.forgetManifest('m-1');
+    const left = await Promise.all(roots.map((each) => collect(origin.listManifests(each))));
+    assert.deepEqual(left, [[], [], ['m-1']]);
+  });
+
+  check('remembers where a root was copied to', async (origin) => {
+    const [from, a, b] = [
+      await origin.activeRoot(),
+      await origin.createRoot(),
+      await origin.createRoot(),
+    ];
+    await origin.markMigrated(from, b);
+    await origin.markMigrated(from, a);
+    assert.deepEqual((await origin.rootStatus(from)).migratedTo, [a, b].sort());
+    await assert.rejects(origin.markMigrated(from, 'none'), { code: 'ROOT_NOT_FOUND' });
   });
 
   check('deletes an expired root in batches, and no other', async (origin) => {

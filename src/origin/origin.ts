@@ -6,8 +6,8 @@ export type RootState = 'active' | 'retired' | 'expired' | 'deleted';
 export interface RootStatus {
   readonly rootId: string;
   readonly state: RootState;
-  /** The root that everything live here was copied to. */
-  readonly migratedTo: string | undefined;
+  /** The roots that everything live here was copied to; none before that was done. */
+  readonly migratedTo: readonly string[];
 }
 
 /** Where a manifest rests now, and its bytes. */
@@ -50,8 +50,20 @@ export interface ManifestSource {
 export interface ManifestEditor {
   /** The same manifest with its data key wrapped anew. */
   replaceManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
-  /** Its chunks stay until their root goes. Resolves also when there is none. */
+  /**
+   * Takes the manifest out of every root that is active or retired, and its pin; its chunks stay
+   * until their root goes. Resolves also when there is none.
+   */
+  forgetManifest(manifestId: string): Promise<void>;
+  /** Takes it out of one such root. */
   removeManifest(rootId: string, manifestId: string): Promise<void>;
+}
+
+/** Says of manifests that somebody wants them, besides the functions that use them. */
+export interface ManifestPins {
+  pinManifest(manifestId: string): Promise<void>;
+  unpinManifest(manifestId: string): Promise<void>;
+  pinnedManifests(): AsyncIterable<string>;
 }
 
 /** What garbage collection holds besides names: it copies ciphertext and marks roots. */
@@ -61,13 +73,15 @@ export interface RootKeeper {
   createRoot(): Promise<string>;
   /** Moves a root forward; a root that is there or further already stays as it is. */
   advanceRoot(rootId: string, state: Exclude<RootState, 'active'>): Promise<void>;
-  /** Says that everything live in the one root is in the other. */
+  /** Says that everything live in the one root is in one of the others. */
   markMigrated(rootId: string, toRootId: string): Promise<void>;
   /** Milliseconds since the epoch at which the root entered the state; undefined if it has not. */
   stateSinceMs(rootId: string, state: RootState): Promise<number | undefined>;
   /** Reads a chunk to copy it: verified, and no alarm in an expired root. */
   readForCopy(ref: ChunkRef): Promise<Buffer>;
-  /** Removes some of an expired root's objects; resolves with how many, 0 when none is left. */
+  /** Reads a manifest to copy it, without an alarm; `undefined` when the root has none. */
+  readManifestForCopy(rootId: string, manifestId: string): Promise<Buffer | undefined>;
+  /** Removes some of an expired root, manifests first; resolves with how many, 0 when none is left. */
   removeBatch(rootId: string, objectsMax: number): Promise<number>;
   alarms(): AsyncIterable<RootAlarm>;
   clearAlarms(): Promise<void>;
@@ -89,4 +103,5 @@ export interface Origin
     ManifestSource,
     ManifestSink,
     ManifestEditor,
+    ManifestPins,
     RootKeeper {}

@@ -99,8 +99,8 @@ export class RootBook implements RootSource {
 
 function statusOf(rootId: string, markers: readonly string[]): RootStatus {
   const state = STATES.findLast((each) => markers.includes(each)) ?? 'active';
-  const migrated = markers.find((marker) => marker.startsWith('migrated-'));
-  return { rootId, state, migratedTo: migrated?.slice('migrated-'.length) };
+  const migrated = markers.filter((marker) => marker.startsWith('migrated-'));
+  return { rootId, state, migratedTo: migrated.map((each) => each.slice('migrated-'.length)) };
 }
 
 /** Each key keeps to one active root: fewer keys suffer from what happens to one of them. */

@@ -109,6 +109,25 @@ export class StoredOrigin implements Origin {
     }
   }
 
+  async forgetManifest(manifestId: string): Promise<void> {
+    await this.#shelf.unpin(manifestId);
+    for (const { rootId } of await this.#roots.listRoots()) {
+      await this.removeManifest(rootId, manifestId);
+    }
+  }
+
+  pinManifest(manifestId: string): Promise<void> {
+    return this.#shelf.pin(manifestId);
+  }
+
+  unpinManifest(manifestId: string): Promise<void> {
+    return this.#shelf.unpin(manifestId);
+  }
+
+  pinnedManifests(): AsyncIterable<string> {
+    return this.#shelf.pins();
+  }
+
   activeRoot(key?: string): Promise<string> {
     return this.#roots.activeRoot(key);
   }
@@ -147,6 +166,10 @@ export class StoredOrigin implements Origin {
 
   readForCopy(ref: ChunkRef): Promise<Buffer> {
     return this.#shelf.get(ref);
+  }
+
+  readManifestForCopy(rootId: string, manifestId: string): Promise<Buffer | undefined> {
+    return this.#shelf.getManifest(rootId, manifestId);
   }
 
   async removeBatch(rootId: string, objectsMax: number): Promise<number> {
