@@ -30,6 +30,14 @@ export interface FrontendOptions {
   readonly random: Random;
   readonly logger?: Logger;
   readonly meter?: Meter;
+  /** What `GET /metrics` answers, unauthenticated like `/healthz`; 404 without one. */
+  readonly metrics?: MetricsText;
+}
+
+/** Renders collected metrics. */
+export interface MetricsText {
+  readonly contentType: string;
+  text(): Promise<string>;
 }
 
 /** The Lambda API over HTTP. Owns its listening socket, its cache and the installs under way. */
@@ -54,8 +62,12 @@ export class Frontend {
       ...{ clock, random, logger },
       meter: options.meter ?? noMeter,
     });
-    const handle = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) =>
-      isHealthCheck(request) ? healthy(response) : api.handle(request, response, signal);
+    const { metrics } = options;
+    const handle = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => {
+      if (isGet(request, '/healthz')) return answer(response, 'application/json', healthy);
+      if (metrics && isGet(request, '/metrics')) return answerMetrics(response, metrics);
+      return api.handle(request, response, signal);
+    };
     this.#server = new HttpServer(handle, clock, random);
   }
 
@@ -77,8 +89,16 @@ export class Frontend {
   }
 }
 
-const isHealthCheck = ({ method, url }: IncomingMessage) => method === 'GET' && url === '/healthz';
+const healthy = '{"status":"ok"}';
 
-async function healthy(response: ServerResponse): Promise<void> {
-  response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"status":"ok"}');
+function isGet({ method, url }: IncomingMessage, path: string): boolean {
+  return method === 'GET' && url === path;
+}
+
+async function answer(response: ServerResponse, contentType: string, body: string): Promise<void> {
+  response.writeHead(200, { 'Content-Type': contentType }).end(body);
+}
+
+async function answerMetrics(response: ServerResponse, metrics: MetricsText): Promise<void> {
+  await answer(response, metrics.contentType, await metrics.text());
 }

@@ -10,7 +10,7 @@ import {
   systemRandom,
   toSluiceError,
 } from '../base/mod.ts';
-import { ChunkSlots } from '../cache/mod.ts';
+import { ChunkSlab, ChunkSlots, slabCached } from '../cache/mod.ts';
 import {
   type AgentAnswer,
   type AgentCommand,
@@ -21,11 +21,21 @@ import {
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
 import { directoryOrigin, ScopedChunkSource } from '../origin/mod.ts';
-import { readManifestHeader } from '../seal/mod.ts';
+import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
 
 type Command = AgentCommand<AgentSettings>;
+
+interface AgentOptions {
+  readonly fuseFd: number;
+  readonly root: AgentLoopData['root'];
+  readonly overlayDirectory: string;
+  readonly memoryBytes: number;
+  /** The tiers below memory. */
+  readonly source: ChunkSource;
+  readonly tiers: TierWatch;
+}
 
 /** The agent's first thread: talks to the worker, fetches chunks; never touches a device's pages. */
 class Agent {
@@ -38,21 +48,9 @@ class Agent {
   /** Which manifest a device shows, and how many devices show each. */
   readonly #manifestOf = new Map<string, string>();
 
-  constructor(
-    fuseFd: number,
-    root: AgentLoopData['root'],
-    overlayDirectory: string,
-    settings: AgentSettings,
-  ) {
-    const origin = directoryOrigin(settings.originDirectory, {
-      clock: systemClock,
-      random: systemRandom,
-      meter: noMeter,
-      logger: noLogger,
-    });
-    const tiers = new TierWatch();
-    this.#scope = new ScopedChunkSource(tiers.watch('origin', origin));
-    const memory = ChunkSlots.allocate(settings.memoryBytes);
+  constructor({ fuseFd, root, overlayDirectory, memoryBytes, source, tiers }: AgentOptions) {
+    this.#scope = new ScopedChunkSource(source);
+    const memory = ChunkSlots.allocate(memoryBytes);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#fuseFd = fuseFd;
@@ -119,6 +117,21 @@ function answer(message: AgentAnswer): void {
   process.send?.(message);
 }
 
+/** Slab before origin; each tells `tiers` what it answered. */
+async function openTiers(settings: AgentSettings, tiers: TierWatch): Promise<ChunkSource> {
+  const { originDirectory, slab } = settings;
+  const stores = {
+    clock: systemClock,
+    random: systemRandom,
+    meter: noMeter,
+    logger: noLogger,
+  };
+  const origin = tiers.watch('origin', directoryOrigin(originDirectory, stores));
+  if (!slab) return origin;
+  const opened = await ChunkSlab.open({ ...slab, clock: systemClock });
+  return tiers.watch('slab', slabCached(origin, opened));
+}
+
 async function start(command: Extract<Command, { type: 'start' }>): Promise<Agent> {
   const { directory, file, settings } = command;
   const root = file === undefined ? 'directory' : 'file';
@@ -127,7 +140,10 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
   if (file === undefined) await mkdir(mountPoint);
   await mkdir(overlayDirectory);
   const { fd } = await mountFuse(mountPoint, root, limits.device.fuseMaxReadBytes);
-  const agent = new Agent(fd, root, overlayDirectory, settings);
+  const tiers = new TierWatch();
+  const source = await openTiers(settings, tiers);
+  const { memoryBytes } = settings;
+  const agent = new Agent({ fuseFd: fd, root, overlayDirectory, memoryBytes, source, tiers });
   answer({ type: 'answer', id: command.id, mountPoint });
   return agent;
 }

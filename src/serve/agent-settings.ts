@@ -6,6 +6,8 @@ export interface AgentSettings {
   readonly originDirectory: string;
   /** Room of the memory tier, for each agent. */
   readonly memoryBytes: number;
+  /** The slab that all agents of the worker share; without one, chunks come from the origin. */
+  readonly slab?: { readonly directory: string; readonly limitBytes: number };
 }
 
 const AGENT_MAIN = fileURLToPath(new URL('./agent-main.ts', import.meta.url));

@@ -92,12 +92,13 @@ async function startParts(
     installer: stores.installer,
     invoker: new FunctionInvoker(compute.assignment, options.regionName),
     credentials: credentialStore(ensureCredentialsFile(data.credentialsFile, systemRandom)),
+    meter,
     metrics: meter,
     clock: systemClock,
     random: systemRandom,
     logger,
   });
   cleanups.push(() => frontend.close(limits.http.drainMs));
-  const { host, port } = await frontend.listen(options.listen.host, options.listen.port);
+  const { host, port } = await frontend.start(options.listen.host, options.listen.port);
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
