@@ -116,7 +116,7 @@ const invalidReasons: Readonly<Record<string, string>> = {
 /** A start that failed because the image names something that is not there, or `undefined`. */
 export function failureOfStart(error: unknown): FunctionFailure | undefined {
   if (!isSluiceError(error, 'SANDBOX_START_FAILED')) return undefined;
-  const errorType = invalidReasons[String(error.data['reason'])];
+  const errorType = invalidReasons[String(error.data['reasonCode'])];
   if (errorType === undefined) return undefined;
   return { kind: 'invalid', errorType, message: error.message };
 }

@@ -22,6 +22,8 @@ export class SandboxLog {
   #tail = new TailBuffer(outputTailBytes);
   #takenBytes = 0;
   #droppedBytes = 0;
+  #lastOutputAtMs = 0;
+  readonly #splitters: LineSplitter[] = [];
 
   constructor(template: SandboxTemplate, logStream: string, clock: Clock, sink: LogSink) {
     this.#template = template;
@@ -44,7 +46,18 @@ export class SandboxLog {
     this.platform(`START RequestId: ${requestId} Version: ${this.#template.version}`);
   }
 
+  /** Resolves when nothing has been printed for a moment, or some moments later anyway. */
+  async quiet(): Promise<void> {
+    const clock = this.#clock;
+    const untilMs = clock.monotonicMs() + limits.worker.logSettleMs;
+    do await clock.sleep(limits.worker.logQuietMs);
+    while (
+      clock.monotonicMs() < Math.min(untilMs, this.#lastOutputAtMs + limits.worker.logQuietMs)
+    );
+  }
+
   end(reportLine: string): void {
+    for (const splitter of this.#splitters) splitter.flush();
     this.#reportDropped();
     this.platform(`END RequestId: ${this.#requestId}`);
     this.platform(reportLine);
@@ -59,6 +72,7 @@ export class SandboxLog {
   /** Reads one of the sandbox's output streams; resolves at its end. */
   capture(stream: Readable): Promise<void> {
     const splitter = new LineSplitter(outputLineBytes, (line) => this.#line(line));
+    this.#splitters.push(splitter);
     let windowBytes = 0;
     let window: Timer | undefined;
     const reopen = () => {
@@ -68,6 +82,7 @@ export class SandboxLog {
     };
     stream.on('data', (chunk: Buffer) => {
       splitter.push(chunk);
+      this.#lastOutputAtMs = this.#clock.monotonicMs();
       windowBytes += chunk.length;
       window ??= this.#clock.setTimer(outputWindowMs, reopen);
       if (windowBytes > outputWindowBytes) stream.pause();

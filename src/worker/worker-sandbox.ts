@@ -119,7 +119,7 @@ export class WorkerSandbox implements HostedSandbox {
     const failure = 'failure' in ending ? ending.failure : undefined;
     const over = this.#finish(invoke, lease, failure, durationMs);
     void over.then(settle, () => settle(false));
-    if (logTail) await within(clock, 2 * limits.worker.logSettleMs, over);
+    if (logTail) await within(clock, 3 * limits.worker.logSettleMs, over);
     const tail = logTail ? { logTail: log.tail } : {};
     if ('body' in ending) return { status: 'ok', payload: ending.body, durationMs, ...tail };
     const payload = failureBody(ending.failure, requestId);
@@ -195,7 +195,7 @@ export class WorkerSandbox implements HostedSandbox {
     if (!again) {
       void this.#end();
       await run?.outputRead();
-    }
+    } else if (invoke.logTail) await this.#parts.log.quiet();
     this.#report(invoke.requestId, failure, durationMs, peakMemoryBytes);
     if (again) {
       this.#busy = false;

@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { sharedLibraries } from '../../examples/demo/host-files.ts';
+import {
+  AssignmentService,
+  type InvokeOutcome,
+  type InvokeRequest,
+  type SandboxTemplate,
+} from '../../src/assignment/mod.ts';
+import { noLogger, systemClock, systemRandom } from '../../src/base/mod.ts';
+import { RuntimeApi } from '../../src/runtime/mod.ts';
+import { type LogLine, Worker } from '../../src/worker/mod.ts';
+import { repositoryRoot } from '../repo/repository.ts';
+import { makeFactory } from './sandbox-support.ts';
+
+export const WORKER_NEEDS = ['root', 'loop', 'cgroup', 'tool:mke2fs'] as const;
+
+/** A disk with this machine's Node, the demonstration's runtime client, and one handler module. */
+export function makeNodeDisk(directory: string, handler: string): string {
+  const root = join(directory, 'root');
+  const place = (source: string, target: string) => {
+    mkdirSync(dirname(join(root, target)), { recursive: true });
+    cpSync(source, join(root, target));
+  };
+  const node = realpathSync(process.execPath);
+  for (const { source, target } of sharedLibraries(node)) place(source, target);
+  place(node, '/usr/bin/node');
+  place(join(repositoryRoot, 'examples/demo/image/bootstrap.mjs'), '/var/runtime/bootstrap.mjs');
+  mkdirSync(join(root, 'var/task'), { recursive: true });
+  writeFileSync(join(root, 'var/task/app.mjs'), handler);
+  const disk = join(directory, 'disk.ext4');
+  const format = ['-q', '-F', '-t', 'ext4', '-b', '4096', '-O', '^has_journal', '-d', root, disk];
+  execFileSync('mke2fs', [...format, '256M'], { stdio: 'ignore' });
+  return disk;
+}
+
+export function templateOf(more: Partial<SandboxTemplate> = {}): SandboxTemplate {
+  return {
+    functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:f',
+    functionName: 'f',
+    version: '$LATEST',
+    revision: '1',
+    accountId: '000000000000',
+    region: 'us-east-1',
+    manifestId: 'm',
+    memoryMb: 1769,
+    timeoutMs: 10_000,
+    ephemeralMb: 512,
+    environment: {},
+    imageEnvironment: {},
+    entrypoint: ['/usr/bin/node', '/var/runtime/bootstrap.mjs'],
+    command: ['app.handler'],
+    workingDirectory: '/var/task',
+    logGroup: '/aws/lambda/f',
+    ...more,
+  };
+}
+
+export interface TestCompute {
+  readonly assignment: AssignmentService;
+  readonly lines: LogLine[];
+  invoke(event: unknown, more?: Partial<InvokeRequest>): Promise<InvokeOutcome>;
+}
+
+/** Assignment, worker, Runtime API and lean sandboxes on one disk, all real. */
+export async function makeCompute(t: TestContext, disk: string): Promise<TestCompute> {
+  const sandboxes = await makeFactory(t);
+  const lines: LogLine[] = [];
+  const worker = new Worker({
+    devices: {
+      open: async () => ({
+        path: disk,
+        close: async () => {},
+        stats: async () => ({ bytesFetched: 0, chunksFetched: 0 }),
+      }),
+    },
+    sandboxes,
+    runtimeApis: () => new RuntimeApi({ clock: systemClock }),
+    logs: { write: (line) => lines.push(line) },
+    clock: systemClock,
+    random: systemRandom,
+    logger: noLogger,
+  });
+  const assignment = new AssignmentService({
+    host: worker,
+    concurrency: { of: () => ({ account: 1000, reservedTotal: 0 }) },
+    clock: systemClock,
+    random: systemRandom,
+    logger: noLogger,
+  });
+  t.after(async () => {
+    await assignment.close();
+    await worker.close();
+  });
+  const template = templateOf();
+  const invoke = (event: unknown, more: Partial<InvokeRequest> = {}) =>
+    assignment.invoke({
+      template,
+      requestId: systemRandom.uuid(),
+      payload: Buffer.from(JSON.stringify(event)),
+      ...more,
+    });
+  return { assignment, lines, invoke };
+}
