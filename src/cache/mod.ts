@@ -1,5 +1,7 @@
+export { ChunkSlab, type ChunkSlabOptions } from './l1/chunk-slab.ts';
 export { ChunkSlots } from './l1/chunk-slots.ts';
 export { type MemoryCacheOptions, memoryCached } from './l1/memory-cached.ts';
+export { slabCached } from './l1/slab-cached.ts';
 export { CacheNode, type CacheNodeOptions } from './l2/cache-node.ts';
 export { type L2Options, type L2Source, l2Cached } from './l2/l2-cached.ts';
 export { FileMembership, type Membership, staticMembership } from './l2/membership.ts';

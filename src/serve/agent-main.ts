@@ -45,6 +45,8 @@ class Agent {
   readonly #root: AgentLoopData['root'];
   readonly #scope: ScopedChunkSource;
   readonly #filler: ChunkFiller;
+  /** Devices that the loop is opening, by the request's id. */
+  readonly #opening = new Map<number, string>();
   /** Which manifest a device shows, and how many devices show each. */
   readonly #manifestOf = new Map<string, string>();
 
@@ -78,6 +80,10 @@ class Agent {
   obey(command: Exclude<Command, { type: 'start' }>): void {
     if (command.type === 'open') {
       const { deviceId, manifestBytes } = command.device;
+      if (this.#manifestOf.has(deviceId)) {
+        throw new SluiceError('USAGE', `${deviceId}: there is a device of this id`);
+      }
+      this.#opening.set(command.id, deviceId);
       const header = readManifestHeader(Buffer.from(manifestBytes));
       this.#scope.admit(header);
       this.#manifestOf.set(deviceId, header.manifestId);
@@ -97,6 +103,9 @@ class Agent {
       this.#filler.fill(report.slot, report).catch(end);
       return;
     }
+    const opened = this.#opening.get(report.id);
+    this.#opening.delete(report.id);
+    if (opened && report.type === 'refusal') this.#dismiss(opened);
     answer(report);
   }
 

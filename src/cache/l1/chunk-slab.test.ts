@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type FileHandle, open, readdir, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { CHUNK_SIZE_BYTES, MIB, VirtualClock } from '../../base/mod.ts';
+import { type ChunkRef, nameOf } from '../../seal/mod.ts';
+import { ChunkSlab, type SlabFile } from './chunk-slab.ts';
+import { slabCached } from './slab-cached.ts';
+
+interface Chunk {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+function chunk(): Chunk {
+  const bytes = randomBytes(CHUNK_SIZE_BYTES);
+  return { name: nameOf(bytes), bytes };
+}
+
+const chunks = (count: number) => Array.from({ length: count }, chunk);
+
+async function slabIn(
+  t: TestContext,
+  directory: string,
+  slots = 64,
+  clock = new VirtualClock(1e6),
+) {
+  const slab = await ChunkSlab.open({ directory, limitBytes: slots * CHUNK_SIZE_BYTES, clock });
+  t.after(() => slab.close());
+  return slab;
+}
+
+test('a slab answers what was put, also after a restart', async (t) => {
+  const directory = temporaryDirectory(t, 'slab');
+  const some = chunks(5);
+  const slab = await slabIn(t, directory);
+  assert.equal(await slab.get(some[0]!.name), undefined);
+  for (const { name, bytes } of some) assert.equal(await slab.put(name, bytes), 'stored');
+  assert.equal(await slab.put(some[0]!.name, some[0]!.bytes), 'present');
+  const restarted = await slabIn(t, directory);
+  for (const { name, bytes } of some) assert.ok(bytes.equals((await restarted.get(name))!));
+});
+
+test('a slab of another size starts empty and leaves no file of the old one', async (t) => {
+  const directory = temporaryDirectory(t, 'slab');
+  const { name, bytes } = chunk();
+  await (await slabIn(t, directory)).put(name, bytes);
+  const other = await slabIn(t, directory, 128);
+  assert.equal(await other.get(name), undefined);
+  assert.equal((await readdir(directory)).length, 2);
+});
+
+test('flipped, torn and cut bytes are misses, and are fetched again', async (t) => {
+  const directory = temporaryDirectory(t, 'slab');
+  const slab = await slabIn(t, directory, 16);
+  const [flipped, torn, cut] = chunks(3) as [Chunk, Chunk, Chunk];
+  for (const { name, bytes } of [flipped, torn, cut]) await slab.put(name, bytes);
+  const path = join(directory, 'chunks-1.slab');
+  const file = await open(path, 'r+');
+  t.after(() => file.close());
+  await file.write(Buffer.from([flipped.bytes[77]! ^ 1]), 0, 1, 77);
+  await file.write(Buffer.alloc(4096), 0, 4096, CHUNK_SIZE_BYTES + 8192);
+  await truncate(path, 3 * CHUNK_SIZE_BYTES - 1);
+  for (const { name } of [flipped, torn, cut]) assert.equal(await slab.get(name), undefined);
+  assert.equal(await slab.put(torn.name, torn.bytes), 'stored');
+  assert.ok(torn.bytes.equals((await slab.get(torn.name))!));
+  const origin = { get: async () => flipped.bytes };
+  const cached = slabCached(origin, slab);
+  const ref: ChunkRef = { rootId: 'root', name: flipped.name };
+  assert.ok(flipped.bytes.equals(await cached.get(ref)));
+});
+
+test('a storm of one-off chunks leaves the hot set', async (t) => {
+  const clock = new VirtualClock(1e6);
+  const slots = 64;
+  const slab = await slabIn(t, temporaryDirectory(t, 'slab'), slots, clock);
+  const hot = chunks(24);
+  for (let use = 0; use < 2; use++) {
+    for (const { name, bytes } of hot) {
+      clock.advance(2000);
+      if (!(await slab.get(name))) await slab.put(name, bytes);
+    }
+  }
+  for (const { name, bytes } of chunks(4 * slots)) {
+    clock.advance(2000);
+    await slab.put(name, bytes);
+  }
+  let kept = 0;
+  for (const { name } of hot) if (await slab.get(name)) kept++;
+  assert.equal(kept, hot.length);
+});
+
+test('a full disk makes the slab pass chunks through, and it recovers', async (t) => {
+  const directory = temporaryDirectory(t, 'slab');
+  const clock = new VirtualClock(1e6);
+  let full = true;
+  const openFile = async (path: string): Promise<SlabFile> => {
+    const file = await open(path, 'w+');
+    const write = async (...args: Parameters<FileHandle['write']>) => {
+      if (full && path.endsWith('.slab')) {
+        throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      }
+      return await (file.write as (...all: unknown[]) => unknown)(...args);
+    };
+    return {
+      read: file.read.bind(file),
+      write: write as FileHandle['write'],
+      close: () => file.close(),
+    };
+  };
+  const slab = await ChunkSlab.open({ directory, limitBytes: 8 * MIB, clock, openFile });
+  t.after(() => slab.close());
+  const { name, bytes } = chunk();
+  const cached = slabCached({ get: async () => bytes }, slab);
+  assert.ok(bytes.equals(await cached.get({ rootId: 'root', name })));
+  assert.equal(await slab.put(name, bytes), 'skipped');
+  full = false;
+  assert.equal(await slab.put(name, bytes), 'skipped', 'it does not try again at once');
+  clock.advance(60_000);
+  assert.equal(await slab.put(name, bytes), 'stored');
+  assert.ok(bytes.equals((await slab.get(name))!));
+});
+
+test('many processes that write over each other never read a wrong byte', async (t) => {
+  const directory = temporaryDirectory(t, 'slab');
+  const script = `
+    import assert from 'node:assert/strict';
+    import { ChunkSlab } from ${JSON.stringify(import.meta.resolve('./chunk-slab.ts'))};
+    import { SeededRandom, systemClock } from ${JSON.stringify(import.meta.resolve('../../base/mod.ts'))};
+    import { nameOf } from ${JSON.stringify(import.meta.resolve('../../seal/mod.ts'))};
+    const [directory, seed] = process.argv.slice(1);
+    const slab = await ChunkSlab.open({ directory, limitBytes: 16 << 19, clock: systemClock });
+    const random = new SeededRandom(Number(seed));
+    const all = Array.from({ length: 24 }, (_, i) => {
+      const bytes = Buffer.alloc(1 << 19, i + 1);
+      return { name: nameOf(bytes), bytes };
+    });
+    let hits = 0;
+    const endMs = systemClock.monotonicMs() + 1000;
+    while (systemClock.monotonicMs() < endMs) {
+      const { name, bytes } = all[Math.floor(random.float() * all.length)];
+      const got = await slab.get(name);
+      if (got) assert.ok(got.equals(bytes));
+      else await slab.put(name, bytes);
+      hits += got ? 1 : 0;
+    }
+    assert.ok(hits > 0);
+  `;
+  const workers = [1, 2, 3].map((seed) =>
+    spawn(process.execPath, ['--input-type=module', '-e', script, directory, `${seed}`], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    }),
+  );
+  const codes = await Promise.all(workers.map((each) => once(each, 'exit')));
+  assert.deepEqual(
+    codes.map(([code]) => code),
+    [0, 0, 0],
+  );
+});
