@@ -22,6 +22,8 @@ export interface CacheNodeOptions {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly logger: Logger;
+  /** Bytes of bodies being received or sent at once; `limits.l2.nodeBodyBytes` unless given. */
+  readonly bodyBytes?: number;
   /** The text of `GET /metrics`. */
   readonly metricsText: () => Promise<string>;
 }
@@ -48,6 +50,7 @@ export class CacheNode {
   readonly #server: Server;
   readonly #answers;
   readonly #seconds;
+  readonly #bodyBytesMax: number;
   #bodyBytes = 0;
   #draining = false;
 
@@ -56,6 +59,7 @@ export class CacheNode {
     const { nodeConnections } = limits.l2;
     this.#options = options;
     this.#store = store;
+    this.#bodyBytesMax = options.bodyBytes ?? limits.l2.nodeBodyBytes;
     this.#answers = meter.counter('sluice_l2_node_requests_total', 'Requests by what they got', [
       'method',
       'answer',
@@ -163,7 +167,7 @@ export class CacheNode {
   ): Promise<void> {
     const stripe = this.#store.getFromMemory(id) ?? (await this.#store.getFromFlash(id));
     if (!stripe) return this.#answer(request, response, 404);
-    if (this.#bodyBytes + stripe.length > limits.l2.nodeBodyBytes) {
+    if (this.#bodyBytes + stripe.length > this.#bodyBytesMax) {
       return this.#refuse(request, response, 503);
     }
     this.#bodyBytes += stripe.length;
@@ -179,7 +183,7 @@ export class CacheNode {
     const sizeBytes = Number(request.headers['content-length']);
     const most = Math.min(limits.l2.stripeBytes, this.#options.stripeBytes);
     if (!(sizeBytes > 0 && sizeBytes <= most)) return this.#refuse(request, response, 413);
-    if (this.#draining || this.#bodyBytes + sizeBytes > limits.l2.nodeBodyBytes) {
+    if (this.#draining || this.#bodyBytes + sizeBytes > this.#bodyBytesMax) {
       return this.#refuse(request, response, 503);
     }
     this.#bodyBytes += sizeBytes;

@@ -23,6 +23,8 @@ export interface L2Options {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly logger: Logger;
+  /** How long a stripe is waited for while k have not come; `limits.l2` says unless given. */
+  readonly stripeTimeoutMs?: number;
   readonly onStripe?: (timing: StripeTiming) => void;
 }
 
@@ -59,6 +61,7 @@ class L2CachedChunks implements L2Source {
   readonly #reader: StripeReader;
   readonly #uploader: Uploader;
   readonly #flights = new SingleFlight<ChunkName, Buffer>();
+  readonly #completing = new Set<Promise<void>>();
   readonly #everyIndex: readonly number[];
   readonly #reads: Counter;
   readonly #liars: Counter;
@@ -93,8 +96,9 @@ class L2CachedChunks implements L2Source {
     return this.#upload(ref.name, ciphertext, this.#everyIndex);
   }
 
-  idle(): Promise<void> {
-    return this.#uploader.idle();
+  async idle(): Promise<void> {
+    await Promise.all(this.#completing);
+    await this.#uploader.idle();
   }
 
   close(): void {
@@ -113,7 +117,7 @@ class L2CachedChunks implements L2Source {
     const chunk = await this.#origin.get(ref);
     const liars = liarsAmong(this.#code, round.stripes, chunk);
     if (liars.length > 0) this.#replace(ref.name, chunk, liars);
-    this.#upload(ref.name, chunk, missesOf(round));
+    this.#complete(ref.name, chunk, round);
     return chunk;
   }
 
@@ -128,7 +132,7 @@ class L2CachedChunks implements L2Source {
     if (!verifyChunk(chunkName, chunk)) return await this.#exposeLiars(chunkName, round);
     const whole = round.stripes.slice(0, k).every((stripe) => stripe !== undefined);
     this.#reads.add(1, { outcome: whole ? 'hit' : 'rebuilt' });
-    this.#upload(chunkName, chunk, missesOf(round));
+    this.#complete(chunkName, chunk, round);
     return chunk;
   }
 
@@ -149,6 +153,16 @@ class L2CachedChunks implements L2Source {
     const nodes = indexes.map((index) => this.#zone.clientOf(chunkName, index)?.address).join();
     this.#logger.warn({ chunkName, nodes }, 'stripes that lie are dropped and put anew');
     this.#uploader.offer({ chunkName, chunk, indexes, replace: true });
+  }
+
+  /** Gives healthy nodes what they said they lack, once all have had their time to say so. */
+  #complete(chunkName: ChunkName, chunk: Buffer, round: StripesRead): void {
+    if (this.#completing.size >= limits.l2.uploadsWaiting) return;
+    const completing = round.allAnswered.then(() => {
+      this.#completing.delete(completing);
+      this.#upload(chunkName, chunk, missesOf(round));
+    });
+    this.#completing.add(completing);
   }
 
   #upload(chunkName: ChunkName, chunk: Buffer, indexes: readonly number[]): boolean {

@@ -14,10 +14,13 @@ export interface StripeTiming {
   readonly ms: number;
 }
 
-/** What a round of requests brought; an answer that had not come is undefined. */
+/** What a round of requests brought. */
 export interface StripesRead {
   readonly stripes: (Buffer | undefined)[];
+  /** Late ones are still noted, without their stripe. */
   readonly answers: (StripeAnswer | undefined)[];
+  /** Resolves when every node has answered or has had its time. */
+  allAnswered: Promise<void>;
   /** k·stripe bytes, in which the data stripes lie in order. */
   readonly space: Buffer;
 }
@@ -26,6 +29,8 @@ export interface StripeReaderOptions {
   readonly zone: Zone;
   readonly code: ErasureCode;
   readonly clock: Clock;
+  /** `limits.l2.stripeTimeoutMs` unless given. */
+  readonly stripeTimeoutMs?: number;
   readonly onStripe?: ((timing: StripeTiming) => void) | undefined;
 }
 
@@ -50,9 +55,12 @@ export class StripeReader {
     into?: StripesRead,
   ): Promise<StripesRead> {
     const { zone, code, clock, onStripe } = this.#options;
+    const timeoutMs = this.#options.stripeTimeoutMs ?? limits.l2.stripeTimeoutMs;
     const round = into ?? this.#empty();
     const read = this.#reads++;
     const startMs = clock.monotonicMs();
+    const last = Promise.withResolvers<void>();
+    round.allAnswered = last.promise;
     return new Promise((resolve) => {
       const gets: StripeGet[] = [];
       let hits = 0;
@@ -67,9 +75,10 @@ export class StripeReader {
         const target = this.#target(round, index);
         const answered = (answer: StripeAnswer) => {
           onStripe?.({ read, index, answer, ms: clock.monotonicMs() - startMs });
-          if (settled) return;
           pending--;
           round.answers[index] = answer;
+          if (pending === 0) last.resolve();
+          if (settled) return;
           if (answer === 'hit') {
             hits++;
             round.stripes[index] = target;
@@ -78,7 +87,7 @@ export class StripeReader {
         };
         const client = zone.clientOf(chunkName, index);
         const id = stripeId({ chunkName, k: code.k, m: code.m, index });
-        const get = client?.get(id, target, limits.l2.stripeTimeoutMs, answered);
+        const get = client?.get(id, target, timeoutMs, answered);
         if (!get) answered('failed');
         else if (settled) get.abandon();
         else gets.push(get);
@@ -91,6 +100,7 @@ export class StripeReader {
     return {
       stripes: new Array<undefined>(width).fill(undefined),
       answers: new Array<undefined>(width).fill(undefined),
+      allAnswered: Promise.resolve(),
       space: Buffer.allocUnsafeSlow(k * stripeSizeBytes),
     };
   }
