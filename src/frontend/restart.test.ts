@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { isSluiceError, systemClock, systemRandom } from '../base/mod.ts';
+import { SqliteFunctionStore } from '../functions/mod.ts';
+import { Frontend } from './frontend.ts';
+import {
+  FakeInstaller,
+  FakeInvoker,
+  FixedCredentials,
+  IMAGE,
+  owner,
+  REGION,
+  ROLE,
+  startFrontend,
+} from './testing/harness.ts';
+import { call } from './testing/raw-http.ts';
+
+function frontendOn(store: SqliteFunctionStore, installer: FakeInstaller): Frontend {
+  return new Frontend({
+    ...{ region: REGION, store, installer, invoker: new FakeInvoker() },
+    credentials: new FixedCredentials(owner),
+    ...{ clock: systemClock, random: systemRandom },
+  });
+}
+
+function openStore(t: TestContext, directory: string): SqliteFunctionStore {
+  const store = SqliteFunctionStore.open(join(directory, 'functions.db'));
+  t.after(() => store.close());
+  return store;
+}
+
+test('a create that was cut off by the end of the process is finished by the next one', async (t) => {
+  const directory = temporaryDirectory(t);
+  const stuck = new FakeInstaller();
+  stuck.gate = new Promise(() => {});
+  const firstStore = openStore(t, directory);
+  const first = frontendOn(firstStore, stuck);
+  const { port } = await first.start('127.0.0.1', 0);
+  const body = JSON.stringify({
+    ...{ FunctionName: 'f', Role: ROLE, PackageType: 'Image', Code: { ImageUri: IMAGE } },
+  });
+  const created = await call(port, { method: 'POST', path: '/2015-03-31/functions', body });
+  assert.equal(JSON.parse(created.body).State, 'Pending');
+  await first.close(100);
+  await firstStore.close();
+
+  const secondStore = openStore(t, directory);
+  const second = frontendOn(secondStore, new FakeInstaller());
+  t.after(() => second.close(100));
+  const key = { accountId: owner.accountId, name: 'f' };
+  assert.equal((await secondStore.read(key))?.latest.state, 'Pending');
+  await second.start('127.0.0.1', 0);
+  for (let i = 0; i < 100; i++) {
+    if ((await secondStore.read(key))?.latest.state === 'Active') return;
+    await systemClock.sleep(10);
+  }
+  assert.fail('the install was not taken up');
+});
+
+test('closing lets a running invoke end, and takes no new ones', async (t) => {
+  const { frontend, port, invoker, client } = await startFrontend(t);
+  const lambda = client();
+  const { CreateFunctionCommand } = await import('@aws-sdk/client-lambda');
+  const { waitUntilFunctionActiveV2 } = await import('@aws-sdk/client-lambda');
+  await lambda.send(
+    new CreateFunctionCommand({
+      ...{ FunctionName: 'f', Role: ROLE, PackageType: 'Image', Code: { ImageUri: IMAGE } },
+    }),
+  );
+  const waiter = { client: lambda, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+  let finish = () => {};
+  const started = new Promise<void>((resolve) => {
+    invoker.answer = async (request) => {
+      resolve();
+      await new Promise<void>((done) => {
+        finish = done;
+      });
+      return { status: 'ok', payload: request.payload, executedVersion: '$LATEST' };
+    };
+  });
+  const path = '/2015-03-31/functions/f/invocations';
+  const running = call(port, { method: 'POST', path, body: '{}' });
+  await started;
+  const closing = frontend.close(5000);
+  await assert.rejects(call(port, { method: 'POST', path, body: '{}' }));
+  finish();
+  assert.equal((await running).status, 200);
+  await closing;
+});
+
+test('an invoke that outlasts the grace is aborted', async (t) => {
+  const { frontend, port, invoker, store } = await startFrontend(t);
+  const body = JSON.stringify({
+    ...{ FunctionName: 'f', Role: ROLE, PackageType: 'Image', Code: { ImageUri: IMAGE } },
+  });
+  await call(port, { method: 'POST', path: '/2015-03-31/functions', body });
+  const key = { accountId: owner.accountId, name: 'f' };
+  while ((await store.read(key))?.latest.state !== 'Active') await systemClock.sleep(5);
+  const aborted = new Promise<unknown>((resolve) => {
+    invoker.answer = (request) =>
+      new Promise((_, reject) => {
+        request.signal.addEventListener('abort', () => {
+          resolve(request.signal.reason);
+          reject(request.signal.reason);
+        });
+      });
+  });
+  const path = '/2015-03-31/functions/f/invocations';
+  const running = call(port, { method: 'POST', path, body: '{}' }).catch(() => undefined);
+  while (invoker.requests.length === 0) await systemClock.sleep(5);
+  await frontend.close(20);
+  assert.ok(isSluiceError(await aborted, 'CANCELLED'));
+  await running;
+});
+
+test('a port in use is named', async (t) => {
+  const { port } = await startFrontend(t);
+  const store = openStore(t, temporaryDirectory(t));
+  const second = frontendOn(store, new FakeInstaller());
+  await assert.rejects(second.start('127.0.0.1', port), (error) => {
+    return isSluiceError(error, 'PORT_IN_USE') && error.message.includes(String(port));
+  });
+});
