@@ -7,6 +7,9 @@ import { LeanSandbox } from './lean-sandbox.ts';
 import { checkSpec } from './spec.ts';
 import type { Sandbox, SandboxSpec, SweepReport } from './types.ts';
 
+/** Ours, in the sandbox's cgroup besides those of the image. */
+const INIT_PROCESSES = 1;
+
 export interface LeanSandboxFactoryOptions {
   readonly cgroups: CgroupPool;
   readonly clock: Clock;
@@ -58,6 +61,7 @@ export class LeanSandboxFactory {
       const timeoutMs = limits.sandbox.startTimeoutMs;
       const launch = () => sandbox.launch(program);
       await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
+      cgroup.limitCpu(spec.cpuMillis);
       return sandbox;
     } catch (error) {
       await sandbox.stop();
@@ -84,8 +88,8 @@ export class LeanSandboxFactory {
     const { cgroups } = this.#options;
     const cgroup = await cgroups.acquire();
     try {
-      const [launcher] = await Promise.all([this.#launchers.acquire(), cgroup.limit(spec)]);
-      return [launcher, cgroup] as const;
+      cgroup.limit({ memoryBytes: spec.memoryBytes, processes: spec.processes + INIT_PROCESSES });
+      return [await this.#launchers.acquire(), cgroup] as const;
     } catch (error) {
       await cgroups.release(cgroup);
       throw error;

@@ -33,7 +33,8 @@ export class LeanSandbox implements Sandbox {
   #server: Server | undefined;
   #loop: LoopDevice | undefined;
   #waitStatus: number | undefined;
-  #peakBytes: number | undefined;
+  #peakBytes = 0;
+  #released = false;
   #stopping: Promise<void> | undefined;
 
   constructor(parts: LeanSandboxParts) {
@@ -74,7 +75,10 @@ export class LeanSandbox implements Sandbox {
   }
 
   async peakMemoryBytes(): Promise<number> {
-    return this.#peakBytes ?? this.#parts.cgroup.peakMemoryBytes();
+    if (this.#released) return this.#peakBytes;
+    const peakBytes = await this.#parts.cgroup.peakMemoryBytes();
+    this.#peakBytes = Math.max(this.#peakBytes, peakBytes);
+    return this.#peakBytes;
   }
 
   stop(): Promise<void> {
@@ -96,9 +100,10 @@ export class LeanSandbox implements Sandbox {
       return settled;
     });
     await this.exited;
-    this.#peakBytes = await cgroup.peakMemoryBytes();
+    await this.peakMemoryBytes();
     const loop = this.#loop;
     if (loop !== undefined) await this.#until('its loop device stays', () => loop.isFree());
+    this.#released = true;
     await pool.release(cgroup);
   }
 

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { SluiceError, systemErrorCode } from '../../base/mod.ts';
 
 /** The CPU quota's period: short, so that a small share is not one long wait. */
@@ -10,9 +11,10 @@ export function cpuQuotaUs(cpuMillis: number): number {
   return Math.max(CPU_QUOTA_MIN_US, Math.round((CPU_PERIOD_US * cpuMillis) / 1000));
 }
 
-export async function writeControl(file: string, value: string | number): Promise<void> {
+/** Throws `SANDBOX_START_FAILED` where the kernel refuses the value. */
+export function writeControl(file: string, value: string | number): void {
   try {
-    await writeFile(file, `${value}\n`, { flag: 'r+' });
+    writeFileSync(file, `${value}\n`, { flag: 'r+' });
   } catch (error) {
     throw new SluiceError('SANDBOX_START_FAILED', `${file}: cannot write ${value}`, {
       cause: error,
@@ -22,23 +24,23 @@ export async function writeControl(file: string, value: string | number): Promis
 }
 
 /** Writes where the file exists: some controllers' files depend on the kernel's options. */
-export async function writeControlIfThere(file: string, value: string | number): Promise<void> {
-  try {
-    await writeFile(file, `${value}\n`, { flag: 'r+' });
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  }
+export function writeControlIfThere(file: string, value: string | number): void {
+  if (existsSync(file)) writeControl(file, value);
 }
 
 export async function readNumber(file: string): Promise<number> {
   return Number((await readFile(file, 'utf8')).trim());
 }
 
-/** The number behind a key, in files of lines `key number`; 0 where the key is missing. */
-export async function readKeyed(file: string, key: string): Promise<number> {
-  const lines = (await readFile(file, 'utf8')).split('\n');
-  const line = lines.find((each) => each.startsWith(`${key} `));
-  return line === undefined ? 0 : Number(line.slice(key.length + 1));
+/** Files of lines `key number`, as `memory.stat` is. */
+export function readKeyed(file: string): ReadonlyMap<string, number> {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return new Map(
+    lines.filter(Boolean).map((line) => {
+      const space = line.indexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
 }
 
 export async function readProcesses(file: string): Promise<number[]> {

@@ -66,8 +66,9 @@ export class CgroupPool {
   async release(cgroup: Cgroup): Promise<void> {
     await this.#empty(cgroup);
     const keeps = this.#tree.reusable && this.#ready.length < this.#readyTarget && !this.#closed;
-    if (keeps) this.#ready.push(cgroup);
-    else await this.#remove(cgroup);
+    if (!keeps) return this.#remove(cgroup);
+    await cgroup.reset();
+    this.#ready.push(cgroup);
   }
 
   /** Removes all; every cgroup that was acquired has to be released. */

@@ -2,7 +2,6 @@ import type { CgroupJoin } from '../compose/isolate.ts';
 
 export interface CgroupLimits {
   readonly memoryBytes: number;
-  readonly cpuMillis: number;
   readonly processes: number;
 }
 
@@ -10,17 +9,25 @@ export interface CgroupLimits {
 export interface Cgroup {
   readonly name: string;
   readonly join: CgroupJoin;
-  /** Sets the limits and starts the peak and the count of kills anew. */
-  limit(limits: CgroupLimits): Promise<void>;
+  /**
+   * Sets the limits of memory and processes, none of CPU, and starts the peak and the count of
+   * kills anew. Synchronous: the files are the kernel's, and this is on every start's way.
+   */
+  limit(limits: CgroupLimits): void;
+  /** Sets the limit of CPU: once the sandbox runs, because its setting up is not its own doing. */
+  limitCpu(cpuMillis: number): void;
   /** Resolves when every process stands still. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
+  /** The most that was in use at once and that no reclaim of file cache could have given back. */
   peakMemoryBytes(): Promise<number>;
   /** Processes that the out-of-memory killer took since the limits were set. */
   oomKills(): Promise<number>;
   processes(): Promise<number[]>;
   /** Kills every process, frozen or not. */
   kill(): Promise<void>;
+  /** Gives back the memory that a first sandbox left charged, before a second one comes. */
+  reset(): Promise<void>;
   /** Removes it; it has to be empty. */
   remove(): Promise<void>;
 }

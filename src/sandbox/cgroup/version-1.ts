@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/mod.ts';
 import type { CgroupJoin } from '../compose/isolate.ts';
@@ -90,41 +90,49 @@ class CgroupV1 implements Cgroup {
     this.join = { kind: 'write', files };
   }
 
-  async limit({ memoryBytes, cpuMillis, processes }: CgroupLimits): Promise<void> {
+  limit({ memoryBytes, processes }: CgroupLimits): void {
     const { memory, cpu, pids } = this.#directories;
     // The limit with swap can never be below the one without: lift it first, then lower both.
-    await writeControlIfThere(join(memory, 'memory.memsw.limit_in_bytes'), -1);
-    await writeControl(join(memory, 'memory.limit_in_bytes'), memoryBytes);
-    await writeControlIfThere(join(memory, 'memory.memsw.limit_in_bytes'), memoryBytes);
-    await writeControlIfThere(join(memory, 'memory.swappiness'), 0);
-    await writeControl(join(memory, 'memory.max_usage_in_bytes'), 0);
-    await writeControl(join(cpu, 'cpu.cfs_period_us'), CPU_PERIOD_US);
-    await writeControl(join(cpu, 'cpu.cfs_quota_us'), cpuQuotaUs(cpuMillis));
-    await writeControl(join(pids, 'pids.max'), processes);
-    this.#oomKillsBefore = await this.#countOomKills();
+    writeControlIfThere(join(memory, 'memory.memsw.limit_in_bytes'), -1);
+    writeControl(join(memory, 'memory.limit_in_bytes'), memoryBytes);
+    writeControlIfThere(join(memory, 'memory.memsw.limit_in_bytes'), memoryBytes);
+    writeControlIfThere(join(memory, 'memory.swappiness'), 0);
+    writeControl(join(memory, 'memory.max_usage_in_bytes'), 0);
+    writeControl(join(cpu, 'cpu.cfs_quota_us'), -1);
+    writeControl(join(pids, 'pids.max'), processes);
+    this.#oomKillsBefore = this.#countOomKills();
+  }
+
+  limitCpu(cpuMillis: number): void {
+    const { cpu } = this.#directories;
+    writeControl(join(cpu, 'cpu.cfs_period_us'), CPU_PERIOD_US);
+    writeControl(join(cpu, 'cpu.cfs_quota_us'), cpuQuotaUs(cpuMillis));
   }
 
   async freeze(): Promise<void> {
     const file = join(this.#directories.freezer, 'freezer.state');
-    await writeControl(file, 'FROZEN');
+    writeControl(file, 'FROZEN');
     await waitUntilFrozen(this.#clock, this.name, async () => {
       const state = (await readFile(file, 'utf8')).trim();
       // FREEZING can last when a process was just forked; asking again takes it along.
-      if (state === 'FREEZING') await writeControl(file, 'FROZEN');
+      if (state === 'FREEZING') writeControl(file, 'FROZEN');
       return state === 'FROZEN';
     });
   }
 
   async thaw(): Promise<void> {
-    await writeControl(join(this.#directories.freezer, 'freezer.state'), 'THAWED');
+    writeControl(join(this.#directories.freezer, 'freezer.state'), 'THAWED');
   }
 
-  peakMemoryBytes(): Promise<number> {
-    return readNumber(join(this.#directories.memory, 'memory.max_usage_in_bytes'));
+  async peakMemoryBytes(): Promise<number> {
+    const { memory } = this.#directories;
+    const stat = readKeyed(join(memory, 'memory.stat'));
+    const fileCache = (stat.get('cache') ?? 0) - (stat.get('shmem') ?? 0);
+    return (await readNumber(join(memory, 'memory.max_usage_in_bytes'))) - fileCache;
   }
 
   async oomKills(): Promise<number> {
-    return (await this.#countOomKills()) - this.#oomKillsBefore;
+    return this.#countOomKills() - this.#oomKillsBefore;
   }
 
   async processes(): Promise<number[]> {
@@ -138,7 +146,11 @@ class CgroupV1 implements Cgroup {
   async kill(): Promise<void> {
     killEach(await this.processes());
     // A frozen process dies only once it is thawed, and then before it runs on.
-    await writeControlIfThere(join(this.#directories.freezer, 'freezer.state'), 'THAWED');
+    writeControlIfThere(join(this.#directories.freezer, 'freezer.state'), 'THAWED');
+  }
+
+  async reset(): Promise<void> {
+    await writeFile(join(this.#directories.memory, 'memory.force_empty'), '0\n', { flag: 'r+' });
   }
 
   async remove(): Promise<void> {
@@ -147,7 +159,7 @@ class CgroupV1 implements Cgroup {
     }
   }
 
-  #countOomKills(): Promise<number> {
-    return readKeyed(join(this.#directories.memory, 'memory.oom_control'), 'oom_kill');
+  #countOomKills(): number {
+    return readKeyed(join(this.#directories.memory, 'memory.oom_control')).get('oom_kill') ?? 0;
   }
 }

@@ -37,7 +37,7 @@ export class CgroupTreeV2 implements CgroupTree {
     await makeDirectory(this.#parent);
     for (const directory of [this.#mount, this.#parent]) {
       try {
-        await writeControl(join(directory, 'cgroup.subtree_control'), CONTROLLERS);
+        writeControl(join(directory, 'cgroup.subtree_control'), CONTROLLERS);
       } catch (error) {
         throw lacksControllers(directory, error);
       }
@@ -73,39 +73,39 @@ class CgroupV2 implements Cgroup {
     this.#clock = clock;
   }
 
-  async limit({ memoryBytes, cpuMillis, processes }: CgroupLimits): Promise<void> {
-    await writeControl(this.#file('memory.max'), memoryBytes);
-    await writeControlIfThere(this.#file('memory.swap.max'), 0);
-    await writeControl(this.#file('cpu.max'), `${cpuQuotaUs(cpuMillis)} ${CPU_PERIOD_US}`);
-    await writeControl(this.#file('pids.max'), processes);
-    this.#oomKillsBefore = await this.#countOomKills();
+  limit({ memoryBytes, processes }: CgroupLimits): void {
+    writeControl(this.#file('memory.max'), memoryBytes);
+    writeControlIfThere(this.#file('memory.swap.max'), 0);
+    writeControl(this.#file('cpu.max'), `max ${CPU_PERIOD_US}`);
+    writeControl(this.#file('pids.max'), processes);
+    this.#oomKillsBefore = this.#countOomKills();
+  }
+
+  limitCpu(cpuMillis: number): void {
+    writeControl(this.#file('cpu.max'), `${cpuQuotaUs(cpuMillis)} ${CPU_PERIOD_US}`);
   }
 
   async freeze(): Promise<void> {
-    await writeControl(this.#file('cgroup.freeze'), 1);
+    writeControl(this.#file('cgroup.freeze'), 1);
     await waitUntilFrozen(
       this.#clock,
       this.name,
-      async () => (await readKeyed(this.#file('cgroup.events'), 'frozen')) === 1,
+      async () => readKeyed(this.#file('cgroup.events')).get('frozen') === 1,
     );
   }
 
   async thaw(): Promise<void> {
-    await writeControl(this.#file('cgroup.freeze'), 0);
+    writeControl(this.#file('cgroup.freeze'), 0);
   }
 
-  /** `memory.peak` came with Linux 5.19; before, the present use has to serve. */
   async peakMemoryBytes(): Promise<number> {
-    try {
-      return await readNumber(this.#file('memory.peak'));
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
-      return readNumber(this.#file('memory.current'));
-    }
+    const stat = readKeyed(this.#file('memory.stat'));
+    const fileCache = (stat.get('file') ?? 0) - (stat.get('shmem') ?? 0);
+    return (await this.#readPeak()) - fileCache;
   }
 
   async oomKills(): Promise<number> {
-    return (await this.#countOomKills()) - this.#oomKillsBefore;
+    return this.#countOomKills() - this.#oomKillsBefore;
   }
 
   processes(): Promise<number[]> {
@@ -115,18 +115,31 @@ class CgroupV2 implements Cgroup {
   /** `cgroup.kill` came with Linux 5.14. */
   async kill(): Promise<void> {
     try {
-      await writeControl(this.#file('cgroup.kill'), 1);
+      writeControl(this.#file('cgroup.kill'), 1);
     } catch {
       killEach(await this.processes());
     }
   }
 
+  /** Nothing to give back: a cgroup of this version serves one sandbox. */
+  async reset(): Promise<void> {}
+
   remove(): Promise<void> {
     return removeDirectory(this.#directory);
   }
 
-  #countOomKills(): Promise<number> {
-    return readKeyed(this.#file('memory.events'), 'oom_kill');
+  #countOomKills(): number {
+    return readKeyed(this.#file('memory.events')).get('oom_kill') ?? 0;
+  }
+
+  /** `memory.peak` came with Linux 5.19; before, the present use has to serve. */
+  async #readPeak(): Promise<number> {
+    try {
+      return await readNumber(this.#file('memory.peak'));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      return readNumber(this.#file('memory.current'));
+    }
   }
 
   #file(name: string): string {
