@@ -3,6 +3,7 @@ export {
   AssignmentService,
   type AssignmentStats,
   defaultAssignmentLimits,
+  type ProvisionedStatus,
 } from './service.ts';
 export type { AssignmentLimits } from './state.ts';
 export type {

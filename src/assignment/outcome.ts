@@ -22,6 +22,7 @@ export function refusalError(functionArn: string, reason: RefusalReason): Sluice
     case 'ReservedFunctionConcurrentInvocationLimitExceeded':
     case 'ConcurrentInvocationLimitExceeded':
     case 'FunctionInvocationRateLimitExceeded':
+    case 'ReservedFunctionInvocationRateLimitExceeded':
       return new SluiceError('CONCURRENCY_LIMIT_EXCEEDED', `${functionArn}: Rate Exceeded.`, {
         data: { reason },
       });

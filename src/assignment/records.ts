@@ -2,14 +2,16 @@ import { assert } from '../base/mod.ts';
 import { LinkedList, unlink } from './linked-list.ts';
 import type {
   AssignmentState,
+  InvokePool,
   InvokeRecord,
   SandboxRecord,
   VersionKey,
   VersionRecord,
 } from './state.ts';
+import { fullBucket } from './token-bucket.ts';
 
 /** The version's record, made on first sight together with its function's and account's. */
-export function versionOf(state: AssignmentState, key: VersionKey): VersionRecord {
+export function versionOf(state: AssignmentState, key: VersionKey, nowMs: number): VersionRecord {
   const known = state.versions.get(key.key);
   if (known) return known;
   let account = state.accounts.get(key.accountId);
@@ -25,7 +27,16 @@ export function versionOf(state: AssignmentState, key: VersionKey): VersionRecor
   }
   let owner = state.functions.get(key.functionArn);
   if (!owner) {
-    owner = { functionArn: key.functionArn, inFlight: 0, occupied: 0, limit: 0, versions: 0 };
+    owner = {
+      functionArn: key.functionArn,
+      inFlight: 0,
+      occupied: 0,
+      limit: 0,
+      provisioned: 0,
+      requests: fullBucket(Number.POSITIVE_INFINITY, nowMs),
+      starts: fullBucket(state.limits.startsPerFunctionBurst, nowMs),
+      versions: 0,
+    };
     state.functions.set(key.functionArn, owner);
     account.functions++;
   }
@@ -35,10 +46,16 @@ export function versionOf(state: AssignmentState, key: VersionKey): VersionRecor
     function: owner,
     account,
     idle: new LinkedList(),
+    idleProvisioned: new LinkedList(),
     waiting: new LinkedList(),
     sandboxes: new Set(),
     inFlight: 0,
     starting: 0,
+    provisionedTarget: 0,
+    provisionedMade: 0,
+    provisionedUp: 0,
+    provisionedInFlight: 0,
+    provisionFailed: false,
     settlingSoon: 0,
   };
   state.versions.set(key.key, version);
@@ -51,6 +68,7 @@ export function versionOf(state: AssignmentState, key: VersionKey): VersionRecor
 /** Forgets a version that nothing refers to any more, and what only it kept. */
 export function forgetIfUnused(state: AssignmentState, version: VersionRecord): void {
   if (version.inFlight > 0 || version.sandboxes.size > 0) return;
+  if (version.provisionedTarget > 0) return;
   const { key, function: owner, account } = version;
   if (!state.versions.delete(key.key)) return;
   state.hungry.delete(version);
@@ -72,14 +90,14 @@ export function addInvoke(
   state: AssignmentState,
   version: VersionRecord,
   invokeId: number,
-  reserved: boolean,
+  pool: InvokePool,
   nowMs: number,
 ): InvokeRecord {
   assert(!state.invokes.has(invokeId), `invoke ${invokeId} is new`);
   const invoke: InvokeRecord = {
     invokeId,
     version,
-    reserved,
+    pool,
     sinceMs: nowMs,
     waitingNode: undefined,
     allWaitingNode: undefined,
@@ -88,7 +106,8 @@ export function addInvoke(
   version.inFlight++;
   version.function.inFlight++;
   version.account.inFlight++;
-  if (!reserved) version.account.unreservedInFlight++;
+  if (pool === 'provisioned') version.provisionedInFlight++;
+  if (pool === 'unreserved') version.account.unreservedInFlight++;
   return invoke;
 }
 
@@ -101,12 +120,14 @@ export function removeInvoke(state: AssignmentState, invoke: InvokeRecord): void
   version.inFlight--;
   version.function.inFlight--;
   version.account.inFlight--;
-  if (!invoke.reserved) version.account.unreservedInFlight--;
+  if (invoke.pool === 'provisioned') version.provisionedInFlight--;
+  if (invoke.pool === 'unreserved') version.account.unreservedInFlight--;
 }
 
 export function addStarting(
   state: AssignmentState,
   version: VersionRecord,
+  provisioned: boolean,
   nowMs: number,
 ): SandboxRecord {
   const sandbox: SandboxRecord = {
@@ -116,6 +137,7 @@ export function addStarting(
     invokeId: undefined,
     sinceMs: nowMs,
     doomed: false,
+    provisioned,
     idleNode: undefined,
     allIdleNode: undefined,
     settlingNode: undefined,
@@ -123,6 +145,7 @@ export function addStarting(
   state.sandboxes.set(sandbox.sandboxId, sandbox);
   version.sandboxes.add(sandbox);
   version.starting++;
+  if (provisioned) version.provisionedMade++;
   version.account.starting++;
   version.function.occupied++;
   state.starting++;
@@ -134,6 +157,7 @@ export function leavePhase(state: AssignmentState, sandbox: SandboxRecord): void
   const { version } = sandbox;
   if (sandbox.phase === 'starting') {
     version.starting--;
+    if (sandbox.provisioned) version.provisionedUp++;
     version.account.starting--;
     state.starting--;
   } else if (sandbox.phase === 'idle') {
@@ -151,8 +175,11 @@ export function enterIdle(state: AssignmentState, sandbox: SandboxRecord, nowMs:
   sandbox.phase = 'idle';
   sandbox.invokeId = undefined;
   sandbox.sinceMs = nowMs;
-  sandbox.idleNode = sandbox.version.idle.push(sandbox);
-  sandbox.allIdleNode = state.allIdle.push(sandbox);
+  if (sandbox.provisioned) sandbox.idleNode = sandbox.version.idleProvisioned.push(sandbox);
+  else {
+    sandbox.idleNode = sandbox.version.idle.push(sandbox);
+    sandbox.allIdleNode = state.allIdle.push(sandbox);
+  }
   sandbox.version.function.occupied--;
 }
 
@@ -166,7 +193,16 @@ export function enterSettling(state: AssignmentState, sandbox: SandboxRecord, no
 
 export function removeSandbox(state: AssignmentState, sandbox: SandboxRecord): void {
   leavePhase(state, sandbox);
+  surrenderProvisioned(sandbox);
   sandbox.version.function.occupied--;
   sandbox.version.sandboxes.delete(sandbox);
   state.sandboxes.delete(sandbox.sandboxId);
+}
+
+/** Makes an occupied, started sandbox an ordinary one that goes when it has been idle long enough. */
+export function surrenderProvisioned(sandbox: SandboxRecord): void {
+  if (!sandbox.provisioned) return;
+  sandbox.provisioned = false;
+  sandbox.version.provisionedMade--;
+  sandbox.version.provisionedUp--;
 }

@@ -36,6 +36,8 @@ export const defaultAssignmentLimits: AssignmentLimits = {
   waitMs: limits.assignment.waitMs,
   settleMs: limits.assignment.settleMs,
   idleMs: limits.worker.idleMs,
+  startsPerFunctionBurst: limits.assignment.startsPerFunctionBurst,
+  startsPerFunctionPerSecond: limits.assignment.startsPerFunctionPerSecond,
 };
 
 interface Call {
@@ -53,6 +55,14 @@ export interface AssignmentStats {
   readonly starting: number;
   readonly waiting: number;
   readonly inFlight: number;
+}
+
+/** In the API's own words for the status. */
+export interface ProvisionedStatus {
+  readonly requested: number;
+  readonly allocated: number;
+  readonly available: number;
+  readonly status: 'READY' | 'IN_PROGRESS' | 'FAILED';
 }
 
 export interface AssignmentOptions {
@@ -119,6 +129,30 @@ export class AssignmentService {
     await this.#registry.stopped();
   }
 
+  /**
+   * Keeps `count` sandboxes of the version ready from now on, until the next call or the version
+   * is drained. They serve before any other, and do not count against the account's unreserved
+   * concurrency.
+   */
+  provision(template: SandboxTemplate, count: number): void {
+    this.#dispatch({ type: 'provision', version: this.#versionKey(template), count });
+  }
+
+  provisioned(template: SandboxTemplate): ProvisionedStatus {
+    const version = this.#state.versions.get(this.#versionKey(template).key);
+    const requested = version?.provisionedTarget ?? 0;
+    const allocated = version?.provisionedUp ?? 0;
+    const available = Math.max(0, allocated - (version?.provisionedInFlight ?? 0));
+    const failed = (version?.provisionFailed ?? false) && allocated < requested;
+    const status = failed ? 'FAILED' : allocated < requested ? 'IN_PROGRESS' : 'READY';
+    return { requested, allocated, available, status };
+  }
+
+  /** Stops idle sandboxes, longest unused first, to give their memory back. */
+  reclaim(count: number): void {
+    this.#dispatch({ type: 'reclaim', count });
+  }
+
   /** Refuses new invokes, lets running ones end for at most `graceMs`, then stops everything. */
   async close(graceMs = 0): Promise<void> {
     this.#dispatch({ type: 'close', force: graceMs <= 0 });
@@ -175,7 +209,11 @@ export class AssignmentService {
         this.#lend(effect.sandboxId, effect.invokeId);
         break;
       case 'start':
-        this.#registry.start(effect.sandboxId, effect.version.template, 'on-demand');
+        this.#registry.start(
+          effect.sandboxId,
+          effect.version.template,
+          effect.provisioned ? 'provisioned-concurrency' : 'on-demand',
+        );
         break;
       case 'stop':
         this.#registry.stop(effect.sandboxId);

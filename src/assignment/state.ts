@@ -1,4 +1,5 @@
 import { LinkedList, type LinkedNode } from './linked-list.ts';
+import type { TokenBucket } from './token-bucket.ts';
 import type { SandboxTemplate } from './types.ts';
 
 /** What bounds the state machine; times in milliseconds. */
@@ -13,6 +14,9 @@ export interface AssignmentLimits {
   readonly settleMs: number;
   /** How long a sandbox may idle. */
   readonly idleMs: number;
+  /** Starts that a function may make at once after a pause, and how fast they come back. */
+  readonly startsPerFunctionBurst: number;
+  readonly startsPerFunctionPerSecond: number;
 }
 
 /** Why an invoke is refused; the words of the API's 429 where it has one. */
@@ -20,6 +24,8 @@ export type RefusalReason =
   | 'ReservedFunctionConcurrentInvocationLimitExceeded'
   | 'ConcurrentInvocationLimitExceeded'
   | 'FunctionInvocationRateLimitExceeded'
+  | 'ReservedFunctionInvocationRateLimitExceeded'
+  | 'starts-per-function'
   | 'starts-per-account'
   | 'starts-per-region'
   | 'sandboxes'
@@ -42,6 +48,9 @@ export interface ConcurrencyView {
   readonly reserved?: number | undefined;
 }
 
+/** What an admitted invoke counts against, besides its function and its account. */
+export type InvokePool = 'provisioned' | 'reserved' | 'unreserved';
+
 export type AssignmentEvent =
   | {
       readonly type: 'invoke';
@@ -59,19 +68,28 @@ export type AssignmentEvent =
   | { readonly type: 'ended'; readonly sandboxId: string }
   /** The version was deleted or updated: its sandboxes take no further invokes. */
   | { readonly type: 'drain'; readonly versionArn: string }
+  /** So many sandboxes of the version shall stand ready from now on. */
+  | { readonly type: 'provision'; readonly version: VersionKey; readonly count: number }
+  /** The host is short of memory: that many idle sandboxes have to go. */
+  | { readonly type: 'reclaim'; readonly count: number }
   | { readonly type: 'tick' }
   /** No more invokes. What runs may end, unless `force`. */
   | { readonly type: 'close'; readonly force: boolean };
 
 export type AssignmentEffect =
-  | { readonly type: 'start'; readonly sandboxId: string; readonly version: VersionKey }
+  | {
+      readonly type: 'start';
+      readonly sandboxId: string;
+      readonly version: VersionKey;
+      readonly provisioned: boolean;
+    }
   | { readonly type: 'lend'; readonly sandboxId: string; readonly invokeId: number }
   | { readonly type: 'stop'; readonly sandboxId: string; readonly reason: StopReason }
   | { readonly type: 'refuse'; readonly invokeId: number; readonly reason: RefusalReason }
   /** The start that this invoke waited for failed by our fault. */
   | { readonly type: 'fail'; readonly invokeId: number; readonly sandboxId: string };
 
-export type StopReason = 'idle' | 'drained' | 'evicted' | 'init-failed' | 'closing';
+export type StopReason = 'idle' | 'drained' | 'evicted' | 'reclaimed' | 'init-failed' | 'closing';
 
 export interface SandboxRecord {
   readonly sandboxId: string;
@@ -82,7 +100,9 @@ export interface SandboxRecord {
   sinceMs: number;
   /** Takes no further invoke of its own accord: its version was drained. */
   doomed: boolean;
-  /** Its place among the idle of its version and of all. */
+  /** Kept ready whether or not it is used. */
+  provisioned: boolean;
+  /** Its place among the idle of its version and, unless provisioned, of all. */
   idleNode: LinkedNode<SandboxRecord> | undefined;
   allIdleNode: LinkedNode<SandboxRecord> | undefined;
   settlingNode: LinkedNode<SandboxRecord> | undefined;
@@ -91,8 +111,7 @@ export interface SandboxRecord {
 export interface InvokeRecord {
   readonly invokeId: number;
   readonly version: VersionRecord;
-  /** Counted against the function's own reservation, not against the account's rest. */
-  readonly reserved: boolean;
+  readonly pool: InvokePool;
   readonly sinceMs: number;
   waitingNode: LinkedNode<InvokeRecord> | undefined;
   allWaitingNode: LinkedNode<InvokeRecord> | undefined;
@@ -104,12 +123,20 @@ export interface VersionRecord {
   readonly account: AccountRecord;
   /** Least recently used first. */
   readonly idle: LinkedList<SandboxRecord>;
+  readonly idleProvisioned: LinkedList<SandboxRecord>;
   /** First come, first served. */
   readonly waiting: LinkedList<InvokeRecord>;
   readonly sandboxes: Set<SandboxRecord>;
   /** Admitted and not yet answered, waiting ones included. */
   inFlight: number;
   starting: number;
+  /** Provisioned sandboxes: wished for, made (starting ones included), and up. */
+  provisionedTarget: number;
+  provisionedMade: number;
+  provisionedUp: number;
+  provisionedInFlight: number;
+  /** A provisioned sandbox's init failed; no more are made until the next `provision`. */
+  provisionFailed: boolean;
   /** Answered, and expected back within `settleMs`. */
   settlingSoon: number;
 }
@@ -122,13 +149,17 @@ export interface FunctionRecord {
   occupied: number;
   /** The most that may be occupied, as of the last invoke. */
   limit: number;
+  /** Of all its versions together. */
+  provisioned: number;
+  readonly requests: TokenBucket;
+  readonly starts: TokenBucket;
   versions: number;
 }
 
 export interface AccountRecord {
   readonly accountId: string;
   inFlight: number;
-  /** In flight of functions without a reservation. */
+  /** In flight of functions without a reservation, on sandboxes that are not provisioned. */
   unreservedInFlight: number;
   starting: number;
   functions: number;
@@ -156,6 +187,8 @@ export interface AssignmentState {
   readonly allSettling: LinkedList<SandboxRecord>;
   /** Versions that want a start and met a limit, longest wait first. */
   readonly hungry: Set<VersionRecord>;
+  /** When a version that used up its function's starts is to be tried again. */
+  retryStartsAtMs: number;
 }
 
 export function createState(limits: AssignmentLimits, sandboxIdPrefix: string): AssignmentState {
@@ -175,6 +208,7 @@ export function createState(limits: AssignmentLimits, sandboxIdPrefix: string): 
     allWaiting: new LinkedList(),
     allSettling: new LinkedList(),
     hungry: new Set(),
+    retryStartsAtMs: Number.POSITIVE_INFINITY,
   };
 }
 
@@ -185,6 +219,7 @@ export function nextTickMs(state: AssignmentState): number | undefined {
     dueMs(state.allIdle.first?.sinceMs, limits.idleMs),
     dueMs(state.allWaiting.first?.sinceMs, limits.waitMs),
     dueMs(state.allSettling.first?.sinceMs, limits.settleMs),
+    state.retryStartsAtMs,
   ];
   const first = Math.min(...dues);
   return first === Number.POSITIVE_INFINITY ? undefined : first;

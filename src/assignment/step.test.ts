@@ -22,6 +22,8 @@ const limits: AssignmentLimits = {
   waitMs: 1000,
   settleMs: 20,
   idleMs: 5000,
+  startsPerFunctionBurst: 1000,
+  startsPerFunctionPerSecond: 100,
 };
 
 const wide: ConcurrencyView = { account: 1000, reservedTotal: 0 };
@@ -43,7 +45,7 @@ class Region {
   readonly lent = new Map<number, string>();
   readonly settling = new Set<string>();
   readonly starting = new Map<string, VersionKey>();
-  /** Idle sandboxes by version key, last used last. */
+  /** Idle sandboxes by version key, `+` if provisioned; last used last. */
   readonly idle = new Map<string, string[]>();
   readonly versionOfSandbox = new Map<string, VersionKey>();
   readonly reasons: string[] = [];
@@ -98,6 +100,10 @@ class Region {
     this.do({ type: 'ended', sandboxId });
   }
 
+  provision(version: VersionKey, count: number): void {
+    this.do({ type: 'provision', version, count });
+  }
+
   advance(byMs: number): void {
     const untilMs = this.nowMs + byMs;
     for (;;) {
@@ -112,9 +118,10 @@ class Region {
   #idleUnlessLent(sandboxId: string, version: VersionKey): void {
     if ([...this.lent.values()].includes(sandboxId)) return;
     if (!this.versionOfSandbox.has(sandboxId)) return;
-    const stack = this.idle.get(version.key) ?? [];
+    const kept = this.state.sandboxes.get(sandboxId)?.provisioned ? '+' : '';
+    const stack = this.idle.get(version.key + kept) ?? [];
     stack.push(sandboxId);
-    this.idle.set(version.key, stack);
+    this.idle.set(version.key + kept, stack);
   }
 
   #forget(sandboxId: string): void {
@@ -152,10 +159,16 @@ class Region {
         );
         const earlier = [...this.waiting].filter(([, each]) => each.key === version.key)[0]?.[0];
         assert.equal(earlier, effect.invokeId, 'first come, first served');
-        const stack = this.idle.get(version.key) ?? [];
-        if (stack.includes(effect.sandboxId)) {
-          assert.equal(stack.pop(), effect.sandboxId, 'the idle sandbox used last is lent first');
-        } else assert.notEqual(event.type, 'tick');
+        const kept = this.idle.get(`${version.key}+`) ?? [];
+        const ordinary = this.idle.get(version.key) ?? [];
+        if (event.type === 'invoke') {
+          const last = (kept.length > 0 ? kept : ordinary).pop();
+          assert.equal(last, effect.sandboxId, 'the provisioned first, then the one used last');
+        }
+        assert.ok(
+          ![...kept, ...ordinary].includes(effect.sandboxId),
+          'nobody waits beside an idle',
+        );
         this.waiting.delete(effect.invokeId);
         this.settling.delete(effect.sandboxId);
         this.lent.set(effect.invokeId, effect.sandboxId);
@@ -310,10 +323,105 @@ describe('limits', () => {
   });
 });
 
+describe('provisioned concurrency', () => {
+  const view = { account: 10, reservedTotal: 9 };
+
+  test('is made ready before the first call, and comes before any other', () => {
+    const region = new Region();
+    region.provision(f, 2);
+    const ready = [...region.starting.keys()];
+    assert.equal(ready.length, 2);
+    for (const sandboxId of ready) region.started(sandboxId);
+    region.advance(10 * limits.idleMs);
+    assert.equal(region.versionOfSandbox.size, 2, 'it does not age');
+    for (let i = 0; i < 4; i++) region.invoke(f, view);
+    assert.deepEqual(new Set(region.lent.values()), new Set(ready));
+    assert.equal(region.starting.size, 1, 'beyond it one starts on demand');
+    assert.deepEqual(region.reasons, ['ConcurrentInvocationLimitExceeded'], 'and the next is over');
+  });
+
+  test('a sandbox that dies is replaced, one whose init fails is not', () => {
+    const region = new Region();
+    region.provision(f, 1);
+    const [first = ''] = region.starting.keys();
+    region.started(first);
+    region.ended(first);
+    const [second = ''] = region.starting.keys();
+    assert.notEqual(second, '');
+    region.started(second, true);
+    assert.equal(region.starting.size, 0);
+    region.provision(f, 1);
+    assert.equal(region.starting.size, 1, 'until it is asked for again');
+  });
+
+  test('what is no longer wanted goes', () => {
+    const region = new Region();
+    region.provision(f, 2);
+    for (const sandboxId of [...region.starting.keys()]) region.started(sandboxId);
+    region.invoke(f, view);
+    region.provision(f, 0);
+    assert.equal(region.versionOfSandbox.size, 1, 'but not what is at work');
+    region.answered(1);
+    region.settled([...region.versionOfSandbox.keys()][0] ?? '');
+    region.advance(limits.idleMs);
+    assert.equal(region.versionOfSandbox.size, 0);
+    assert.equal(region.state.versions.size, 0);
+  });
+});
+
+describe('rates', () => {
+  test('a function starts no faster than its rate once the burst is used', () => {
+    const starts = {
+      startsPerAccount: 4,
+      startsPerFunctionBurst: 2,
+      startsPerFunctionPerSecond: 10,
+    };
+    const region = new Region(starts);
+    for (let i = 0; i < 4; i++) region.invoke(f);
+    assert.equal(region.starting.size, 2);
+    region.advance(99);
+    assert.equal(region.starting.size, 2);
+    region.advance(1);
+    assert.equal(region.starting.size, 3);
+    region.advance(100);
+    assert.equal(region.starting.size, 4);
+  });
+
+  test('ten requests a second for each unit of concurrency', () => {
+    const region = new Region();
+    const view = { account: 10, reservedTotal: 1, reserved: 1 };
+    region.invoke(f, view);
+    const [sandboxId = ''] = region.starting.keys();
+    region.started(sandboxId);
+    for (let i = 0; i < 10; i++) {
+      const invokeId = [...region.lent.keys()][0];
+      if (invokeId === undefined) break;
+      region.answered(invokeId);
+      region.settled(sandboxId);
+      region.invoke(f, view);
+    }
+    assert.deepEqual(region.reasons, ['ReservedFunctionInvocationRateLimitExceeded']);
+  });
+
+  test('memory pressure takes the sandboxes that were idle longest', () => {
+    const region = new Region();
+    for (const name of ['f', 'g', 'h']) region.invoke(versionOf(name));
+    const ids = [...region.starting.keys()];
+    for (const sandboxId of ids) region.started(sandboxId);
+    for (const [invokeId, sandboxId] of [...region.lent]) {
+      region.answered(invokeId);
+      region.settled(sandboxId);
+    }
+    region.do({ type: 'reclaim', count: 2 });
+    assert.deepEqual([...region.versionOfSandbox.keys()], ids.slice(2));
+  });
+});
+
 type Move =
   | { type: 'invoke' | 'drain'; function: number }
   | { type: 'start-ends'; pick: number; how: 'ok' | 'init-failed' | 'ours' }
   | { type: 'answer' | 'settle' | 'die' | 'cancel'; pick: number }
+  | { type: 'provision'; function: number; count: number }
   | { type: 'advance'; ms: number };
 
 const pick = fc.nat(1000);
@@ -336,11 +444,20 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('cancel' as const), pick }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('drain' as const), function: fc.nat(4) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('advance' as const), ms: fc.nat(300) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('provision' as const),
+      function: fc.constantFrom(1, 2),
+      count: fc.nat(2),
+    }),
+  },
 );
 
 const functions = [0, 1, 2, 3, 4].map((n) => versionOf(`f${n}`, `a${n % 2}`));
-const account = 5;
-const reservedTotal = 3;
+/** Three reserved for the first two functions, two kept for what the third may have provisioned. */
+const account = 7;
+const reservedTotal = 5;
 
 /** Plays one move, if it can be played. */
 function play(region: Region, each: Move): void {
@@ -388,6 +505,9 @@ function play(region: Region, each: Move): void {
     case 'drain':
       region.do({ type: 'drain', versionArn: functions[each.function]!.versionArn });
       break;
+    case 'provision':
+      region.provision(functions[each.function]!, each.count);
+      break;
     case 'advance':
       region.advance(each.ms);
       break;
@@ -409,11 +529,21 @@ function check(region: Region): void {
     assert.ok(each.unreservedInFlight <= account - reservedTotal);
   }
   for (const version of state.versions.values()) {
+    const idle = version.idle.length + version.idleProvisioned.length;
     assert.equal(version.idle.length, (region.idle.get(version.key.key) ?? []).length);
-    assert.ok(!(version.idle.length > 0 && version.waiting.length > 0), 'nobody waits in vain');
+    assert.ok(!(idle > 0 && version.waiting.length > 0), 'nobody waits in vain');
     assert.ok(version.waiting.length <= limits.waitingPerVersion);
     const { occupied, limit } = version.function;
-    assert.ok(occupied >= 0 && occupied <= limit, 'no more sandboxes at work than may be');
+    const provisionable = /f[12]$/.test(version.key.functionArn);
+    assert.ok(occupied >= 0 && (provisionable || occupied <= limit), 'no more at work than may be');
+    const kept = [...version.sandboxes].filter((each) => each.provisioned);
+    assert.equal(version.provisionedMade, kept.length);
+    assert.ok(version.provisionedMade <= 2 && version.provisionedInFlight <= 2);
+    assert.equal(
+      version.provisionedUp,
+      kept.filter((each) => each.phase !== 'starting').length,
+      'what is provisioned and up is counted right',
+    );
     const hungry = version.waiting.length > version.starting + version.settlingSoon;
     assert.ok(!hungry || state.hungry.has(version), 'who needs a start is known to need it');
   }
@@ -431,6 +561,7 @@ test('whatever comes in whatever order, no limit is passed and no invoke lost', 
       assert.equal(region.waiting.size, 0);
       assert.equal(region.versionOfSandbox.size, 0, 'nothing is left after close');
       for (const invokeId of [...region.lent.keys()]) region.answered(invokeId);
+      for (const version of functions) region.provision(version, 0);
       assert.equal(region.state.versions.size + region.state.accounts.size, 0, 'all forgotten');
     }),
     { numRuns: 5000, interruptAfterTimeLimit: 6000, markInterruptAsFailure: false },

@@ -1,4 +1,5 @@
 import { assert, unreachable } from '../base/mod.ts';
+import { admit, lastIdle } from './admission.ts';
 import { unlink } from './linked-list.ts';
 import {
   addInvoke,
@@ -8,6 +9,7 @@ import {
   leavePhase,
   removeInvoke,
   removeSandbox,
+  surrenderProvisioned,
   versionOf,
 } from './records.ts';
 import type {
@@ -17,6 +19,7 @@ import type {
   InvokeRecord,
   RefusalReason,
   SandboxRecord,
+  VersionKey,
   VersionRecord,
 } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
@@ -64,6 +67,12 @@ export function step(
     case 'drain':
       onDrain(turn, event.versionArn);
       break;
+    case 'provision':
+      onProvision(turn, event.version, event.count);
+      break;
+    case 'reclaim':
+      onReclaim(turn, event.count);
+      break;
     case 'tick':
       onTick(turn);
       break;
@@ -78,16 +87,15 @@ export function step(
 
 function onInvoke(turn: Turn, event: AssignmentEvent & { type: 'invoke' }): void {
   const { state, nowMs, effects } = turn;
-  const version = versionOf(state, event.version);
-  const refusal = admission(state, version, event.limits);
-  if (refusal) {
-    effects.push({ type: 'refuse', invokeId: event.invokeId, reason: refusal });
+  const version = versionOf(state, event.version, nowMs);
+  const admission = admit(state, version, event.limits, nowMs);
+  if ('refusal' in admission) {
+    effects.push({ type: 'refuse', invokeId: event.invokeId, reason: admission.refusal });
     forgetIfUnused(state, version);
     return;
   }
-  const reserved = event.limits.reserved !== undefined;
-  const invoke = addInvoke(state, version, event.invokeId, reserved, nowMs);
-  const idle = version.idle.last;
+  const invoke = addInvoke(state, version, event.invokeId, admission.pool, nowMs);
+  const idle = lastIdle(version);
   if (idle) {
     lend(turn, idle, invoke);
     return;
@@ -98,29 +106,6 @@ function onInvoke(turn: Turn, event: AssignmentEvent & { type: 'invoke' }): void
   if (blocked && blocked !== 'ConcurrentInvocationLimitExceeded' && version.sandboxes.size === 0) {
     refuse(turn, invoke, blocked);
   }
-}
-
-/** Whether the limits let one more invoke in; sets the function's limit in force. */
-function admission(
-  state: AssignmentState,
-  version: VersionRecord,
-  limits: (AssignmentEvent & { type: 'invoke' })['limits'],
-): RefusalReason | undefined {
-  const { function: owner, account } = version;
-  if (state.closing) return 'closing';
-  owner.limit = limits.reserved ?? Math.max(0, limits.account - limits.reservedTotal);
-  if (limits.reserved !== undefined && owner.inFlight >= limits.reserved) {
-    return 'ReservedFunctionConcurrentInvocationLimitExceeded';
-  }
-  if (limits.reserved === undefined && account.unreservedInFlight >= owner.limit) {
-    return 'ConcurrentInvocationLimitExceeded';
-  }
-  // Bites only while a reservation is new and the others have not yet shrunk to what it left.
-  if (account.inFlight >= limits.account) return 'ConcurrentInvocationLimitExceeded';
-  if (!version.idle.last && version.waiting.length >= state.limits.waitingPerVersion) {
-    return 'waiting';
-  }
-  return undefined;
 }
 
 function lend(turn: Turn, sandbox: SandboxRecord, invoke: InvokeRecord): void {
@@ -144,7 +129,11 @@ function refuse(turn: Turn, invoke: InvokeRecord, reason: RefusalReason): void {
 
 /** The sandbox can take an invoke: the longest waiting one, or none yet. */
 function release(turn: Turn, sandbox: SandboxRecord): void {
-  const waiting = sandbox.version.waiting.first;
+  const { version } = sandbox;
+  leavePhase(turn.state, sandbox);
+  sandbox.phase = 'settling';
+  if (version.provisionedMade > version.provisionedTarget) surrenderProvisioned(sandbox);
+  const waiting = version.waiting.first;
   if (waiting) lend(turn, sandbox, waiting);
   else if (sandbox.doomed || turn.state.closing) stop(turn, sandbox, 'drained');
   else enterIdle(turn.state, sandbox, turn.nowMs);
@@ -161,7 +150,9 @@ function onStarted(turn: Turn, sandboxId: string, initFailed: boolean): void {
   const sandbox = turn.state.sandboxes.get(sandboxId);
   if (!sandbox) return;
   assert(sandbox.phase === 'starting', `${sandboxId}: starts once`);
-  const waiting = sandbox.version.waiting.first;
+  const { version, provisioned } = sandbox;
+  const waiting = version.waiting.first;
+  if (initFailed && provisioned) version.provisionFailed = true;
   if (!initFailed) release(turn, sandbox);
   else if (waiting) lend(turn, sandbox, waiting);
   else stop(turn, sandbox, 'init-failed');
@@ -173,6 +164,7 @@ function onStartFailed(turn: Turn, sandboxId: string): void {
   const sandbox = state.sandboxes.get(sandboxId);
   if (!sandbox) return;
   const { version } = sandbox;
+  if (sandbox.provisioned) version.provisionFailed = true;
   removeSandbox(state, sandbox);
   const waiting = version.waiting.first;
   if (waiting) {
@@ -198,8 +190,6 @@ function onSettled(turn: Turn, sandboxId: string): void {
   const sandbox = turn.state.sandboxes.get(sandboxId);
   if (!sandbox) return;
   assert(sandbox.phase === 'busy' || sandbox.phase === 'settling', `${sandboxId}: settles lent`);
-  leavePhase(turn.state, sandbox);
-  sandbox.phase = 'settling';
   release(turn, sandbox);
   if (turn.state.hungry.size > 0) feedHungry(turn);
 }
@@ -214,13 +204,42 @@ function onEnded(turn: Turn, sandboxId: string): void {
 }
 
 function onDrain(turn: Turn, versionArn: string): void {
-  for (const version of turn.state.versionsByArn.get(versionArn) ?? []) {
+  for (const version of [...(turn.state.versionsByArn.get(versionArn) ?? [])]) {
+    setProvisioned(version, 0);
     for (const sandbox of version.sandboxes) {
       if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
       else sandbox.doomed = true;
     }
+    forgetIfUnused(turn.state, version);
   }
   feedHungry(turn);
+}
+
+function onProvision(turn: Turn, key: VersionKey, count: number): void {
+  const version = versionOf(turn.state, key, turn.nowMs);
+  setProvisioned(version, count);
+  version.provisionFailed = false;
+  for (const sandbox of version.sandboxes) {
+    if (version.provisionedMade <= count) break;
+    if (!sandbox.provisioned || sandbox.phase === 'starting') continue;
+    if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
+    else surrenderProvisioned(sandbox);
+  }
+  feed(turn, version);
+  forgetIfUnused(turn.state, version);
+}
+
+function setProvisioned(version: VersionRecord, count: number): void {
+  version.function.provisioned += count - version.provisionedTarget;
+  version.provisionedTarget = count;
+}
+
+function onReclaim(turn: Turn, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const oldest = turn.state.allIdle.first;
+    if (!oldest) return;
+    stop(turn, oldest, 'reclaimed');
+  }
 }
 
 function onTick(turn: Turn): void {
@@ -242,6 +261,7 @@ function onTick(turn: Turn): void {
     leavePhase(state, settling);
     feed(turn, settling.version);
   }
+  if (state.retryStartsAtMs <= nowMs) state.retryStartsAtMs = Number.POSITIVE_INFINITY;
   feedHungry(turn);
 }
 

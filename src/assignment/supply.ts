@@ -7,6 +7,7 @@ import type {
   StopReason,
   VersionRecord,
 } from './state.ts';
+import { takeToken } from './token-bucket.ts';
 
 /** One step's working set. */
 export interface Turn {
@@ -15,33 +16,51 @@ export interface Turn {
   readonly effects: AssignmentEffect[];
 }
 
-/** Starts what the version's waiting invokes need. Answers what stopped it short, if anything. */
+/**
+ * Starts what the version's waiting invokes need, and what is to stand ready for it. Answers what
+ * stopped it short, if anything.
+ */
 export function feed(turn: Turn, version: VersionRecord): RefusalReason | undefined {
   const { state } = turn;
-  while (version.waiting.length > version.starting + version.settlingSoon) {
-    const blocked = startBlocked(turn, version);
+  for (;;) {
+    const provisioned = wantsProvisioned(state, version);
+    if (!provisioned && version.waiting.length <= version.starting + version.settlingSoon) break;
+    const blocked = startBlocked(turn, version, provisioned);
     if (blocked) {
       state.hungry.add(version);
       return blocked;
     }
-    const sandbox = addStarting(state, version, turn.nowMs);
-    turn.effects.push({ type: 'start', sandboxId: sandbox.sandboxId, version: version.key });
+    const { sandboxId } = addStarting(state, version, provisioned, turn.nowMs);
+    turn.effects.push({ type: 'start', sandboxId, version: version.key, provisioned });
   }
   state.hungry.delete(version);
   return undefined;
 }
 
-function startBlocked(turn: Turn, version: VersionRecord): RefusalReason | undefined {
-  const { state } = turn;
+function wantsProvisioned(state: AssignmentState, version: VersionRecord): boolean {
+  if (state.closing || version.provisionFailed) return false;
+  return version.provisionedMade < version.provisionedTarget;
+}
+
+function startBlocked(
+  turn: Turn,
+  version: VersionRecord,
+  provisioned: boolean,
+): RefusalReason | undefined {
+  const { state, nowMs } = turn;
   const { function: owner, account } = version;
-  if (owner.occupied >= owner.limit) return 'ConcurrentInvocationLimitExceeded';
+  const { startsPerFunctionBurst, startsPerFunctionPerSecond } = state.limits;
+  if (!provisioned && owner.occupied >= owner.limit) return 'ConcurrentInvocationLimitExceeded';
   if (account.starting >= state.limits.startsPerAccount) return 'starts-per-account';
   if (state.starting >= state.limits.startsPerRegion) return 'starts-per-region';
-  if (state.sandboxes.size >= state.limits.sandboxes) {
-    const oldest = state.allIdle.first;
-    if (!oldest) return 'sandboxes';
-    stop(turn, oldest, 'evicted');
+  if (state.sandboxes.size >= state.limits.sandboxes && !state.allIdle.first) return 'sandboxes';
+  if (!takeToken(owner.starts, startsPerFunctionBurst, startsPerFunctionPerSecond, nowMs)) {
+    const oneTokenMs = 1000 / startsPerFunctionPerSecond;
+    state.retryStartsAtMs = Math.min(state.retryStartsAtMs, nowMs + oneTokenMs);
+    return 'starts-per-function';
   }
+  const oldest = state.allIdle.first;
+  if (state.sandboxes.size >= state.limits.sandboxes && oldest) stop(turn, oldest, 'evicted');
   return undefined;
 }
 

@@ -103,7 +103,7 @@ export interface ConcurrencyLimits {
   ): {
     /** Of the whole account. */
     readonly account: number;
-    /** What the account's functions have reserved, together. */
+    /** What the account's functions have reserved, and those without a reservation provisioned. */
     readonly reservedTotal: number;
     /** What this function has reserved; absent means it draws on the unreserved rest. */
     readonly reserved?: number | undefined;

@@ -66,6 +66,17 @@ export const limits = {
     /** After which a temporary file was left by a writer that is gone. */
     temporaryMs: 60 * 60_000,
   },
+  gc: {
+    /** How long a root stays retired at least: creates that began before settle meanwhile. */
+    settleMs: 60 * 60_000,
+    /** How long a root stays expired at least: whoever still reads from it raises the alarm. */
+    dwellMs: 7 * 24 * 60 * 60_000,
+    copiesAtOnce: 8,
+    deleteBatch: 256,
+    /** Names that a migration remembers as copied, and ids that a report lists. */
+    namesRemembered: 200_000,
+    idsReported: 10,
+  },
   device: {
     overlayBytes: 512 * MIB,
     missesInFlight: 256,
@@ -149,6 +160,9 @@ export const limits = {
   assignment: {
     startsPerRegion: 256,
     startsPerAccount: 128,
+    /** Of one function: Lambda's scaling rule (contract 2.11). */
+    startsPerFunctionBurst: 1000,
+    startsPerFunctionPerSecond: 100,
     /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
     waitMs: 45_000,
     /** A sandbox that has answered asks for its next event within this, or counts as busy. */
@@ -206,6 +220,7 @@ export const limits = {
     functionNameChars: 64,
     functionArnChars: 140,
     initTimeoutMs: 10_000,
+    provisionedInitTimeoutMs: 15 * 60_000,
     listPageItems: 50,
     codeStorageBytes: 75 * GIB,
     codeSizeZippedBytes: 52_428_800,
@@ -215,6 +230,10 @@ export const limits = {
   },
 } as const;
 
+assert(
+  limits.gc.dwellMs > limits.origin.rootStateMs,
+  'every reader has learnt that a root is expired before it is deleted',
+);
 assert(CHUNK_SIZE_BYTES % PAGE_SIZE_BYTES === 0, 'a chunk is a whole number of pages');
 assert(
   limits.manifest.chunks * CHUNK_SIZE_BYTES >= limits.image.flattenedSizeBytes,

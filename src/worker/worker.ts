@@ -123,7 +123,7 @@ export class Worker implements SandboxHost {
     try {
       run = await RuntimeRun.start(this.#options, spec, log, signal);
       initAtMs = clock.monotonicMs();
-      init = await this.#init(run, signal);
+      init = await this.#init(run, initializationType, signal);
     } catch (error) {
       await run?.stop();
       const failure = failureOfStart(error);
@@ -151,8 +151,13 @@ export class Worker implements SandboxHost {
   }
 
   /** Init, cut short when nobody wants the sandbox any more. */
-  async #init(run: RuntimeRun, signal: AbortSignal): Promise<InitResult> {
-    const init = run.init(this.#initTimeoutMs);
+  async #init(
+    run: RuntimeRun,
+    initializationType: InitializationType,
+    signal: AbortSignal,
+  ): Promise<InitResult> {
+    const onDemand = initializationType === 'on-demand';
+    const init = run.init(onDemand ? this.#initTimeoutMs : limits.lambda.provisionedInitTimeoutMs);
     const aborted = Promise.withResolvers<never>();
     const onAbort = () => aborted.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
