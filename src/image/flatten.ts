@@ -1,4 +1,5 @@
-import { formatBytes, limits, SluiceError } from '../base/mod.ts';
+import { mkdir } from 'node:fs/promises';
+import { formatBytes, limits, MIB, SluiceError } from '../base/mod.ts';
 import { type DiskSink, type DiskSummary, DiskWriter } from '../ext4/mod.ts';
 import type { OciImage } from '../oci/mod.ts';
 import { applyLayer } from './apply-layer.ts';
@@ -22,6 +23,9 @@ export interface FlattenSummary extends DiskSummary {
   readonly tarBytes: number;
 }
 
+/** Progress is told this often, and at each layer's start. */
+const PROGRESS_BYTES = 4 * MIB;
+
 /**
  * Flattens an image to an ext4 disk, layer by layer, each read once as a stream. On an error the
  * sink may hold chunks that nothing names; everything else is cleaned up.
@@ -32,6 +36,7 @@ export async function flattenImage(
 ): Promise<FlattenSummary> {
   const { sink, spoolDirectory } = options;
   const sizeLimitBytes = options.sizeLimitBytes ?? limits.image.flattenedSizeBytes;
+  await mkdir(spoolDirectory, { recursive: true });
   const disk = new DiskWriter({ sink, spoolDirectory, sizeLimitBytes });
   const bytesTotal = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
   let bytesDone = 0;
@@ -41,7 +46,9 @@ export async function flattenImage(
     for (const [index, layer] of image.layers.entries()) {
       options.onBytes?.('layers', bytesDone, bytesTotal);
       const stored = image.openLayer(index, options.signal, (count) => {
+        const steps = Math.floor(bytesDone / PROGRESS_BYTES);
         bytesDone += count;
+        if (Math.floor(bytesDone / PROGRESS_BYTES) === steps) return;
         options.onBytes?.('layers', bytesDone, bytesTotal);
       });
       const applied = await applyLayer(budget.limited(stored), disk, {

@@ -3,7 +3,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { isSluiceError, MIB, SluiceError, systemErrorCode } from '../base/mod.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { Digest } from './digest.ts';
-import { isZstdMagic, ZstdFrameFilter } from './zstd-frames.ts';
+import { isZstdMagic, ZstdFrameError, ZstdFrameFilter } from './zstd-frames.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
 
@@ -43,7 +43,7 @@ export async function* decompressed(
       );
     } else {
       yield* through(
-        withoutSkippableFrames(remaining(reader)),
+        withoutSkippableFrames(remaining(reader), layerDigest),
         createZstdDecompress({ chunkSize: OUTPUT_BYTES, ...ahead }),
         layerDigest,
       );
@@ -59,14 +59,15 @@ async function* remaining(reader: ByteReader): AsyncGenerator<Buffer> {
   while (await reader.fill()) yield reader.take(reader.available);
 }
 
-async function* withoutSkippableFrames(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* withoutSkippableFrames(
+  source: AsyncIterable<Buffer>,
+  layerDigest: Digest,
+): AsyncGenerator<Buffer> {
   const frames = new ZstdFrameFilter();
   for await (const bytes of source) {
-    const kept = frames.filter(bytes);
-    if (kept.length > 0) yield kept;
+    yield* frames.filter(bytes);
   }
-  const rest = frames.rest();
-  if (rest.length > 0) yield rest;
+  if (!frames.complete) throw endsEarly(layerDigest);
 }
 
 async function* through(
@@ -74,19 +75,28 @@ async function* through(
   transform: Transform,
   layerDigest: Digest,
 ): AsyncGenerator<Buffer> {
-  const input = Readable.from(source);
-  input.on('error', (error) => transform.destroy(error));
-  input.pipe(transform);
+  let input: Readable | undefined;
   try {
+    // A stream without a frame is no error, and nothing to decompress.
+    const first = await source.next();
+    if (first.done) return;
+    input = Readable.from(startingWith(first.value, source));
+    input.on('error', (error) => transform.destroy(error));
+    input.pipe(transform);
     for await (const bytes of transform) yield bytes;
   } catch (error) {
     // The blob's own verdict goes first: bytes that are not the digest's explain all the rest.
-    if (!isSluiceError(error)) await drain(input);
+    if (input && !isSluiceError(error)) await drain(input);
     throw decompressError(error, layerDigest);
   } finally {
-    input.destroy();
+    input?.destroy();
     transform.destroy();
   }
+}
+
+async function* startingWith(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
 }
 
 async function drain(input: Readable): Promise<void> {
@@ -95,16 +105,18 @@ async function drain(input: Readable): Promise<void> {
   for await (const _ of input);
 }
 
+function endsEarly(layerDigest: Digest, cause?: unknown): SluiceError {
+  return new SluiceError(
+    'IMAGE_LAYER_TRUNCATED',
+    `layer ${layerDigest}: its compressed stream ends early; build or fetch the image again`,
+    { data: { layer: layerDigest }, cause },
+  );
+}
+
 function decompressError(error: unknown, layerDigest: Digest): unknown {
   const code = systemErrorCode(error) ?? '';
-  if (code === 'Z_BUF_ERROR') {
-    return new SluiceError(
-      'IMAGE_LAYER_TRUNCATED',
-      `layer ${layerDigest}: its compressed stream ends early; build or fetch the image again`,
-      { data: { layer: layerDigest }, cause: error },
-    );
-  }
-  if (code.startsWith('Z_') || code.startsWith('ZSTD_')) {
+  if (code === 'Z_BUF_ERROR') return endsEarly(layerDigest, error);
+  if (error instanceof ZstdFrameError || code.startsWith('Z_') || code.startsWith('ZSTD_')) {
     return new SluiceError(
       'IMAGE_LAYER_CORRUPT',
       `layer ${layerDigest}: it does not decompress (${(error as Error).message})`,

@@ -15,10 +15,13 @@ function isSkippableMagic(magic: number): boolean {
 
 type Step = 'magic' | 'skipSize' | 'descriptor' | 'block' | 'run';
 
+/** Bytes between frames that begin none. */
+export class ZstdFrameError extends Error {}
+
 /**
- * Leaves out the skippable frames of a zstd stream, which pzstd and zstd:chunked write and at which
- * Node's decoder stops as if the stream ended. Follows the frames by their headers alone; what is
- * no zstd goes through as it is, for the decoder to refuse.
+ * Leaves out the skippable frames of a zstd stream, which pzstd and zstd:chunked write, and cuts it where
+ * frames end: Node's decoder takes a skippable frame, or a frame's end inside of what it is given,
+ * for the end of the stream. Follows the frames by their headers alone.
  */
 export class ZstdFrameFilter {
   #step: Step = 'magic';
@@ -30,8 +33,8 @@ export class ZstdFrameFilter {
   #afterRun: Step = 'magic';
   #checksumBytes = 0;
 
-  /** What remains of `bytes`; may be empty. */
-  filter(bytes: Buffer): Buffer {
+  /** What remains of `bytes`, no piece across the end of a frame. Throws `ZstdFrameError` where a frame should begin. */
+  filter(bytes: Buffer): Buffer[] {
     const kept: Buffer[] = [];
     let keepFrom = 0;
     let at = 0;
@@ -58,12 +61,12 @@ export class ZstdFrameFilter {
       if (this.#advance(step)) kept.push(Buffer.from(this.#field));
     }
     drop(bytes.length, bytes.length);
-    return kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+    return kept;
   }
 
-  /** The end of the stream: a magic number that was cut short. */
-  rest(): Buffer {
-    return this.#step === 'magic' ? Buffer.from(this.#field.subarray(0, this.#fieldFilled)) : none;
+  /** Whether the stream may end here: between two frames. */
+  get complete(): boolean {
+    return this.#step === 'magic' && this.#fieldFilled === 0;
   }
 
   #gather(bytes: Buffer, at: number): number {
@@ -80,7 +83,7 @@ export class ZstdFrameFilter {
       case 'magic':
         if (isSkippableMagic(value)) this.#step = 'skipSize';
         else if (value === ZSTD_MAGIC) this.#step = 'descriptor';
-        else this.#run(Number.POSITIVE_INFINITY, true, 'magic');
+        else throw new ZstdFrameError('no zstd frame begins where one should');
         return this.#step !== 'skipSize';
       case 'skipSize':
         this.#run(value, false, 'magic');
@@ -119,4 +122,3 @@ export class ZstdFrameFilter {
 }
 
 const fieldBytes = { magic: 4, skipSize: 4, descriptor: 1, block: 3, run: 0 } as const;
-const none = Buffer.alloc(0);

@@ -4,6 +4,7 @@ import { type Clock, limits, SluiceError, toSluiceError } from '../../base/mod.t
 import { isLoopbackHost, type RegistryReference } from '../reference.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
+import { discard, readLimited, readToken } from './response-body.ts';
 
 export interface RegistryResponse {
   readonly status: number;
@@ -15,6 +16,8 @@ export interface RegistryClientOptions {
   readonly credentials?: Credentials;
   readonly clock: Clock;
 }
+
+type Headers = Readonly<Record<string, string>>;
 
 const REDIRECTS_MAX = 5;
 
@@ -48,27 +51,42 @@ export class RegistryClient {
    * does not answer, after retries, are errors: `IMAGE_NOT_FOUND`, `REGISTRY_DENIED`,
    * `REGISTRY_UNAVAILABLE`.
    */
-  async get(
+  get(path: string, headers: Headers, signal?: AbortSignal): Promise<RegistryResponse> {
+    return this.#retrying(() => this.#get(path, headers, signal), signal);
+  }
+
+  /** A whole document, tried again when it breaks off. `IMAGE_MALFORMED` beyond `limitBytes`. */
+  document(
     path: string,
-    headers: Readonly<Record<string, string>>,
+    headers: Headers,
+    limitBytes: number,
     signal?: AbortSignal,
-  ): Promise<RegistryResponse> {
-    const url = new URL(`/v2/${this.#reference.repository}/${path}`, this.#reference.endpoint);
+  ): Promise<{ response: RegistryResponse; bytes: Buffer }> {
+    return this.#retrying(async () => {
+      const response = await this.#get(path, headers, signal);
+      const where = `${this.name}: ${path}`;
+      return { response, bytes: await readLimited(response.body, limitBytes, where) };
+    }, signal);
+  }
+
+  async #retrying<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      let failure: SluiceError;
       try {
-        const response = await this.#authorized(url, headers, signal);
-        if ([200, 206, 416].includes(response.status)) return response;
-        failure = await this.#statusError(response, path);
-        if (!isTransient(response.status)) throw failure;
+        return await work();
       } catch (error) {
         signal?.throwIfAborted();
-        failure = this.#unreachable(error);
-        if (!failure.traits.retryable) throw failure;
+        const failure = this.#unreachable(error);
+        if (!failure.traits.retryable || attempt >= limits.registry.attempts) throw failure;
       }
-      if (attempt >= limits.registry.attempts) throw failure;
       await this.pause(attempt, signal);
     }
+  }
+
+  async #get(path: string, headers: Headers, signal?: AbortSignal): Promise<RegistryResponse> {
+    const url = new URL(`/v2/${this.#reference.repository}/${path}`, this.#reference.endpoint);
+    const response = await this.#authorized(url, headers, signal);
+    if ([200, 206, 416].includes(response.status)) return response;
+    throw this.#statusError(response, path);
   }
 
   /** Waits before the next attempt: longer each time. */
@@ -80,26 +98,18 @@ export class RegistryClient {
     await this.#agent.destroy();
   }
 
-  async #authorized(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    signal?: AbortSignal,
-  ): Promise<RegistryResponse> {
+  async #authorized(url: URL, headers: Headers, signal?: AbortSignal): Promise<RegistryResponse> {
     const response = await this.#follow(url, headers, signal);
     if (response.status !== 401) return response;
     const challenges = parseChallenges(response.header('www-authenticate') ?? '');
     const authorization = await this.#answer(challenges, signal);
     if (authorization === undefined) return response;
-    await discard(response.body);
+    discard(response.body);
     this.#authorization = authorization;
     return this.#follow(url, headers, signal);
   }
 
-  async #follow(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    signal?: AbortSignal,
-  ): Promise<RegistryResponse> {
+  async #follow(url: URL, headers: Headers, signal?: AbortSignal): Promise<RegistryResponse> {
     let target = url;
     for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
       const sent: Record<string, string> = { ...headers };
@@ -111,7 +121,7 @@ export class RegistryClient {
       if (response.status < 300 || response.status >= 400 || location === undefined) {
         return response;
       }
-      await discard(response.body);
+      discard(response.body);
       target = this.#redirected(location, target);
     }
     throw new SluiceError('REGISTRY_UNAVAILABLE', `${this.name}: it redirects without end`);
@@ -169,11 +179,13 @@ export class RegistryClient {
         : {};
     const response = await this.#request(realm, headers, signal, refresh ? `${fields}` : undefined);
     if (response.status !== 200) {
-      const failure = await this.#statusError(response, 'its token server');
+      const failure = this.#statusError(response, 'its token server');
       if (failure.code === 'IMAGE_NOT_FOUND') return undefined;
       throw failure;
     }
-    const token = readToken(await readLimited(response.body, limits.registry.tokenBytes));
+    const token = readToken(
+      await readLimited(response.body, limits.registry.tokenBytes, realm.href),
+    );
     return token === undefined ? undefined : `Bearer ${token}`;
   }
 
@@ -183,7 +195,7 @@ export class RegistryClient {
 
   async #request(
     url: URL,
-    headers: Readonly<Record<string, string>>,
+    headers: Headers,
     signal: AbortSignal | undefined,
     form?: string,
   ): Promise<RegistryResponse> {
@@ -204,8 +216,8 @@ export class RegistryClient {
     };
   }
 
-  async #statusError(response: RegistryResponse, path: string): Promise<SluiceError> {
-    await discard(response.body);
+  #statusError(response: RegistryResponse, path: string): SluiceError {
+    discard(response.body);
     const { status } = response;
     const what = `${this.name}: ${path}: HTTP ${status}`;
     const data = { status, repository: this.name };
@@ -215,7 +227,8 @@ export class RegistryClient {
     if (status === 404) {
       return new SluiceError('IMAGE_NOT_FOUND', `${what}; check the name and the tag`, { data });
     }
-    return new SluiceError('REGISTRY_UNAVAILABLE', what, { data });
+    if (isTransient(status)) return new SluiceError('REGISTRY_UNAVAILABLE', what, { data });
+    return new SluiceError('IMAGE_NOT_FOUND', `${what}; it does not serve images`, { data });
   }
 
   #unreachable(error: unknown): SluiceError {
@@ -231,35 +244,4 @@ export class RegistryClient {
 
 function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
-}
-
-/** Frees the connection. */
-async function discard(body: Readable): Promise<void> {
-  body.on('error', () => {});
-  body.destroy();
-}
-
-/** The whole body. Throws `IMAGE_MALFORMED` beyond `limitBytes`. */
-export async function readLimited(body: Readable, limitBytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const bytes of body as AsyncIterable<Buffer>) {
-    size += bytes.length;
-    if (size > limitBytes) {
-      body.destroy();
-      throw new SluiceError('IMAGE_MALFORMED', `a document has more than ${limitBytes} bytes`);
-    }
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
-}
-
-function readToken(bytes: Buffer): string | undefined {
-  try {
-    const json = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-    const token = json['token'] ?? json['access_token'];
-    return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token) ? token : undefined;
-  } catch {
-    return undefined;
-  }
 }

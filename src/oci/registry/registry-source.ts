@@ -5,7 +5,7 @@ import type { ImageSource, ManifestBytes } from '../image-source.ts';
 import { indexMediaTypes, manifestMediaTypes } from '../media-types.ts';
 import type { RegistryReference } from '../reference.ts';
 import { type Credentials, readAuthFile } from './credentials.ts';
-import { RegistryClient, type RegistryResponse, readLimited } from './registry-client.ts';
+import { RegistryClient, type RegistryResponse } from './registry-client.ts';
 
 const ACCEPT_MANIFESTS = [...manifestMediaTypes, ...indexMediaTypes].join(', ');
 
@@ -37,12 +37,12 @@ export class RegistrySource implements ImageSource {
   async root(_platform: unknown, signal?: AbortSignal): Promise<ManifestBytes> {
     const { digest, tag } = this.#reference;
     const name = digest ?? tag ?? 'latest';
-    const response = await this.#client.get(
+    const { response, bytes } = await this.#client.document(
       `manifests/${name}`,
       { accept: ACCEPT_MANIFESTS },
+      limits.image.manifestBytes,
       signal,
     );
-    const bytes = await this.#body(response, limits.image.manifestBytes);
     const stated = response.header('docker-content-digest');
     const expected = digest ?? (isDigest(stated) ? stated : sha256Digest(bytes));
     verifyDigest(bytes, expected, `${this.name}: manifest ${name}`);
@@ -51,19 +51,19 @@ export class RegistrySource implements ImageSource {
 
   async manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<ManifestBytes> {
     const { digest, mediaType } = descriptor;
-    const response = await this.#client.get(
+    const { bytes } = await this.#client.document(
       `manifests/${digest}`,
       { accept: ACCEPT_MANIFESTS },
+      limits.image.manifestBytes,
       signal,
     );
-    const bytes = await this.#body(response, limits.image.manifestBytes);
     verifyDigest(bytes, digest, `${this.name}: manifest`);
     return { bytes, digest, mediaType };
   }
 
   async config(descriptor: Descriptor, signal?: AbortSignal): Promise<Buffer> {
-    const response = await this.#client.get(`blobs/${descriptor.digest}`, {}, signal);
-    const bytes = await this.#body(response, limits.image.configBytes);
+    const path = `blobs/${descriptor.digest}`;
+    const { bytes } = await this.#client.document(path, {}, limits.image.configBytes, signal);
     verifyDigest(bytes, descriptor.digest, `${this.name}: config`);
     return bytes;
   }
@@ -120,17 +120,6 @@ export class RegistrySource implements ImageSource {
       }
       yield skip > 0 ? bytes.subarray(skip) : bytes;
       skip = 0;
-    }
-  }
-
-  async #body(response: RegistryResponse, limitBytes: number): Promise<Buffer> {
-    try {
-      return await readLimited(response.body, limitBytes);
-    } catch (error) {
-      if (isSluiceError(error)) throw error;
-      throw new SluiceError('REGISTRY_UNAVAILABLE', `${this.name}: the answer broke off`, {
-        cause: error,
-      });
     }
   }
 

@@ -80,6 +80,7 @@ export function checksumMatches(block: Buffer): boolean {
     high -= block[i]! >> 7;
   }
   unsigned += 8 * 0x20;
+  if (!/^[ 0]*[0-7]*[ \0]*$/.test(block.toString('latin1', 148, 156))) return false;
   const stored = tarNumber(block, 148, 8);
   return stored === unsigned || stored === unsigned - 256 * high;
 }
