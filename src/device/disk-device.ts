@@ -72,6 +72,21 @@ export class DiskDevice {
     return this.#slots[chunk] === ZERO_CHUNK;
   }
 
+  /**
+   * Where in the memory's bytes a range lies as it is, so that it need not be copied to be sent:
+   * when it is of one chunk that is in memory, with nothing of the overlay. -1 otherwise.
+   */
+  locate(offset: number, length: number): number {
+    const chunk = Math.floor(offset / CHUNK_SIZE_BYTES);
+    const inChunk = offset - chunk * CHUNK_SIZE_BYTES;
+    if (inChunk + length > CHUNK_SIZE_BYTES || this.#overlay?.touched) return -1;
+    if (this.#slots[chunk] === ZERO_CHUNK) return -1;
+    const slot = this.#slotOf(chunk);
+    if (slot < 0) return -1;
+    this.#useSlot(slot, inChunk, length);
+    return this.#memory.offsetOf(slot) + inChunk;
+  }
+
   /** Reads a range inside the device into `into`; true when it is there, false when chunks lack. */
   read(offset: number, length: number, into: Buffer, at: number): boolean {
     this.#need(offset, length);
@@ -238,10 +253,14 @@ export class DiskDevice {
       return;
     }
     const inChunk = start - chunk * CHUNK_SIZE_BYTES;
-    this.#plainPages.open(slot, inChunk, end - start);
-    this.#memory.touch(slot, this.#counters.nowMs);
+    this.#useSlot(slot, inChunk, end - start);
     const from = this.#memory.offsetOf(slot) + inChunk;
     this.#memory.bytes.copy(into, at, from, from + end - start);
+  }
+
+  #useSlot(slot: number, inChunk: number, length: number): void {
+    this.#plainPages.open(slot, inChunk, length);
+    this.#memory.touch(slot, this.#counters.nowMs);
     this.#counters.used('memory');
   }
 }
