@@ -8,6 +8,7 @@ export {
 export { KmsKeyService } from './keys/kms-key-service.ts';
 export { LocalKeyService } from './keys/local-key-service.ts';
 export { limitedObjects } from './limited.ts';
+export { MemoryObjects } from './memory-objects.ts';
 export { meteredObjects } from './metered.ts';
 export type { ObjectStore, ObjectUsage } from './object-store.ts';
 export { directoryOrigin, memoryOrigin, s3Origin } from './open-origin.ts';

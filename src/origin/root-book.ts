@@ -25,7 +25,8 @@ export class RootBook implements RootSource {
   }
 
   async activeRoot(key = ''): Promise<string> {
-    const known = chooseActive(await this.#states(), key);
+    // Uploads are rare and long: one that starts in a root just retired would be in vain.
+    const known = chooseActive(await this.refresh(), key);
     if (known) return known;
     return await this.#flights.run('first', async () => {
       return chooseActive(await this.refresh(), key) ?? (await this.createRoot());
@@ -46,7 +47,7 @@ export class RootBook implements RootSource {
 
   /** Ids sort by creation. */
   async createRoot(): Promise<string> {
-    const stamp = new Date(this.#clock.nowMs()).toISOString().replace(/[-:]|\.\d+Z/g, '');
+    const stamp = new Date(this.#clock.nowMs()).toISOString().replace(/[-:.Z]/g, '');
     const rootId = `${stamp.toLowerCase()}-${this.#random.bytes(4).toString('hex')}`;
     await this.#mark(rootId, 'active');
     return rootId;
