@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,12 +42,19 @@ export function makeDisk(
 
 let instances = 0;
 
+export async function makeOwnedFactory(ownerId: string): Promise<LeanSandboxFactory> {
+  const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
+  return new LeanSandboxFactory({ cgroups, clock: systemClock, logger: noLogger });
+}
+
 /** A factory of the test's own, closed and checked for leftovers when the test ends. */
 export async function makeFactory(t: TestContext): Promise<LeanSandboxFactory> {
   const ownerId = `test-${process.pid}-${instances++}`;
-  const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
-  const factory = new LeanSandboxFactory({ cgroups, clock: systemClock, logger: noLogger });
-  t.after(() => factory.close());
+  const factory = await makeOwnedFactory(ownerId);
+  t.after(async () => {
+    await factory.close();
+    assert.deepEqual(cgroupsOf(ownerId), []);
+  });
   return factory;
 }
 
@@ -114,13 +122,13 @@ export function loopDevicesOf(disk: string): string[] {
   });
 }
 
-/** Host processes with this string in their command line. */
+/** Host processes that have this string in their environment. */
 export function processesWith(needle: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(needle);
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(needle);
       } catch {
         return false;
       }

@@ -56,8 +56,10 @@ test('stop leaves nothing, however often it is called', async (t) => {
   const { disk } = makeDisk(t);
   const factory = await makeFactory(t);
   const needle = `sleep-of-${process.pid}`;
-  const script = `sh -c 'trap "" TERM; while true; do sleep 1; done' ${needle} & echo up; wait`;
-  const sandbox = await factory.start(makeSpec(disk, { argv: ['/bin/sh', '-c', script] }));
+  const script = `sh -c 'trap "" TERM; while true; do sleep 1; done' & echo up; wait`;
+  const environment = { PATH: '/bin', NEEDLE: needle };
+  const argv = ['/bin/sh', '-c', script];
+  const sandbox = await factory.start(makeSpec(disk, { argv, environment }));
   assert.equal(await firstLine(sandbox.stdout), 'up');
   assert.notDeepEqual(processesWith(needle), []);
   assert.equal(loopDevicesOf(disk).length, 1);

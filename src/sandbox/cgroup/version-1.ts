@@ -87,7 +87,8 @@ class CgroupV1 implements Cgroup {
     this.#clock = clock;
     // `tasks` moves the one thread that writes; see joinCgroup for why that matters.
     const files = [...new Set(Object.values(directories))].map((each) => join(each, 'tasks'));
-    this.join = { kind: 'write', files };
+    const freezerState = join(directories.freezer, 'freezer.state');
+    this.join = { kind: 'write', files, freezerState };
   }
 
   limit({ memoryBytes, processes }: CgroupLimits): void {

@@ -12,7 +12,7 @@ import * as linux from './linux.ts';
 
 /** How a new process gets into its cgroup: by its own write (v1) or at its birth (v2). */
 export type CgroupJoin =
-  | { readonly kind: 'write'; readonly files: readonly string[] }
+  | { readonly kind: 'write'; readonly files: readonly string[]; readonly freezerState: string }
   | { readonly kind: 'clone'; readonly directory: string };
 
 const cgroupDirectory = register(1);
@@ -79,10 +79,11 @@ export function dieWithMonitor(program: LaunchProgram): void {
 }
 
 /**
- * What the monitor does until the end: waits for the control channel's end or init's, kills
- * init, by which the kernel kills every process of its namespace, and waits until all are gone.
+ * What the monitor does until the end: waits for the control channel's end, which is Node's too,
+ * or for init's; kills init, by which the kernel kills every process of its namespace; and waits
+ * until all are gone.
  */
-export function watchInit(program: LaunchProgram, pid: Register): void {
+export function watchInit(program: LaunchProgram, pid: Register, join: CgroupJoin): void {
   const pidfd = register(1);
   for (const fd of [STDOUT_READ_FD, STDOUT_WRITE_FD, STDERR_READ_FD, STDERR_WRITE_FD, IPC_FD]) {
     program.call('close the sandbox files', 'close', [fd]);
@@ -97,8 +98,18 @@ export function watchInit(program: LaunchProgram, pid: Register): void {
   program.store('watch init', entries, 8, 4, pidfd);
   program.call('watch init', 'ppoll', [entries, 2, 0, 0, 0]);
   program.call('kill init', 'kill', [pid, linux.SIGKILL], { tolerate: ['ESRCH'] });
+  if (join.kind === 'write') thaw(program, join.freezerState);
   program.call('wait for init', 'wait4', [pid, 0, 0, 0]);
   program.call('leave', 'exit_group', [0]);
+}
+
+/** Under version 1, what is frozen cannot die; by then it may be gone, cgroup and all. */
+function thaw(program: LaunchProgram, freezerState: string): void {
+  const name = 'thaw what is to die';
+  const thawed = program.bytes(Buffer.from('THAWED\n'));
+  const tolerate = ['ENOENT', 'ENODEV', 'EBADF'] as const;
+  open(program, name, freezerState, linux.O_WRONLY, { result: temporary, tolerate });
+  program.call(name, 'write', [temporary, thawed, 7], { tolerate });
 }
 
 /** `struct pollfd`: fd, events, revents. */

@@ -42,7 +42,7 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   const disk = { path: spec.diskPath, directIo: options.directIo };
   forkInit(program, options.join, pid);
   program.branchIfEqual('create namespaces', pid, 0, init);
-  watchInit(program, pid);
+  watchInit(program, pid, options.join);
   program.place(init);
   for (const fd of [STDOUT_READ_FD, STDERR_READ_FD]) {
     program.call('close the reading ends', 'close', [fd]);

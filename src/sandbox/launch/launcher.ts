@@ -51,7 +51,7 @@ export class Launcher {
   #output: { stdout: Readable; stderr: Readable } | undefined;
 
   constructor(architecture: Architecture) {
-    const boot = composeBoot(architecture, process.pid);
+    const boot = composeBoot(architecture);
     this.#programs = [boot];
     const binary = fileURLToPath(new URL(`launch.${architecture}`, import.meta.url));
     this.#child = spawn(binary, [], {

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostHas } from '../support/host.ts';
+import {
+  cgroupsOf,
+  firstLine,
+  loopDevicesOf,
+  makeDisk,
+  makeFactory,
+  makeOwnedFactory,
+  makeSpec,
+  processesWith,
+  SANDBOX_NEEDS,
+} from './sandbox-support.ts';
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, what);
+    await sleep(10);
+  }
+}
+
+test('a killed parent takes its sandboxes along; the next one sweeps the cgroups', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const ownerId = `killed-${process.pid}`;
+  const needle = `needle-${process.pid}`;
+  const overrides = {
+    argv: ['sh', '-c', `sh -c 'while :; do sleep 1; done' & echo up; wait`],
+    environment: { PATH: '/bin', NEEDLE: needle },
+  };
+  const support = new URL('./sandbox-support.ts', import.meta.url).href;
+  const source = `
+    import { makeOwnedFactory, makeSpec, firstLine } from ${JSON.stringify(support)};
+    const factory = await makeOwnedFactory(${JSON.stringify(ownerId)});
+    const spec = makeSpec(${JSON.stringify(disk)}, ${JSON.stringify(overrides)});
+    const sandboxes = await Promise.all([factory.start(spec), factory.start(spec)]);
+    for (const each of sandboxes) await firstLine(each.stdout);
+    await sandboxes[0].freeze();
+    console.log('running');
+    setInterval(() => {}, 1000);`;
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => parent.kill('SIGKILL'));
+  assert.equal(await firstLine(parent.stdout), 'running');
+  assert.ok(processesWith(needle).length >= 2 * 2);
+  assert.equal(loopDevicesOf(disk).length, 2);
+  parent.kill('SIGKILL');
+  await until('processes go, frozen ones too', () => processesWith(needle).length === 0);
+  await until('loop devices go', () => loopDevicesOf(disk).length === 0);
+  const factory = await makeOwnedFactory(ownerId);
+  const running = await factory.start(makeSpec(disk, { argv: ['sleep', '1000'] }));
+  const swept = await factory.sweep();
+  assert.ok(swept.cgroups >= 2, `${swept.cgroups}`);
+  assert.equal(await Promise.race([running.exited, sleep(50).then(() => 'runs')]), 'runs');
+  await factory.close();
+  assert.deepEqual(cgroupsOf(ownerId), []);
+});
+
+test('one hundred starts at once, and nothing is left of them', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const spec = makeSpec(disk, { argv: ['sh', '-c', 'echo up; sleep 1000'] });
+  const starts = Array.from({ length: 100 }, async (_, i) => {
+    const sandbox = await factory.start({ ...spec, sandboxId: `sandbox-${i}` });
+    assert.equal(await firstLine(sandbox.stdout), 'up');
+    return sandbox;
+  });
+  const sandboxes = await Promise.all(starts);
+  assert.equal(loopDevicesOf(disk).length, 100);
+  await Promise.all(sandboxes.map((sandbox) => sandbox.stop()));
+  assert.deepEqual(loopDevicesOf(disk), []);
+});
+
+test('a start that is cancelled at any moment leaves nothing', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const needle = `cancelled-${process.pid}`;
+  const spec = makeSpec(disk, {
+    argv: ['sleep', '1000'],
+    environment: { PATH: '/bin', NEEDLE: needle },
+  });
+  let cancelled = 0;
+  for (let delayMs = 0; delayMs < 30; delayMs++) {
+    const controller = new AbortController();
+    const reason = new Error('changed my mind');
+    const start = factory.start(spec, controller.signal).then(
+      (sandbox) => sandbox.stop(),
+      (error) => {
+        assert.equal(error, reason);
+        cancelled++;
+      },
+    );
+    await sleep(delayMs);
+    controller.abort(reason);
+    await start;
+    assert.deepEqual(loopDevicesOf(disk), []);
+    assert.deepEqual(processesWith(needle), []);
+  }
+  assert.ok(cancelled > 0);
+});
+
+test('close stops what runs; a start after it is refused', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const spec = makeSpec(disk, { argv: ['sleep', '1000'] });
+  const sandbox = await factory.start(spec);
+  await factory.close();
+  assert.equal((await sandbox.exited).signal, 'SIGKILL');
+  assert.deepEqual(loopDevicesOf(disk), []);
+  await assert.rejects(factory.start(spec), { code: 'CANCELLED' });
+});
+
+test('orphans are reaped, and all go when the entrypoint does', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const needle = `orphan-${process.pid}`;
+  const script = `for i in 1 2 3 4 5; do (sleep 0.01 &); done
+    (sh -c 'trap "" HUP TERM; sleep 1000' &); sleep 0.2
+    ps -o stat | grep -c Z; sleep 0.3; exit 7`;
+  const environment = { PATH: '/bin', NEEDLE: needle };
+  const spec = makeSpec(disk, { argv: ['sh', '-c', script], environment });
+  const sandbox = await factory.start(spec);
+  assert.equal(await firstLine(sandbox.stdout), '0');
+  assert.notDeepEqual(processesWith(needle), []);
+  assert.equal((await sandbox.exited).exitCode, 7);
+  assert.deepEqual(processesWith(needle), []);
+  await sandbox.stop();
+});
