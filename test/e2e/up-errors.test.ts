@@ -30,7 +30,10 @@ test('a port in use is an error that names the address', async (t) => {
   const data = temporaryDirectory(t, 'port');
   const refused = await run(sluice, ['up', '--data', data, '--listen', `127.0.0.1:${port}`]);
   assert.equal(refused.status, 1);
-  assert.match(refused.stderr, new RegExp(`127\\.0\\.0\\.1:${port}.*in use`));
+  assert.match(
+    refused.stderr,
+    new RegExp(`127\\.0\\.0\\.1:${port}.*another process listens there`),
+  );
 });
 
 test('wrong usage is exit status 2 with a hint', async () => {

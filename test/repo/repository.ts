@@ -27,3 +27,8 @@ export function trackedFiles(): string[] {
     .split('\n')
     .filter((file) => file !== '' && existsSync(join(repositoryRoot, file)));
 }
+
+/** Test code beside the source: tests, conformance suites, and processes that only tests start. */
+export function isTestCode(file: string): boolean {
+  return /\.(test|conformance)\.ts$|-fixture\.ts$/.test(file);
+}

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { errorCatalogue } from '../../src/base/mod.ts';
-import { repositoryRoot, sourceFiles, trackedFiles } from './repository.ts';
+import { isTestCode, repositoryRoot, sourceFiles, trackedFiles } from './repository.ts';
 
 const read = (file: string) => readFileSync(resolve(repositoryRoot, file), 'utf8');
-const production = () => sourceFiles('src').filter((file) => !file.endsWith('.test.ts'));
+const production = () => sourceFiles('src').filter((file) => !isTestCode(file));
 const name = (file: string) => relative(repositoryRoot, file);
 
 test('time and chance come through constructors: only base touches the real ones', () => {

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { examineHost } from '../../serve/mod.ts';
 import { withJsonOption } from '../options.ts';
 import { createOutput, formatTable } from '../output.ts';
 
@@ -9,6 +8,7 @@ export function registerDoctor(program: Command): void {
     .description('says what this host lacks to run functions, and how to get it');
   withJsonOption(command).action(async (options: { json: boolean }) => {
     const output = createOutput(options.json);
+    const { examineHost } = await import('../../serve/mod.ts');
     const findings = await examineHost();
     const rows = findings.map((finding) => [
       finding.present ? 'ok' : finding.required ? 'MISSING' : 'absent',

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { mountImage } from '../../serve/mod.ts';
 import { type CommonOptions, withDataOptions } from '../options.ts';
 import { createOutput } from '../output.ts';
 import { untilSignalled } from '../signals.ts';
@@ -16,6 +15,7 @@ export function registerImageMount(parent: Command): void {
   withDataOptions(command).action(async (id: string, directory: string, options: MountOptions) => {
     const output = createOutput(options.json);
     const signalled = untilSignalled();
+    const { mountImage } = await import('../../serve/mod.ts');
     const mounted = await mountImage(options.data, id, directory, options.readOnly);
     output.answer(
       { event: 'ready', manifestId: id, directory },

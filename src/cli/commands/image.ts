@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import { formatBytes, formatMs, formatShare } from '../../base/mod.ts';
 import { defaultAccountId } from '../../config/mod.ts';
-import { flattenReference, type ImageFacts, openStores, removeImage } from '../../serve/mod.ts';
+import type { ImageFacts } from '../../serve/mod.ts';
 import { type CommonOptions, withDataOptions, withJsonOption } from '../options.ts';
 import { createOutput, formatTable, type Output } from '../output.ts';
 import { showProgress } from '../progress.ts';
 import { registerImageMount } from './image-mount.ts';
+
+/** Loaded by the commands that need it: a mistyped word should not wait for it. */
+const serve = () => import('../../serve/mod.ts');
 
 function describe(facts: ImageFacts): string {
   const share = facts.storedBytes === 0 ? 0 : facts.sharedBytes / facts.storedBytes;
@@ -31,6 +34,7 @@ function registerFlatten(parent: Command): void {
   withJsonOption(command).action(
     async (image: string, options: { output: string; json: boolean }) => {
       const output = createOutput(options.json);
+      const { flattenReference } = await serve();
       const progress = showProgress(output);
       const flat = await flattenReference(image, options.output, progress.update).finally(
         progress.end,
@@ -49,6 +53,7 @@ function registerAdd(parent: Command): void {
   withDataOptions(command).action(
     async (image: string, options: CommonOptions & { account: string }) => {
       const output = createOutput(options.json);
+      const { openStores } = await serve();
       const { installer } = openStores(options.data);
       const progress = showProgress(output);
       const request = { imageUri: image, accountId: options.account };
@@ -85,17 +90,20 @@ export function registerImage(program: Command): void {
   registerImageMount(parent);
   withDataOptions(parent.command('list').description('lists the stored images')).action(
     async (options: CommonOptions) => {
+      const { openStores } = await serve();
       printList(createOutput(options.json), await openStores(options.data).images.list());
     },
   );
   withDataOptions(parent.command('inspect <id>').description('shows one stored image')).action(
     async (id: string, options: CommonOptions) => {
+      const { openStores } = await serve();
       const facts = await openStores(options.data).images.inspect(id);
       createOutput(options.json).answer(facts, describe(facts));
     },
   );
   const remove = parent.command('remove <id>').description('forgets a stored image');
   withDataOptions(remove).action(async (id: string, options: CommonOptions) => {
+    const { openStores, removeImage } = await serve();
     await removeImage(openStores(options.data), id);
     const text = `removed ${id}; its chunks go with their root`;
     createOutput(options.json).answer({ removed: id }, text);

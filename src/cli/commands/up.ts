@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { startRegion } from '../../serve/mod.ts';
 import type { LogLevel } from '../../telemetry/mod.ts';
 import { listenAddress, withDataOptions } from '../options.ts';
 import { createOutput } from '../output.ts';
@@ -33,6 +32,7 @@ export function registerUp(program: Command): void {
     );
   withDataOptions(command).action(async (options: UpOptions) => {
     const output = createOutput(options.json);
+    const { startRegion } = await import('../../serve/mod.ts');
     const region = await startRegion({
       dataPath: options.data,
       listen: options.listen,

@@ -1,17 +1,19 @@
 // What the end-to-end tests invoke: each mode is one way for a function to behave or misbehave.
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 
 let invokes = 0;
 const bornAt = Date.now();
+const sandbox = randomUUID();
 
 const modes = {
-  echo: (event) => ({ ...event, invokes, bornAt }),
+  echo: (event) => ({ ...event, invokes, bornAt, sandbox }),
   throw: () => {
     throw new RangeError('out of range');
   },
   exit: (event) => process.exit(event.status ?? 0),
-  hang: () => new Promise(() => {}),
+  hang: () => new Promise(() => setInterval(() => {}, 1000)),
   print: (event) => {
     process.stdout.write(`${'x'.repeat(event.lineChars ?? 1023)}\n`.repeat(event.lines ?? 1024));
     return 'printed';
@@ -35,7 +37,7 @@ const modes = {
       socket.on('timeout', () => resolve('timeout'));
       socket.on('error', (error) => resolve(error.code));
     }),
-  sleep: (event) => new Promise((resolve) => setTimeout(resolve, event.ms, { invokes, bornAt })),
+  sleep: (event) => new Promise((resolve) => setTimeout(resolve, event.ms, { sandbox })),
 };
 
 export async function handler(event) {
