@@ -15,7 +15,7 @@ import { HttpServer } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
 import { allOperations } from './operations/all.ts';
-import type { CodeInstaller, CredentialStore, EventQueue, Invoker } from './seams.ts';
+import type { CodeInstaller, CredentialStore, EventQueue, Invoker, Provisioner } from './seams.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
 
 export interface FrontendOptions {
@@ -26,6 +26,8 @@ export interface FrontendOptions {
   readonly invoker: Invoker;
   /** Without one, `Event` invokes are refused. */
   readonly events?: EventQueue;
+  /** Without one, provisioned concurrency is refused. */
+  readonly provisioner?: Provisioner;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: Logger;
@@ -53,6 +55,7 @@ export class Frontend {
     this.#installs = new Installs({ store, installer, invoker, region, clock, random, logger });
     const operations = allOperations({
       ...{ region, store, invoker, events, clock, random, logger },
+      provisioner: options.provisioner,
       cache: this.#cache,
       installs: this.#installs,
     });

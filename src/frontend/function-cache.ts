@@ -1,4 +1,5 @@
 import type {
+  AccountTotals,
   FunctionKey,
   FunctionRecord,
   FunctionStore,
@@ -19,12 +20,16 @@ export class FunctionCache {
   readonly #store: FunctionStore;
   readonly #limit: number;
   readonly #entries = new Map<string, Entry>();
+  readonly #totals = new Map<string, Promise<AccountTotals>>();
   readonly #endWatch: () => void;
 
   constructor(store: FunctionStore, limit: number) {
     this.#store = store;
     this.#limit = limit;
-    this.#endWatch = store.watch((key) => this.#entries.delete(pathOf(key)));
+    this.#endWatch = store.watch((key) => {
+      this.#entries.delete(pathOf(key));
+      this.#totals.delete(key.accountId);
+    });
   }
 
   read(key: FunctionKey): FunctionRecord | undefined | Promise<FunctionRecord | undefined> {
@@ -46,9 +51,21 @@ export class FunctionCache {
     return loading;
   }
 
+  /** Read anew after every write to the account. */
+  totals(accountId: string): Promise<AccountTotals> {
+    const known = this.#totals.get(accountId);
+    if (known) return known;
+    const loading = this.#store.totals(accountId);
+    if (this.#totals.size >= this.#limit) this.#totals.clear();
+    this.#totals.set(accountId, loading);
+    loading.catch(() => this.#totals.delete(accountId));
+    return loading;
+  }
+
   close(): void {
     this.#endWatch();
     this.#entries.clear();
+    this.#totals.clear();
   }
 
   #entry(key: FunctionKey): Entry {

@@ -1,5 +1,13 @@
-import { type FunctionRecord, LATEST, type VersionRecord } from '../functions/mod.ts';
-import { ApiError, notFound } from './api-error.ts';
+import type { Random } from '../base/mod.ts';
+import {
+  type AliasRecord,
+  type FunctionRecord,
+  LATEST,
+  type VersionRecord,
+  versionExists,
+} from '../functions/mod.ts';
+import { type ApiError, notFound } from './api-error.ts';
+import { authorizeForeignInvoke, authorizeFunction } from './authorization.ts';
 import { type FunctionReference, functionArn, parseFunctionReference } from './function-name.ts';
 import { type ApiRequest, label } from './operation.ts';
 import type { Services } from './services.ts';
@@ -17,31 +25,38 @@ export function referenceOf(
   request: ApiRequest,
   operation: string,
 ): FunctionReference {
-  const { region } = services;
-  const { accountId } = request.caller;
-  const name = label(request, 'FunctionName');
-  const qualifier = request.query.get('Qualifier');
-  const reference = parseFunctionReference(name, qualifier, { accountId, region });
-  requireOwnAccount(services, request, operation, reference);
+  const reference = parseRequest(services, request);
+  authorizeFunction(services, request, operation, reference);
   return reference;
 }
 
-/** Refuses another account's function in the same words whether there is one or not. */
-export function requireOwnAccount(
-  services: Services,
-  request: ApiRequest,
-  operation: string,
-  reference: FunctionReference,
-): void {
-  if (reference.accountId === request.caller.accountId) return;
-  const arn = functionArn(services.region, reference, reference.qualifier);
-  const action = `lambda:${operation}`;
-  const user = request.caller.principalArn ?? `arn:aws:iam::${request.caller.accountId}:root`;
-  throw new ApiError(
-    'AccessDeniedException',
-    `User: ${user} is not authorized to perform: ${action} on resource: ${arn} ` +
-      `because no resource-based policy allows the ${action} action`,
-  );
+function parseRequest({ region }: Services, request: ApiRequest): FunctionReference {
+  const { accountId } = request.caller;
+  const name = label(request, 'FunctionName');
+  const qualifier = request.query.get('Qualifier');
+  return parseFunctionReference(name, qualifier, { accountId, region });
+}
+
+/** What an invoke points to: of the caller's account, or of another whose policy allows it. */
+export async function invokeTarget(services: Services, request: ApiRequest): Promise<Target> {
+  const reference = parseRequest(services, request);
+  if (reference.accountId === request.caller.accountId) {
+    authorizeFunction(services, request, 'InvokeFunction', reference);
+  } else {
+    const record = await services.cache.read(reference);
+    authorizeForeignInvoke(services, request, reference, record);
+  }
+  return findTarget(services, reference, (alias) => pickVersion(alias, services.random));
+}
+
+/** An alias with weights sends that share of its invokes to the other version. */
+function pickVersion(alias: AliasRecord, random: Random): number {
+  let at = alias.weights && Object.keys(alias.weights).length > 0 ? random.float() : 1;
+  for (const [version, weight] of Object.entries(alias.weights)) {
+    if (at < weight) return Number(version);
+    at -= weight;
+  }
+  return alias.version;
 }
 
 export function functionNotFound(services: Services, reference: FunctionReference): ApiError {
@@ -63,9 +78,10 @@ export async function findFunction(
 export async function findTarget(
   services: Services,
   reference: FunctionReference,
+  pick: (alias: AliasRecord) => number = (alias) => alias.version,
 ): Promise<Target> {
   const record = await findFunction(services, reference);
-  const number = versionNumber(record, reference.qualifier);
+  const number = versionNumber(record, reference.qualifier, pick);
   if (number === LATEST) return { reference, record, version: record.latest };
   const version =
     number === undefined ? undefined : await services.cache.readVersion(reference, number);
@@ -77,8 +93,23 @@ export async function findTarget(
 export function versionNumber(
   record: FunctionRecord,
   qualifier: string | undefined,
+  pick: (alias: AliasRecord) => number = (alias) => alias.version,
 ): number | undefined {
   if (qualifier === undefined || qualifier === '$LATEST') return LATEST;
   if (/^[1-9]\d{0,14}$/.test(qualifier)) return Number(qualifier);
-  return Object.hasOwn(record.aliases, qualifier) ? record.aliases[qualifier]?.version : undefined;
+  const alias = Object.hasOwn(record.aliases, qualifier) ? record.aliases[qualifier] : undefined;
+  return alias && pick(alias);
+}
+
+/** Throws the API's error unless the reference's qualifier, if any, names something. */
+export function requireQualifier(
+  services: Services,
+  record: FunctionRecord,
+  reference: FunctionReference,
+): void {
+  const { qualifier } = reference;
+  const number = versionNumber(record, qualifier);
+  if (number !== undefined && versionExists(record, number)) return;
+  if (number !== undefined) throw functionNotFound(services, reference);
+  throw notFound(`Cannot find alias arn: ${functionArn(services.region, reference, qualifier)}`);
 }

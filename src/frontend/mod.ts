@@ -1,6 +1,8 @@
 export { Frontend, type FrontendOptions } from './frontend.ts';
+export type { IdentityPolicy, IdentityStatement } from './policies/identity-policy.ts';
 export type {
   CodeInstaller,
+  ConcurrencyAllowance,
   Credential,
   CredentialStore,
   EventQueue,
@@ -8,5 +10,8 @@ export type {
   InvokeOutcome,
   InvokeRequest,
   Invoker,
+  ProvisionedState,
+  Provisioner,
   QueuedEvent,
+  ResponseSink,
 } from './seams.ts';

@@ -1,4 +1,5 @@
 import type { Architecture, FunctionVersion, InstalledCode } from '../functions/mod.ts';
+import type { IdentityPolicy } from './policies/identity-policy.ts';
 
 /** An access key of an account. */
 export interface Credential {
@@ -8,6 +9,8 @@ export interface Credential {
   /** Set for temporary credentials; the request has to carry the same token. */
   readonly sessionToken?: string;
   readonly disabled?: boolean;
+  /** What this key may do; without any policies it may do all in its account. */
+  readonly policies?: readonly IdentityPolicy[];
   /** The ARN that error messages and policies know the caller by. */
   readonly principalArn?: string;
 }
@@ -33,6 +36,23 @@ export interface CodeInstaller {
   install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode>;
 }
 
+/** How many invokes of the function may run at once, and what the account has left. */
+export interface ConcurrencyAllowance {
+  /** Of the whole account. */
+  readonly account: number;
+  /** What the account's functions have set aside for themselves. */
+  readonly reservedTotal: number;
+  /** This function's own reservation; without one it draws on the unreserved rest. */
+  readonly reserved?: number;
+}
+
+/** Where a streamed response goes. */
+export interface ResponseSink {
+  begin(contentType: string): void;
+  /** A promise when the receiver is slow: wait for it before the next. */
+  write(chunk: Buffer): Promise<void> | undefined;
+}
+
 export interface InvokeRequest {
   readonly version: FunctionVersion;
   /** The ARN that the caller used; the handler sees it as `invoked_function_arn`. */
@@ -44,6 +64,10 @@ export interface InvokeRequest {
   readonly traceId: string;
   /** Whether the end of the log is wanted with the answer. */
   readonly logTail: boolean;
+  /** What the store says now; at no moment may more run than it allows. */
+  readonly concurrency: ConcurrencyAllowance;
+  /** Takes the response as it comes; without one it is collected into the outcome. */
+  readonly sink?: ResponseSink;
   /** Aborts when the server is forced to close; a caller who hangs up does not end the invoke. */
   readonly signal: AbortSignal;
 }
@@ -83,4 +107,18 @@ export interface QueuedEvent {
 /** Where `Event` invokes go: resolves once the event survives a crash, and only then comes 202. */
 export interface EventQueue {
   enqueue(event: QueuedEvent): Promise<void>;
+}
+
+export interface ProvisionedState {
+  readonly allocated: number;
+  readonly available: number;
+  readonly status: 'READY' | 'IN_PROGRESS' | 'FAILED';
+  readonly statusReason?: string;
+}
+
+/** Keeps sandboxes of a version ready before any call. */
+export interface Provisioner {
+  /** From now on `count` of them; 0 ends it. */
+  provision(version: FunctionVersion, count: number): void;
+  provisioned(version: FunctionVersion): ProvisionedState;
 }

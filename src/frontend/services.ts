@@ -2,7 +2,7 @@ import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { FunctionStore, Stamp } from '../functions/mod.ts';
 import type { FunctionCache } from './function-cache.ts';
 import type { Installs } from './installs.ts';
-import type { EventQueue, Invoker } from './seams.ts';
+import type { EventQueue, Invoker, Provisioner } from './seams.ts';
 
 /** What operations work with; one object for the life of the server. */
 export interface Services {
@@ -12,6 +12,7 @@ export interface Services {
   readonly installs: Installs;
   readonly invoker: Invoker;
   readonly events: EventQueue | undefined;
+  readonly provisioner: Provisioner | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -153,6 +153,21 @@ export function functionStoreConformance(
     assert.equal(heard.length, 3);
   });
 
+  test(`${name}: functions with provisioned concurrency are found`, async (t) => {
+    const store = await open(t);
+    await store.insert(activeFunction());
+    await store.insert(activeFunction('none'));
+    const provisionedConcurrency = { '1': { requested: 3, lastModifiedMs: 1 } };
+    await store.change(key, (each) => ({ function: { ...each, provisionedConcurrency } }));
+    assert.deepEqual(
+      (await store.provisioned()).map((each) => each.name),
+      ['f'],
+    );
+    assert.equal((await store.totals(key.accountId)).reservedConcurrency, 3);
+    await store.change(key, (each) => ({ function: { ...each, provisionedConcurrency: {} } }));
+    assert.deepEqual(await store.provisioned(), []);
+  });
+
   test(`${name}: reserved concurrency adds up over the account`, async (t) => {
     const store = await open(t);
     for (const each of ['a', 'b']) {

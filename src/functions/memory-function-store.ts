@@ -7,6 +7,7 @@ import type {
   FunctionStore,
   UrlTarget,
 } from './store.ts';
+import { concurrencySetAside } from './transitions.ts';
 
 interface Entry {
   record: FunctionRecord;
@@ -104,6 +105,12 @@ export class MemoryFunctionStore implements FunctionStore {
       .map((each) => structuredClone(each.record));
   }
 
+  async provisioned(): Promise<FunctionRecord[]> {
+    return [...this.#entries.values()]
+      .filter((each) => Object.keys(each.record.provisionedConcurrency).length > 0)
+      .map((each) => structuredClone(each.record));
+  }
+
   watch(listener: (key: FunctionKey) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -122,7 +129,7 @@ export class MemoryFunctionStore implements FunctionStore {
     let reservedConcurrency = 0;
     const entries = this.#of(accountId);
     for (const { record, versions } of entries) {
-      reservedConcurrency += record.reservedConcurrency ?? 0;
+      reservedConcurrency += concurrencySetAside(record);
       for (const version of [record.latest, ...versions.values()]) {
         codeSizeBytes += version.code?.codeSizeBytes ?? 0;
       }

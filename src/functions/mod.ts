@@ -10,14 +10,18 @@ export type {
 } from './store.ts';
 export {
   beginUpdate,
+  concurrencyProvisioned,
+  concurrencySetAside,
   fingerprint,
   installFailed,
   installSucceeded,
   newFunction,
   publish,
   publishWithWork,
+  removeVersion,
   requireRevision,
   requireSettled,
   type Stamp,
   settlePublished,
+  versionExists,
 } from './transitions.ts';

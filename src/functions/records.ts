@@ -181,6 +181,8 @@ export interface FunctionRecord {
   readonly latest: VersionRecord;
   /** Version numbers are never given twice. */
   readonly nextVersion: number;
+  /** Published and deleted since; with `nextVersion` it says which versions exist. */
+  readonly removedVersions: readonly number[];
   readonly lastPublished?: { readonly version: number; readonly fingerprint: string };
   readonly tags: Readonly<Record<string, string>>;
   readonly reservedConcurrency?: number;

@@ -8,12 +8,14 @@ export const functionMigrations: readonly string[] = [
     account_id TEXT NOT NULL,
     name TEXT NOT NULL,
     unfinished INTEGER NOT NULL,
+    provisioned INTEGER NOT NULL,
     code_size_bytes INTEGER NOT NULL,
     reserved_concurrency INTEGER NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (account_id, name)
   ) STRICT;
   CREATE INDEX functions_unfinished ON functions (unfinished) WHERE unfinished = 1;
+  CREATE INDEX functions_provisioned ON functions (provisioned) WHERE provisioned = 1;
   CREATE INDEX functions_totals ON functions (account_id, code_size_bytes, reserved_concurrency);
   CREATE TABLE versions (
     account_id TEXT NOT NULL,

@@ -4,9 +4,10 @@ const sources = {
   read: 'SELECT body FROM functions WHERE account_id = ? AND name = ?',
   list: 'SELECT body FROM functions WHERE account_id = ? AND name > ? ORDER BY name LIMIT ?',
   unfinished: 'SELECT body FROM functions WHERE unfinished = 1 ORDER BY account_id, name',
-  putFunction: `INSERT INTO functions VALUES (?, ?, ?, ?, ?, ?)
+  provisioned: 'SELECT body FROM functions WHERE provisioned = 1 ORDER BY account_id, name',
+  putFunction: `INSERT INTO functions VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (account_id, name) DO UPDATE SET unfinished = excluded.unfinished,
-      code_size_bytes = excluded.code_size_bytes,
+      provisioned = excluded.provisioned, code_size_bytes = excluded.code_size_bytes,
       reserved_concurrency = excluded.reserved_concurrency, body = excluded.body`,
   removeFunction: 'DELETE FROM functions WHERE account_id = ? AND name = ?',
   readVersion: 'SELECT body FROM versions WHERE account_id = ? AND name = ? AND version = ?',

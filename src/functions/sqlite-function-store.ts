@@ -11,6 +11,7 @@ import type {
   FunctionStore,
   UrlTarget,
 } from './store.ts';
+import { concurrencySetAside } from './transitions.ts';
 
 /** The embedded store: one SQLite file in the data directory, for the one process that serves. */
 export class SqliteFunctionStore implements FunctionStore {
@@ -106,6 +107,12 @@ export class SqliteFunctionStore implements FunctionStore {
     );
   }
 
+  async provisioned(): Promise<FunctionRecord[]> {
+    return this.#statements.provisioned
+      .all()
+      .map((row) => parseBody<FunctionRecord>(row['body'], 'provisioned'));
+  }
+
   async unfinished(): Promise<FunctionRecord[]> {
     return this.#statements.unfinished
       .all()
@@ -137,12 +144,14 @@ export class SqliteFunctionStore implements FunctionStore {
   }
 
   #write(change: FunctionChange): void {
-    const { accountId, name, latest, reservedConcurrency, urls } = change.function;
+    const { accountId, name, latest, urls, provisionedConcurrency } = change.function;
     const { putFunction, putVersion, removeVersion, removeUrls, putUrl } = this.#statements;
     const unfinished = latest.work === undefined ? 0 : 1;
     const size = latest.code?.codeSizeBytes ?? 0;
+    const provisioned = Object.keys(provisionedConcurrency).length > 0 ? 1 : 0;
+    const setAside = concurrencySetAside(change.function);
     const body = JSON.stringify(change.function);
-    putFunction.run(accountId, name, unfinished, size, reservedConcurrency ?? 0, body);
+    putFunction.run(accountId, name, unfinished, provisioned, size, setAside, body);
     for (const each of change.putVersions ?? []) {
       const versionSize = each.code?.codeSizeBytes ?? 0;
       putVersion.run(accountId, name, each.version, versionSize, JSON.stringify(each));

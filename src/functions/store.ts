@@ -9,6 +9,7 @@ export interface FunctionKey {
 export interface AccountTotals {
   readonly functions: number;
   readonly codeSizeBytes: number;
+  /** What `concurrencySetAside` says of each function, added up. */
   readonly reservedConcurrency: number;
 }
 
@@ -60,6 +61,9 @@ export interface FunctionStore {
 
   /** Functions with an install under way: after a restart, the work to take up again. */
   unfinished(): Promise<FunctionRecord[]>;
+
+  /** Functions with provisioned concurrency: after a restart, the sandboxes to start again. */
+  provisioned(): Promise<FunctionRecord[]>;
 
   /**
    * Calls `listener` after each write that this store made or learnt of, before the write resolves.

@@ -38,6 +38,7 @@ export function newFunction(
       work: { id: stamp.newId(), kind: 'create' },
     },
     nextVersion: 1,
+    removedVersions: [],
     tags: {},
     aliases: {},
     policies: {},
@@ -193,6 +194,35 @@ export function publishWithWork(
     },
     putVersions: [published],
     published,
+  };
+}
+
+/** What the function takes out of its account's shared concurrency: its reservation, else what it has provisioned. */
+export function concurrencySetAside(record: FunctionRecord): number {
+  return record.reservedConcurrency ?? concurrencyProvisioned(record);
+}
+
+export function concurrencyProvisioned(record: FunctionRecord): number {
+  const all = Object.values(record.provisionedConcurrency);
+  return all.reduce((sum, each) => sum + each.requested, 0);
+}
+
+/** Whether a number names a version; `$LATEST` always exists. */
+export function versionExists(record: FunctionRecord, version: number): boolean {
+  if (version === LATEST) return true;
+  return version < record.nextVersion && !record.removedVersions.includes(version);
+}
+
+/** The record without a published version; whoever calls has seen that nothing points to it. */
+export function removeVersion(record: FunctionRecord, version: number): FunctionChange {
+  const { lastPublished, ...rest } = record;
+  return {
+    function: {
+      ...rest,
+      ...(lastPublished && lastPublished.version !== version ? { lastPublished } : {}),
+      removedVersions: [...record.removedVersions, version],
+    },
+    removeVersion: version,
   };
 }
 

@@ -1,4 +1,5 @@
 import { limits } from '../../base/mod.ts';
+import { authorize } from '../authorization.ts';
 import { json, type Operation } from '../operation.ts';
 import type { Services } from '../services.ts';
 
@@ -10,6 +11,7 @@ export function getAccountSettings(services: Services): Operation {
     method: 'GET',
     path: '/2016-08-19/account-settings',
     async handle(request) {
+      authorize(services, request, 'GetAccountSettings');
       const totals = await services.store.totals(request.caller.accountId);
       const unreserved = lambda.accountConcurrency - totals.reservedConcurrency;
       return json(200, {

@@ -6,10 +6,10 @@ import {
   publishWithWork,
 } from '../../functions/mod.ts';
 import { ApiError, conflict, invalidParameter } from '../api-error.ts';
+import { authorizeFunction } from '../authorization.ts';
 import { newConfiguration } from '../configuration.ts';
 import { type CodeInput, createFunctionInput } from '../function-inputs.ts';
 import { parseFunctionReference } from '../function-name.ts';
-import { requireOwnAccount } from '../lookup.ts';
 import { json, type Operation, readInput } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { type Services, stampOf } from '../services.ts';
@@ -25,7 +25,7 @@ export function createFunction(services: Services): Operation {
       const input = readInput(request, createFunctionInput);
       const caller = { accountId: request.caller.accountId, region: services.region };
       const reference = parseFunctionReference(input.FunctionName, undefined, caller);
-      requireOwnAccount(services, request, 'CreateFunction', reference);
+      authorizeFunction(services, request, 'CreateFunction', reference);
       const { accountId, name } = reference;
       const packageType = input.PackageType ?? 'Zip';
       const configuration = newConfiguration(name, packageType, input);

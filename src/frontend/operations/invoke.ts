@@ -4,10 +4,10 @@ import { ApiError, conflict, invalidParameter } from '../api-error.ts';
 import { functionArn } from '../function-name.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
 import { type InvokeOptions, readEvent, readInvokeOptions, traceIdOf } from '../invoke-request.ts';
-import { findTarget, referenceOf, type Target } from '../lookup.ts';
+import { invokeTarget, type Target } from '../lookup.ts';
 import { type ApiRequest, type ApiResponse, noContent, type Operation } from '../operation.ts';
 import { versionName } from '../rendering.ts';
-import type { InvokeOutcome } from '../seams.ts';
+import type { ConcurrencyAllowance, InvokeOutcome } from '../seams.ts';
 import type { Services } from '../services.ts';
 
 /**
@@ -24,13 +24,12 @@ export function invoke(services: Services): Operation {
         ? limits.lambda.asyncPayloadBytes
         : limits.lambda.syncPayloadBytes,
     async tooLarge(request, maxBytes) {
-      await findTarget(services, referenceOf(services, request, 'InvokeFunction'));
+      await invokeTarget(services, request);
       return new ApiError('RequestTooLargeException', tooLargeMessage('Invoke', maxBytes));
     },
     async handle(request) {
-      const reference = referenceOf(services, request, 'InvokeFunction');
       const options = readInvokeOptions(request);
-      const target = await findTarget(services, reference);
+      const target = await invokeTarget(services, request);
       const payload = readEvent(request.body);
       if (options.type === 'DryRun') return noContent;
       const traceId = traceIdOf(request, services.random, services.clock.nowMs());
@@ -50,8 +49,10 @@ async function run(
 ): Promise<ApiResponse> {
   const { reference } = target;
   const { region, invoker } = services;
+  const version = servingVersion(region, target);
   const outcome = await invoker.invoke({
-    version: servingVersion(region, target),
+    version,
+    concurrency: await allowanceOf(services, target),
     invokedFunctionArn: functionArn(region, reference, reference.qualifier),
     requestId: request.requestId,
     payload,
@@ -97,6 +98,22 @@ async function enqueue(
     receivedMs: services.clock.nowMs(),
   });
   return { status: 202, headers: { 'X-Amzn-Trace-Id': traceId } };
+}
+
+/** The concurrency in force for a target. Throws where the function is switched off. */
+export async function allowanceOf(
+  services: Services,
+  { record }: Target,
+): Promise<ConcurrencyAllowance> {
+  const { reservedConcurrency: reserved } = record;
+  if (reserved === 0) {
+    throw new ApiError('TooManyRequestsException', 'Rate Exceeded.', {
+      reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
+    });
+  }
+  const { reservedConcurrency: reservedTotal } = await services.cache.totals(record.accountId);
+  const account = limits.lambda.accountConcurrency;
+  return reserved === undefined ? { account, reservedTotal } : { account, reservedTotal, reserved };
 }
 
 const known = new WeakMap<VersionRecord, FunctionVersion>();

@@ -1,4 +1,5 @@
 import { type FunctionRecord, LATEST, type VersionRecord } from '../../functions/mod.ts';
+import { authorize } from '../authorization.ts';
 import { findTarget, referenceOf } from '../lookup.ts';
 import { json, type Operation } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
@@ -58,6 +59,7 @@ export function listFunctions(services: Services): Operation {
     method: 'GET',
     path: '/2015-03-31/functions',
     async handle(request) {
+      authorize(services, request, 'ListFunctions');
       const mode = request.query.get('FunctionVersion');
       if (mode !== null) validate(string({ values: ['ALL'] }), mode, 'functionVersion');
       const page = readPage<Position>(request, 10_000, isPosition);

@@ -1,14 +1,14 @@
-import { isSluiceError, limits } from '../../base/mod.ts';
+import { limits } from '../../base/mod.ts';
 import {
   beginUpdate,
   type FunctionChange,
   type FunctionRecord,
   publishWithWork,
 } from '../../functions/mod.ts';
-import { ApiError, conflict } from '../api-error.ts';
+import { changeError } from '../change.ts';
 import { applyConfiguration } from '../configuration.ts';
 import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../function-inputs.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
+import type { FunctionReference } from '../function-name.ts';
 import { functionNotFound, referenceOf } from '../lookup.ts';
 import { type ApiResponse, json, type Operation, readInput } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
@@ -85,31 +85,4 @@ async function update(
   } catch (error) {
     throw changeError(services, reference, error);
   }
-}
-
-/** The API's words for what a change of a function can be refused for. */
-export function changeError(
-  services: Services,
-  reference: FunctionReference,
-  error: unknown,
-): unknown {
-  if (isSluiceError(error, 'FUNCTION_NOT_FOUND')) return functionNotFound(services, reference);
-  if (isSluiceError(error, 'REVISION_MISMATCH')) {
-    return new ApiError(
-      'PreconditionFailedException',
-      'The Revision Id provided does not match the latest Revision Id. Call the ' +
-        'GetFunction/GetAlias API to retrieve the latest Revision Id',
-      { cause: error },
-    );
-  }
-  if (isSluiceError(error, 'FUNCTION_BUSY')) {
-    const lead = 'The operation cannot be performed at this time.';
-    return error.data['state'] === 'InProgress'
-      ? conflict(
-          `${lead} An update is in progress for resource: ` +
-            functionArn(services.region, reference),
-        )
-      : conflict(`${lead} The function is currently in the following state: Pending`);
-  }
-  return error;
 }

@@ -1,0 +1,90 @@
+import type { FunctionRecord } from '../functions/mod.ts';
+import { ApiError } from './api-error.ts';
+import { type FunctionReference, functionArn } from './function-name.ts';
+import type { ApiRequest } from './operation.ts';
+import { evaluateIdentity } from './policies/identity-policy.ts';
+import { resourceAllows } from './policies/resource-policy.ts';
+import type { Credential } from './seams.ts';
+import type { Services } from './services.ts';
+
+/** The name that policies and error messages know a caller by. */
+export function principalOf(caller: Credential): string {
+  return caller.principalArn ?? `arn:aws:iam::${caller.accountId}:root`;
+}
+
+type PolicyKind = 'identity' | 'resource';
+
+function denied(caller: Credential, action: string, resource: string, kind: PolicyKind): ApiError {
+  return new ApiError(
+    'AccessDeniedException',
+    `User: ${principalOf(caller)} is not authorized to perform: ${action} on resource: ` +
+      `${resource} because no ${kind}-based policy allows the ${action} action`,
+  );
+}
+
+/**
+ * Asks the caller's own policies. A key without any has all of its account, as a root user has.
+ * Throws `AccessDeniedException`.
+ */
+export function authorize(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+  resource = '*',
+): void {
+  const { caller } = request;
+  if (caller.policies === undefined) return;
+  const action = `lambda:${operation}`;
+  const context = {
+    'aws:principalaccount': caller.accountId,
+    'aws:principalarn': principalOf(caller),
+    'aws:requestedregion': services.region,
+    ...(resource === '*' ? {} : { 'lambda:functionarn': resource }),
+  };
+  const verdict = evaluateIdentity(caller.policies, { action, resource }, context);
+  if (verdict === 'allow') return;
+  if (verdict === 'none') throw denied(caller, action, resource, 'identity');
+  throw new ApiError(
+    'AccessDeniedException',
+    `User: ${principalOf(caller)} is not authorized to perform: ${action} on resource: ` +
+      `${resource} with an explicit deny in an identity-based policy`,
+  );
+}
+
+/** Asks about a function of the caller's account; another account's is refused unseen. */
+export function authorizeFunction(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+  reference: FunctionReference,
+): void {
+  const arn = functionArn(services.region, reference, reference.qualifier);
+  if (reference.accountId !== request.caller.accountId) {
+    throw denied(request.caller, `lambda:${operation}`, arn, 'resource');
+  }
+  authorize(services, request, operation, arn);
+}
+
+/**
+ * Asks whether a caller of another account may invoke: its own policies and the function's must
+ * both allow. The refusal is the same whether the function exists or not.
+ */
+export function authorizeForeignInvoke(
+  services: Services,
+  request: ApiRequest,
+  reference: FunctionReference,
+  record: FunctionRecord | undefined,
+): void {
+  const arn = functionArn(services.region, reference, reference.qualifier);
+  const action = 'lambda:InvokeFunction';
+  const { caller } = request;
+  const call = {
+    action,
+    accountId: caller.accountId,
+    principalArn: principalOf(caller),
+    context: {},
+  };
+  const policy = record?.policies[reference.qualifier ?? '$LATEST'];
+  if (!resourceAllows(policy, call)) throw denied(caller, action, arn, 'resource');
+  authorize(services, request, 'InvokeFunction', arn);
+}

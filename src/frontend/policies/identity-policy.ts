@@ -1,0 +1,105 @@
+/** One statement of an identity policy (IAM JSON policy elements; the subset that is evaluated). */
+export interface IdentityStatement {
+  readonly Effect: 'Allow' | 'Deny';
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: Readonly<
+    Record<string, Readonly<Record<string, string | readonly string[]>>>
+  >;
+}
+
+export interface IdentityPolicy {
+  readonly Statement: IdentityStatement | readonly IdentityStatement[];
+}
+
+/** What a condition may ask about a request, by lower-case key. */
+export type PolicyContext = Readonly<Record<string, string | undefined>>;
+
+export type Verdict = 'allow' | 'deny' | 'none';
+
+const asList = <T>(value: T | readonly T[]): readonly T[] =>
+  Array.isArray(value) ? value : [value as T];
+
+/** Matches `*` (any run) and `?` (any one character); without backtracking beyond the last star. */
+export function wildcardMatches(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let mark = 0;
+  while (t < text.length) {
+    if (p < pattern.length && pattern[p] === '*') {
+      star = p++;
+      mark = t;
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === '*') p++;
+  return p === pattern.length;
+}
+
+type Test = (wanted: string, found: string) => boolean;
+
+const conditionTests: Readonly<Record<string, Test>> = {
+  StringEquals: (wanted, found) => wanted === found,
+  StringLike: wildcardMatches,
+  ArnEquals: wildcardMatches,
+  ArnLike: wildcardMatches,
+};
+
+/** An operator or a key that is not known never holds: a condition must not be passed over. */
+function conditionsHold(statement: IdentityStatement, context: PolicyContext): boolean {
+  return Object.entries(statement.Condition ?? {}).every(([operator, keys]) => {
+    const test = Object.hasOwn(conditionTests, operator) ? conditionTests[operator] : undefined;
+    return Object.entries(keys).every(([key, values]) => {
+      const found = context[key.toLowerCase()];
+      return test && found !== undefined && asList(values).some((each) => test(each, found));
+    });
+  });
+}
+
+function applies(
+  statement: IdentityStatement,
+  request: { action: string; resource: string },
+): boolean {
+  const action = request.action.toLowerCase();
+  return (
+    asList(statement.Action).some((each) => wildcardMatches(each.toLowerCase(), action)) &&
+    asList(statement.Resource).some((each) => wildcardMatches(each, request.resource))
+  );
+}
+
+/**
+ * What the policies of a caller say: a Deny that applies wins over every Allow. A Deny with a
+ * condition that cannot be evaluated denies.
+ */
+export function evaluateIdentity(
+  policies: readonly IdentityPolicy[],
+  request: { readonly action: string; readonly resource: string },
+  context: PolicyContext,
+): Verdict {
+  let verdict: Verdict = 'none';
+  for (const policy of policies) {
+    for (const statement of asList(policy.Statement)) {
+      if (!applies(statement, request)) continue;
+      if (statement.Effect === 'Deny') {
+        if (conditionsHold(statement, context) || !evaluable(statement)) return 'deny';
+      } else if (conditionsHold(statement, context)) {
+        verdict = 'allow';
+      }
+    }
+  }
+  return verdict;
+}
+
+function evaluable(statement: IdentityStatement): boolean {
+  return Object.keys(statement.Condition ?? {}).every((each) =>
+    Object.hasOwn(conditionTests, each),
+  );
+}
