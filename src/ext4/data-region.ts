@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { assert, CHUNK_SIZE_BYTES, SluiceError } from '../base/mod.ts';
 import { checkExtents, type Segment, sparseBlocks, toSegments } from './block-stream.ts';
 import type { ChunkOutput } from './chunk-output.ts';
@@ -6,9 +5,14 @@ import type { DiskEntry } from './entry.ts';
 import { addRun } from './extent.ts';
 import { BLOCK_SIZE_BYTES, BLOCKS_PER_CHUNK } from './format.ts';
 import { DATA_FIRST_CHUNK } from './geometry.ts';
+import { PackageIndex } from './package-index.ts';
 import { type PackItem, packItems } from './packing.ts';
+import { placeByHash, slotsFor } from './placement.ts';
 import type { Spool } from './spool.ts';
 import type { Inode } from './tree.ts';
+
+/** So few bins lie next to each other. */
+const FEW_BINS = 4;
 
 /** Content smaller than a chunk, a whole file's or the rest of one, waiting in the spool. */
 interface SpooledItem extends PackItem {
@@ -23,7 +27,8 @@ interface SpooledItem extends PackItem {
 /**
  * Lays file content out, layer after layer and append-only: whole chunks of large files go straight
  * to the disk, the rest is packed in bins at the layer's end. Nothing in a data chunk depends on
- * paths, times, inode numbers or the layer's place; nothing ever moves.
+ * times, inode numbers or the layer's place; nothing ever moves. Bins lie at hashed places, so that
+ * one bin more or less leaves most others, and the inodes that point to them, as they were.
  */
 export class DataRegion {
   readonly #output: ChunkOutput;
@@ -53,32 +58,55 @@ export class DataRegion {
     inode.runs = [];
     const wholeChunks = Math.floor(blocks / BLOCKS_PER_CHUNK);
     let rest: Buffer | undefined;
+    inode.wholeChunks = wholeChunks;
     if (wholeChunks > 0) rest = await this.#writeWhole(inode, segments, wholeChunks, iterator);
     const blocksBefore = wholeChunks * BLOCKS_PER_CHUNK;
     const item = { inode, path: entry.path, segments, blocksBefore, blocks: blocks - blocksBefore };
     await this.#spoolRest(item, rest, iterator);
   }
 
-  /** Packs what the layer spooled, in bins of one chunk each. */
-  async endLayer(): Promise<void> {
+  /** Packs what the layer spooled, in bins of one chunk each; answers whose files they are. */
+  async endLayer(): Promise<PackageIndex> {
     await this.#spool.flush();
-    for (const bin of packItems(this.#items.filter((item) => item.inode.linkCount > 0))) {
-      const buffer = await this.#output.take();
-      const chunk = this.#nextChunk++;
-      let at = 0;
-      for (const item of bin) {
-        const physical = chunk * BLOCKS_PER_CHUNK + at / BLOCK_SIZE_BYTES;
-        this.#spool.read(item.spoolOffset, item.bytes, buffer, at);
-        placeBlocks(item.inode, item.segments, item.blocksBefore, item.blocks, physical);
-        const end = at + item.blocks * BLOCK_SIZE_BYTES;
-        buffer.fill(0, at + item.bytes, end);
-        at = end;
-      }
-      buffer.fill(0, at);
-      this.#output.put(chunk, buffer);
-    }
+    const items = this.#items.filter((item) => item.inode.linkCount > 0);
+    const packages = this.#indexPackages(items);
+    const bins = packItems(items, (path) => packages.ownerOf(path));
+    const slots = bins.length <= FEW_BINS ? bins.length : slotsFor(bins.length);
+    const places = placeByHash(
+      bins.map((bin) => bin[0]!.path),
+      slots,
+    );
+    for (const [i, bin] of bins.entries()) await this.#writeBin(bin, this.#nextChunk + places[i]!);
+    this.#nextChunk += slots;
     this.#items = [];
     await this.#spool.clear();
+    return packages;
+  }
+
+  #indexPackages(items: readonly SpooledItem[]): PackageIndex {
+    const packages = new PackageIndex();
+    for (const item of items) {
+      if (!PackageIndex.isList(item.path) || item.blocksBefore > 0) continue;
+      const content = Buffer.allocUnsafe(item.bytes);
+      this.#spool.read(item.spoolOffset, item.bytes, content, 0);
+      packages.addList(item.path, content.toString('latin1'));
+    }
+    return packages;
+  }
+
+  async #writeBin(bin: readonly SpooledItem[], chunk: number): Promise<void> {
+    const buffer = await this.#output.take();
+    let at = 0;
+    for (const item of bin) {
+      const physical = chunk * BLOCKS_PER_CHUNK + at / BLOCK_SIZE_BYTES;
+      this.#spool.read(item.spoolOffset, item.bytes, buffer, at);
+      placeBlocks(item.inode, item.segments, item.blocksBefore, item.blocks, physical);
+      const end = at + item.blocks * BLOCK_SIZE_BYTES;
+      buffer.fill(0, at + item.bytes, end);
+      at = end;
+    }
+    buffer.fill(0, at);
+    this.#output.put(chunk, buffer);
   }
 
   /** Writes whole chunks and answers the bytes that the last piece had beyond them. */
@@ -117,11 +145,9 @@ export class DataRegion {
     stream: AsyncIterator<Buffer>,
   ): Promise<void> {
     const spoolOffset = this.#spool.sizeBytes;
-    const hash = createHash('sha256');
     let piece = first;
     for (;;) {
       if (piece && piece.length > 0) {
-        hash.update(piece);
         await this.#spool.append(piece);
       }
       const next = await stream.next();
@@ -131,8 +157,7 @@ export class DataRegion {
     const bytes = this.#spool.sizeBytes - spoolOffset;
     assert(bytes <= item.blocks * BLOCK_SIZE_BYTES, 'content fits the blocks it was given');
     if (item.blocks === 0) return;
-    const contentHash = hash.digest().readUInt32LE(0);
-    this.#items.push({ ...item, contentHash, spoolOffset, bytes });
+    this.#items.push({ ...item, spoolOffset, bytes });
   }
 }
 

@@ -25,6 +25,17 @@ export class MetadataArea {
     return Math.max(this.#next, this.#overflowBlock);
   }
 
+  /** How much of the current chunk is filled. */
+  get filledBlocks(): number {
+    return this.#next % BLOCKS_PER_CHUNK;
+  }
+
+  /** Goes on at the next chunk. */
+  cut(): void {
+    this.#endChunk();
+    this.#next = Math.ceil(this.#next / BLOCKS_PER_CHUNK) * BLOCKS_PER_CHUNK;
+  }
+
   /** Puts whole blocks next to each other and answers the first one's number. */
   append(blocks: Buffer): number {
     const count = blocks.length / BLOCK_SIZE_BYTES;

@@ -22,6 +22,10 @@ import { writeGroupDescriptor, writeSuperblock } from './superblock.ts';
 import { Directory, type Inode } from './tree.ts';
 import { XattrBlocks } from './xattr-blocks.ts';
 
+const CUT_AFTER_BLOCKS = (BLOCKS_PER_CHUNK * 3) / 4;
+/** One in so many directories may begin a chunk. */
+const CUT_ODDS = 8;
+
 const noExtents: ExtentTree = buildExtentTree([], () => 0);
 
 /**
@@ -33,6 +37,7 @@ export class MetadataWriter {
   readonly #area: MetadataArea;
   /** Live inodes at their numbers. */
   readonly #inodes: readonly (Inode | undefined)[];
+  readonly #directories: readonly Directory[];
   readonly #xattrBlocks = new XattrBlocks();
   /** Extent trees too large for the inode. */
   readonly #trees = new Map<Inode, ExtentTree>();
@@ -40,9 +45,15 @@ export class MetadataWriter {
   readonly #treeBlocks: number[] = [];
 
   /** @param overflowBlock the first block behind all data, at a chunk's start */
-  constructor(output: ChunkOutput, inodes: readonly (Inode | undefined)[], overflowBlock: number) {
+  constructor(
+    output: ChunkOutput,
+    inodes: readonly (Inode | undefined)[],
+    directories: readonly Directory[],
+    overflowBlock: number,
+  ) {
     this.#output = output;
     this.#inodes = inodes;
+    this.#directories = directories;
     this.#area = new MetadataArea(output, overflowBlock);
   }
 
@@ -56,12 +67,12 @@ export class MetadataWriter {
   }
 
   async #writeArea(): Promise<void> {
-    for (const inode of this.#inodes) {
-      if (inode instanceof Directory) {
-        this.#writeDirectory(inode);
-        await this.#area.settle();
-      }
+    for (const [i, directory] of this.#directories.entries()) {
+      if (i > 0 && this.#mayCut(this.#directories[i - 1]!, directory)) this.#area.cut();
+      this.#writeDirectory(directory);
+      await this.#area.settle();
     }
+    this.#area.cut();
     for (const inode of this.#inodes) {
       if (!inode) continue;
       if (inode.kind === 'symlink' && inode.sizeBytes > FAST_SYMLINK_BYTES_MAX) {
@@ -75,6 +86,16 @@ export class MetadataWriter {
     }
     this.#xattrBlocks.write((block) => this.#area.append(block));
     await this.#area.finish();
+  }
+
+  /**
+   * Whether directories go on in another chunk, so that one more or less shifts only those up to
+   * the next cut. The cuts depend on inode numbers, which stay.
+   */
+  #mayCut(before: Directory, next: Directory): boolean {
+    const filled = this.#area.filledBlocks;
+    if (before.changed !== next.changed) return filled >= BLOCKS_PER_CHUNK / 2;
+    return filled >= CUT_AFTER_BLOCKS && next.number % CUT_ODDS === 0;
   }
 
   #writeDirectory(directory: Directory): void {
@@ -121,6 +142,7 @@ export class MetadataWriter {
 
   async #writeInodeTables(geometry: Geometry): Promise<void> {
     for (let first = 1; first < this.#inodes.length; first += INODES_PER_CHUNK) {
+      if (!this.#inodes.slice(first, first + INODES_PER_CHUNK).some(Boolean)) continue;
       const buffer = await this.#output.take();
       buffer.fill(0);
       for (let i = 0; i < INODES_PER_CHUNK; i++) {

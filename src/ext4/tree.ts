@@ -19,6 +19,8 @@ export class Inode implements InodeAttributes {
   linkCount = 0;
   number = 0;
   runs: Runs | undefined;
+  /** Chunks of its content that lie alone, each in a data chunk. */
+  wholeChunks = 0;
   target: ByteString | undefined;
   device: { major: number; minor: number } | undefined;
 
@@ -32,11 +34,14 @@ export class Directory extends Inode {
   readonly parent: Directory;
   /** The last layer that added this directory or anything below it. */
   touched: number;
+  /** The last layer that gave or took a name in it. */
+  changed: number;
 
   constructor(parent: Directory | undefined, layer: number) {
     super('directory');
     this.parent = parent ?? this;
     this.touched = layer;
+    this.changed = layer;
   }
 }
 
@@ -106,6 +111,7 @@ export class Tree {
         throw invalid(entry.path, 'a hard link replaces the directory that its target is in');
       }
       inode.linkCount++;
+      parent.changed = this.#layer;
     }
     parent.children.set(name, { inode, layer: this.#layer });
     return inode;
@@ -165,6 +171,7 @@ export class Tree {
       this.#removeLowerChildren(found.inode);
     } else if (found.layer !== this.#layer) {
       parent.children.delete(name);
+      parent.changed = this.#layer;
       this.#release(found.inode);
     }
   }

@@ -1,11 +1,4 @@
-import {
-  assert,
-  CHUNK_SIZE_BYTES,
-  formatBytes,
-  isSluiceError,
-  limits,
-  SluiceError,
-} from '../base/mod.ts';
+import { CHUNK_SIZE_BYTES, formatBytes, isSluiceError, limits, SluiceError } from '../base/mod.ts';
 import { ChunkOutput } from './chunk-output.ts';
 import { DataRegion } from './data-region.ts';
 import type { ByteString, DiskEntry, DiskSink, DiskSummary } from './entry.ts';
@@ -13,13 +6,12 @@ import {
   BLOCK_SIZE_BYTES,
   BLOCKS_PER_CHUNK,
   BLOCKS_PER_GROUP,
-  FIRST_INODE,
   SYMLINK_BYTES_MAX,
 } from './format.ts';
-import { DATA_FIRST_CHUNK } from './geometry.ts';
 import { MetadataWriter } from './metadata-writer.ts';
+import { type NamedInode, Numbering, sortDirectories } from './numbering.ts';
 import { Spool } from './spool.ts';
-import { Directory, type Inode, Tree } from './tree.ts';
+import { type Directory, type Inode, Tree } from './tree.ts';
 import { buildXattrs, type XattrParts } from './xattr.ts';
 
 export interface DiskWriterOptions {
@@ -46,6 +38,9 @@ export class DiskWriter {
   readonly #xattrs = new Map<string, XattrParts>();
   /** Inodes at their numbers; those of dead files are kept free, so that no number ever moves. */
   readonly #inodes: Inode[] = [];
+  /** In the order in which their blocks are written. */
+  readonly #directories: Directory[] = [];
+  readonly #numbering = new Numbering();
   /** The layer's new inodes and the path of each. */
   readonly #layerInodes = new Map<Inode, ByteString>();
   #contentBytes = 0;
@@ -62,7 +57,7 @@ export class DiskWriter {
     this.#data = new DataRegion(this.#output, this.#spool);
     this.#sizeLimitBytes = options.sizeLimitBytes ?? limits.image.flattenedSizeBytes;
     this.#inodes[this.#tree.root.number] = this.#tree.root;
-    this.#inodes.length = FIRST_INODE;
+    this.#directories.push(this.#tree.root);
   }
 
   beginLayer(): void {
@@ -101,30 +96,38 @@ export class DiskWriter {
   }
 
   async endLayer(): Promise<void> {
-    await this.#data.endLayer();
-    this.#numberInodes();
+    const packages = await this.#data.endLayer();
+    const live: NamedInode[] = [];
+    for (const [inode, path] of this.#layerInodes) {
+      if (inode.linkCount > 0) live.push({ inode, path });
+    }
+    this.#layerInodes.clear();
+    this.#numbering.numberLayer(live, packages);
+    for (const { inode } of live) this.#inodes[inode.number] = inode;
+    this.#directories.push(...sortDirectories(live, packages));
   }
 
   async finish(): Promise<DiskSummary> {
     const live = this.#inodes.map((inode) => (inode && inode.linkCount > 0 ? inode : undefined));
     const dataChunks = this.#chunksPut;
     const overflowBlock = this.#data.endChunk * BLOCKS_PER_CHUNK;
-    const geometry = await new MetadataWriter(this.#output, live, overflowBlock).write();
+    const directories = this.#directories.filter((each) => each.linkCount > 0);
+    directories.sort((a, b) => a.changed - b.changed);
+    const metadata = new MetadataWriter(this.#output, live, directories, overflowBlock);
+    const geometry = await metadata.write();
     await this.#output.drain();
     await this.#spool.close();
     const diskBytes = geometry.groups * BLOCKS_PER_GROUP * BLOCK_SIZE_BYTES;
-    let [files, directories, inodes] = [0, 0, 0];
+    let [files, inodes] = [0, 0];
     for (const inode of live) {
       if (!inode) continue;
       inodes++;
-      if (inode instanceof Directory) directories++;
-      else if (inode.kind === 'file') files++;
+      if (inode.kind === 'file') files++;
     }
-    assert(dataChunks === this.#data.endChunk - DATA_FIRST_CHUNK, 'each data chunk was put once');
     return {
       diskBytes,
       chunkCount: diskBytes / CHUNK_SIZE_BYTES,
-      ...{ files, directories, inodes },
+      ...{ files, directories: directories.length, inodes },
       dataBytes: dataChunks * CHUNK_SIZE_BYTES,
       metadataBytes: (this.#chunksPut - dataChunks) * CHUNK_SIZE_BYTES,
     };
@@ -187,18 +190,6 @@ export class DiskWriter {
     if (known) return known;
     this.#xattrs.set(key, parts);
     return parts;
-  }
-
-  /** Numbers a layer's inodes, directories first, each in order of path. */
-  #numberInodes(): void {
-    const live = [...this.#layerInodes].filter(([inode]) => inode.linkCount > 0);
-    const rank = (inode: Inode) => (inode.kind === 'directory' ? 0 : 1);
-    live.sort(([a, aPath], [b, bPath]) => rank(a) - rank(b) || (aPath < bPath ? -1 : 1));
-    for (const [inode] of live) {
-      inode.number = this.#inodes.length;
-      this.#inodes.push(inode);
-    }
-    this.#layerInodes.clear();
   }
 
   #tooLarge(): SluiceError {
