@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { hostArchitecture } from '../../src/sandbox/launch/launcher.ts';
+import {
+  type ErrnoName,
+  LaunchProgram,
+  register,
+  type Value,
+} from '../../src/sandbox/launch/program.ts';
 import { hostHas } from '../support/host.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import {
@@ -188,4 +196,54 @@ test('a disk whose mount points are files is refused with the step that failed',
   const { disk } = makeDisk(t, (root) => writeFileSync(join(root, 'proc'), 'no directory'));
   const factory = await makeFactory(t);
   await assert.rejects(factory.start(makeSpec(disk)), /cannot mount \/proc: ENOTDIR/);
+});
+
+test('the kernel refuses what the filter does, and init cannot be traced', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const architecture = hostArchitecture();
+  const program = new LaunchProgram(architecture);
+  const result = register(1);
+  const failed = program.label();
+  const refuse = (errno: ErrnoName, call: string, ...values: Value[]) => {
+    program.call(`${call} ${values}`, call, values, { result, tolerate: [errno] });
+    program.branchUnlessEqual(call, result, -constants.errno[errno], failed);
+  };
+  const buffer = program.bytes(Buffer.alloc(128));
+  const newUserNamespace = 0x10000000;
+  refuse('EPERM', 'unshare', newUserNamespace);
+  refuse('EPERM', 'clone', newUserNamespace | 17, 0, 0, 0, 0);
+  refuse('ENOSYS', 'clone3', buffer, 88);
+  refuse('EPERM', 'setns', 0, 0);
+  refuse('EPERM', 'io_uring_setup', 1, buffer);
+  refuse('EPERM', 'userfaultfd', 0);
+  refuse('EPERM', 'bpf', 0, buffer, 128);
+  refuse('EPERM', 'keyctl', 0, 0, 0);
+  refuse('EPERM', 'add_key', buffer, buffer, buffer, 0, 0);
+  refuse('EPERM', 'perf_event_open', buffer, 0, -1, -1, 0);
+  refuse('EPERM', 'open_by_handle_at', -100, buffer, 0);
+  refuse('EPERM', 'fsopen', buffer, 0);
+  refuse('EPERM', 'personality', 0x40000);
+  refuse('EAFNOSUPPORT', 'socket', 40, 1, 0);
+  refuse('EAFNOSUPPORT', 'socket', 38, 5, 0);
+  refuse('EPROTONOSUPPORT', 'socket', 16, 3, 9);
+  const traceAttach = 16;
+  refuse('EPERM', 'ptrace', traceAttach, 1, 0, 0);
+  refuse('EINVAL', 'seccomp', 99, 0, 0);
+  program.call('say', 'write', [4, program.text('refused'), 7]);
+  program.call('leave', 'exit_group', [0]);
+  program.place(failed);
+  program.decimal('say', buffer, 0, result);
+  program.call('say', 'write', [4, buffer, 20]);
+  const { disk } = makeDisk(t, (root) => {
+    const binary = join('src', 'sandbox', 'launch', `launch.${architecture}`);
+    cpSync(join(import.meta.dirname, '..', '..', binary), join(root, 'machine'));
+    writeFileSync(join(root, 'program'), program.encode());
+  });
+  const factory = await makeFactory(t);
+  for (const uid of [993, 0]) {
+    const spec = makeSpec(disk, { uid });
+    const { stdout } = await runScript(factory, spec, '/machine 3</program 4>&1');
+    const step = stdout.length === 16 ? program.stepName(Buffer.from(stdout).readUInt32LE(8)) : '';
+    assert.equal(stdout, 'refused', `as ${uid}: ${step}`);
+  }
 });

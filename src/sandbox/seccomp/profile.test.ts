@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { hostHas } from '../../../test/support/host.ts';
+import { type Architecture, systemCallNumbers } from '../launch/system-call-numbers.ts';
+import { allowedCalls } from './allowed-calls.ts';
+import * as bpf from './bpf.ts';
+import { seccompFilter, seccompInstructions } from './profile.ts';
+
+const AUDIT = { x86_64: 0xc000003e, aarch64: 0xc00000b7 } as const;
+const ARCHITECTURES = ['x86_64', 'aarch64'] as const;
+
+interface Call {
+  readonly architecture: number;
+  readonly number: number;
+  readonly values: readonly number[];
+}
+
+/** Runs a filter over one call as the kernel would; answers the return value. */
+function evaluate(instructions: readonly bpf.Instruction[], call: Call): number {
+  const data = Buffer.alloc(64);
+  data.writeUInt32LE(call.number, 0);
+  data.writeUInt32LE(call.architecture, 4);
+  for (const [i, value] of call.values.entries()) data.writeUInt32LE(value >>> 0, 16 + i * 8);
+  let accumulator = 0;
+  for (let at = 0; ; at++) {
+    const step = instructions[at];
+    assert.ok(step, 'a filter ends in a return');
+    const { code, constant } = step;
+    if (code === bpf.RETURN) return constant;
+    if (code === bpf.LOAD_WORD) accumulator = data.readUInt32LE(constant);
+    else {
+      const holds = {
+        [bpf.JUMP_IF_EQUAL]: accumulator === constant,
+        [bpf.JUMP_IF_GREATER]: accumulator > constant,
+        [bpf.JUMP_IF_AT_LEAST]: accumulator >= constant,
+        [bpf.JUMP_IF_ANY_BIT]: (accumulator & constant) !== 0,
+      }[code];
+      assert.notEqual(holds, undefined, `code ${code}`);
+      at += holds ? step.jumpTrue : step.jumpFalse;
+    }
+  }
+}
+
+function decide(architecture: Architecture, name: string, ...values: number[]): string {
+  const number = systemCallNumbers[architecture].get(name);
+  assert.ok(number !== undefined, name);
+  const instructions = seccompInstructions(architecture);
+  return describeReturn(
+    evaluate(instructions, { architecture: AUDIT[architecture], number, values }),
+  );
+}
+
+function describeReturn(value: number): string {
+  if (value === bpf.ALLOW) return 'allow';
+  if (value === bpf.KILL_PROCESS) return 'kill';
+  const errno = value & 0xffff;
+  return Object.entries(constants.errno).find(([, each]) => each === errno)?.[0] ?? `${errno}`;
+}
+
+for (const architecture of ARCHITECTURES) {
+  describe(`the filter for ${architecture}`, () => {
+    test('allows what is listed and refuses what is not, whatever the arguments', () => {
+      const numbers = systemCallNumbers[architecture];
+      const names = [...numbers.keys()];
+      const special = new Set(['clone', 'clone3', 'socket', 'ioctl', 'personality']);
+      const allowed = new Set(allowedCalls);
+      const word = fc.integer({ min: 0, max: 0xffff_ffff });
+      const values = fc.array(word, { minLength: 6, maxLength: 6 });
+      const instructions = seccompInstructions(architecture);
+      for (const name of names.filter((each) => !special.has(each))) {
+        const number = numbers.get(name) as number;
+        fc.assert(
+          fc.property(values, (sample) => {
+            const call = { architecture: AUDIT[architecture], number, values: sample };
+            const expected = allowed.has(name) ? 'allow' : 'EPERM';
+            assert.equal(describeReturn(evaluate(instructions, call)), expected, name);
+          }),
+          { numRuns: 3 },
+        );
+      }
+    });
+
+    test('refuses what reaches the kernel behind the namespaces', () => {
+      const refused = `mount umount2 pivot_root chroot setns unshare bpf keyctl add_key request_key
+        kexec_load init_module finit_module delete_module io_uring_setup io_uring_enter
+        io_uring_register userfaultfd perf_event_open open_by_handle_at name_to_handle_at
+        fsopen fsmount open_tree move_mount mount_setattr swapon reboot sethostname acct quotactl
+        settimeofday clock_settime fanotify_init lookup_dcookie move_pages mbind syslog`;
+      for (const name of refused.trim().split(/\s+/)) {
+        assert.equal(decide(architecture, name), 'EPERM', name);
+      }
+    });
+
+    test('lets threads and processes be made, namespaces not', () => {
+      const thread = 0x3d0f00;
+      assert.equal(decide(architecture, 'clone', thread), 'allow');
+      assert.equal(decide(architecture, 'clone', constants.signals.SIGCHLD), 'allow');
+      const namespaces = [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000];
+      for (const flag of [...namespaces, 0x40000000]) {
+        assert.equal(decide(architecture, 'clone', flag | 17), 'EPERM', flag.toString(16));
+      }
+      assert.equal(decide(architecture, 'clone3'), 'ENOSYS');
+    });
+
+    test('lets sockets be made of families that the network namespace bounds', () => {
+      for (const family of [1, 2, 10]) {
+        assert.equal(decide(architecture, 'socket', family, 1, 0), 'allow');
+      }
+      assert.equal(decide(architecture, 'socket', 16, 3, 0), 'allow');
+      assert.equal(decide(architecture, 'socket', 16, 3, 12), 'EPROTONOSUPPORT');
+      for (const family of [0, 3, 9, 17, 29, 38, 40, 44]) {
+        assert.equal(decide(architecture, 'socket', family, 1, 0), 'EAFNOSUPPORT', `${family}`);
+      }
+    });
+
+    test('lets nobody type into a terminal, nor change the personality at will', () => {
+      assert.equal(decide(architecture, 'ioctl', 0, 0x5412), 'EPERM');
+      assert.equal(decide(architecture, 'ioctl', 0, 0x541c), 'EPERM');
+      assert.equal(decide(architecture, 'ioctl', 0, 0x5401), 'allow');
+      assert.equal(decide(architecture, 'personality', 0xffffffff), 'allow');
+      assert.equal(decide(architecture, 'personality', 0x0040000), 'EPERM');
+    });
+
+    test('answers calls that came later as an older kernel would', () => {
+      const instructions = seccompInstructions(architecture);
+      const newest = Math.max(...systemCallNumbers[architecture].values());
+      const call = { architecture: AUDIT[architecture], number: newest + 1, values: [] };
+      assert.equal(describeReturn(evaluate(instructions, call)), 'ENOSYS');
+    });
+
+    test('ends a process that calls as another architecture', () => {
+      const instructions = seccompInstructions(architecture);
+      for (const foreign of [0x40000003, 0x40000028, AUDIT.x86_64, AUDIT.aarch64]) {
+        if (foreign === AUDIT[architecture]) continue;
+        const call = { architecture: foreign, number: 1, values: [] };
+        assert.equal(describeReturn(evaluate(instructions, call)), 'kill');
+      }
+    });
+  });
+}
+
+test('no call gets through by the x32 bit', () => {
+  const instructions = seccompInstructions('x86_64');
+  for (const number of [...systemCallNumbers.x86_64.values(), 512, 547]) {
+    const call = { architecture: AUDIT.x86_64, number: (number | 0x40000000) >>> 0, values: [] };
+    assert.equal(describeReturn(evaluate(instructions, call)), 'EPERM');
+  }
+});
+
+test('an instruction is eight bytes, little-endian', () => {
+  const bytes = bpf.encodeFilter([bpf.jump(bpf.JUMP_IF_EQUAL, 0xc000003e, 1, 2), bpf.allow]);
+  assert.equal(bytes.toString('hex'), '150001023e0000c0060000000000ff7f');
+  assert.equal(seccompFilter('x86_64').length, seccompInstructions('x86_64').length * 8);
+});
+
+test('names only calls that exist, each once', () => {
+  assert.equal(new Set(allowedCalls).size, allowedCalls.length);
+  for (const name of allowedCalls) assert.ok(systemCallNumbers.x86_64.has(name), name);
+});
+
+for (const [architecture, compiler] of [
+  ['x86_64', 'x86_64-linux-gnu-gcc'],
+  ['aarch64', 'aarch64-linux-gnu-gcc'],
+] as const) {
+  test(`numbers calls as the kernel's headers for ${architecture} do`, (t) => {
+    if (!hostHas(t, `tool:${compiler}`)) return;
+    const numbers = systemCallNumbers[architecture];
+    const source = ['#include <asm/unistd.h>', ...[...numbers.keys()].map(askFor)].join('\n');
+    const output = execFileSync(compiler, ['-E', '-P', '-'], { input: source, encoding: 'utf8' });
+    let compared = 0;
+    for (const [, name = '', expression = ''] of output.matchAll(/^ask (\w+) = (.+)$/gm)) {
+      if (expression.startsWith('__NR')) continue;
+      assert.match(expression, /^[\d+() ]+$/);
+      const sum = [...expression.matchAll(/\d+/g)].reduce(
+        (total, [each]) => total + Number(each),
+        0,
+      );
+      assert.equal(numbers.get(name), sum, name);
+      compared++;
+    }
+    assert.ok(compared > 300, `${compared} compared`);
+  });
+}
+
+function askFor(name: string): string {
+  return `ask ${name} = __NR_${name}`;
+}
