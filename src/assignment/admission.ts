@@ -1,11 +1,6 @@
-import type {
-  AssignmentState,
-  ConcurrencyView,
-  InvokePool,
-  RefusalReason,
-  VersionRecord,
-} from './state.ts';
+import type { AssignmentState, InvokePool, RefusalReason, VersionRecord } from './state.ts';
 import { takeToken } from './token-bucket.ts';
+import type { ConcurrencyAllowance } from './types.ts';
 
 /** Lambda's own: so many requests a second for each unit of concurrency (contract 2.5). */
 const requestsPerSecondPerUnit = 10;
@@ -22,7 +17,7 @@ const refused = (refusal: RefusalReason): Admission => ({ refusal });
 export function admit(
   state: AssignmentState,
   version: VersionRecord,
-  view: ConcurrencyView,
+  view: ConcurrencyAllowance,
   nowMs: number,
 ): Admission {
   const { function: owner, account } = version;

@@ -7,6 +7,7 @@ export {
 } from './service.ts';
 export type { AssignmentLimits } from './state.ts';
 export type {
+  ConcurrencyAllowance,
   ConcurrencyLimits,
   HostedSandbox,
   InitializationType,

@@ -110,7 +110,8 @@ export class AssignmentService {
     if (signal?.aborted) return Promise.reject(toSluiceError(signal.reason, 'CANCELLED'));
     const invokeId = ++this.#invokesEver;
     const version = this.#versionKey(template);
-    const inForce = this.#concurrency.of(template.accountId, template.functionArn);
+    const { accountId, functionArn } = template;
+    const inForce = request.concurrency ?? this.#concurrency.of(accountId, functionArn);
     return new Promise((resolve, reject) => {
       const onAbort = signal && (() => this.#cancel(invokeId, signal));
       if (onAbort) signal.addEventListener('abort', onAbort, { once: true });

@@ -1,6 +1,6 @@
 import { LinkedList, type LinkedNode } from './linked-list.ts';
 import type { TokenBucket } from './token-bucket.ts';
-import type { SandboxTemplate } from './types.ts';
+import type { ConcurrencyAllowance, SandboxTemplate } from './types.ts';
 
 /** What bounds the state machine; times in milliseconds. */
 export interface AssignmentLimits {
@@ -42,12 +42,6 @@ export interface VersionKey {
   readonly template: SandboxTemplate;
 }
 
-export interface ConcurrencyView {
-  readonly account: number;
-  readonly reservedTotal: number;
-  readonly reserved?: number | undefined;
-}
-
 /** What an admitted invoke counts against, besides its function and its account. */
 export type InvokePool = 'provisioned' | 'reserved' | 'unreserved';
 
@@ -56,7 +50,7 @@ export type AssignmentEvent =
       readonly type: 'invoke';
       readonly invokeId: number;
       readonly version: VersionKey;
-      readonly limits: ConcurrencyView;
+      readonly limits: ConcurrencyAllowance;
     }
   | { readonly type: 'cancelled'; readonly invokeId: number }
   /** A sandbox is up: ready, or with its init failed by the function's fault. */

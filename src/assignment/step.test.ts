@@ -6,13 +6,12 @@ import {
   type AssignmentEvent,
   type AssignmentLimits,
   type AssignmentState,
-  type ConcurrencyView,
   createState,
   nextTickMs,
   type VersionKey,
 } from './state.ts';
 import { step } from './step.ts';
-import type { SandboxTemplate } from './types.ts';
+import type { ConcurrencyAllowance, SandboxTemplate } from './types.ts';
 
 const limits: AssignmentLimits = {
   startsPerRegion: 4,
@@ -26,7 +25,7 @@ const limits: AssignmentLimits = {
   startsPerFunctionPerSecond: 100,
 };
 
-const wide: ConcurrencyView = { account: 1000, reservedTotal: 0 };
+const wide: ConcurrencyAllowance = { account: 1000, reservedTotal: 0 };
 
 function versionOf(name: string, accountId = 'a1', version = '1'): VersionKey {
   const functionArn = `arn:${accountId}:${name}`;
@@ -60,7 +59,7 @@ class Region {
     return effects;
   }
 
-  invoke(version: VersionKey, view: ConcurrencyView = wide): number {
+  invoke(version: VersionKey, view: ConcurrencyAllowance = wide): number {
     const invokeId = ++this.invokeId;
     this.waiting.set(invokeId, version);
     this.do({ type: 'invoke', invokeId, version, limits: view });

@@ -95,19 +95,19 @@ export interface SandboxHost {
   ): Promise<HostedSandbox>;
 }
 
-/** Concurrency limits in force now, read at every invoke. */
+/** How much may run at once, as of one invoke. */
+export interface ConcurrencyAllowance {
+  /** Of the whole account. */
+  readonly account: number;
+  /** What the account's functions have reserved, and those without a reservation provisioned. */
+  readonly reservedTotal: number;
+  /** What this function has reserved; absent means it draws on the unreserved rest. */
+  readonly reserved?: number | undefined;
+}
+
+/** The limits in force for invokes that do not bring their own. */
 export interface ConcurrencyLimits {
-  of(
-    accountId: string,
-    functionArn: string,
-  ): {
-    /** Of the whole account. */
-    readonly account: number;
-    /** What the account's functions have reserved, and those without a reservation provisioned. */
-    readonly reservedTotal: number;
-    /** What this function has reserved; absent means it draws on the unreserved rest. */
-    readonly reserved?: number | undefined;
-  };
+  of(accountId: string, functionArn: string): ConcurrencyAllowance;
 }
 
 export interface InvokeRequest {
@@ -120,6 +120,8 @@ export interface InvokeRequest {
   readonly clientContext?: string | undefined;
   readonly logTail?: boolean;
   readonly sink?: ResponseSink | undefined;
+  /** Absent: what the service's own `ConcurrencyLimits` say. */
+  readonly concurrency?: ConcurrencyAllowance | undefined;
   /** Ends the wait for a sandbox. An event that a sandbox already has runs on. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -168,6 +168,21 @@ export const limits = {
     /** A sandbox that has answered asks for its next event within this, or counts as busy. */
     settleMs: 20,
   },
+  queue: {
+    /** Internal queues, and the few of them that any one function may fill. */
+    queues: 64,
+    queuesPerFunction: 4,
+    events: 1_000_000,
+    /** Failed events that are remembered. */
+    failures: 10_000,
+    invokesAtOnce: 64,
+    retryDelaysMs: [60_000, 120_000],
+    backoffMinMs: 1000,
+    backoffMaxMs: 5 * 60_000,
+    maximumEventAgeMs: 6 * 60 * 60_000,
+    deliveryAttempts: 5,
+    errorMessageBytes: 1 * KIB,
+  },
   worker: {
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
@@ -227,6 +242,12 @@ export const limits = {
     codeSizeUnzippedBytes: 262_144_000,
     clockSkewMs: 5 * 60_000,
     accountConcurrency: 1000,
+    unreservedConcurrencyMin: 100,
+    tags: 50,
+    tagKeyChars: 128,
+    tagValueChars: 256,
+    resourcePolicyBytes: 20 * KIB,
+    layersPerFunction: 5,
   },
 } as const;
 

@@ -1,0 +1,109 @@
+import { assert, limits, SluiceError } from '../base/mod.ts';
+import { queuesOf, shortest } from './fair-share.ts';
+import type {
+  AsyncEvent,
+  EventProgress,
+  EventStore,
+  FailedEvent,
+  QueueStats,
+  StoredEvent,
+} from './types.ts';
+
+/** Events in memory: for tests and the simulator, and the model that the other stores follow. */
+export class MemoryEventQueue implements EventStore {
+  readonly #queues: Map<number, StoredEvent>[];
+  readonly #queueOf = new Map<number, number>();
+  readonly #claimed = new Set<number>();
+  readonly #eventsMax: number;
+  #failures: FailedEvent[] = [];
+  #eventsEver = 0;
+  #turn = 0;
+
+  constructor(options: { events?: number } = {}) {
+    this.#eventsMax = options.events ?? limits.queue.events;
+    this.#queues = Array.from({ length: limits.queue.queues }, () => new Map());
+  }
+
+  async enqueue(event: AsyncEvent): Promise<void> {
+    if (this.#queueOf.size >= this.#eventsMax) {
+      const message = `${event.functionName}: the queue holds its limit of ${this.#eventsMax} events`;
+      throw new SluiceError('OVERLOADED', message);
+    }
+    const { queues, queuesPerFunction } = limits.queue;
+    const candidates = queuesOf(
+      `${event.accountId}/${event.functionName}`,
+      queues,
+      queuesPerFunction,
+    );
+    const queue = shortest(candidates, (each) => this.#queues[each]?.size ?? 0);
+    const eventId = ++this.#eventsEver;
+    const progress = { visibleAtMs: event.receivedMs, invokes: 0, refusals: 0 };
+    this.#queues[queue]?.set(eventId, { ...event, ...progress, eventId });
+    this.#queueOf.set(eventId, queue);
+  }
+
+  async claim(nowMs: number, limit: number): Promise<StoredEvent[]> {
+    const claimed: StoredEvent[] = [];
+    const count = this.#queues.length;
+    for (let idle = 0; claimed.length < limit && idle < count; this.#turn++) {
+      const due = this.#nextOf(this.#turn % count, nowMs);
+      if (!due) idle++;
+      else {
+        idle = 0;
+        this.#claimed.add(due.eventId);
+        claimed.push(due);
+      }
+    }
+    return claimed;
+  }
+
+  #nextOf(queue: number, nowMs: number): StoredEvent | undefined {
+    let next: StoredEvent | undefined;
+    for (const event of this.#queues[queue]?.values() ?? []) {
+      if (event.visibleAtMs > nowMs || this.#claimed.has(event.eventId)) continue;
+      if (!next || event.visibleAtMs < next.visibleAtMs) next = event;
+    }
+    return next;
+  }
+
+  async save(eventId: number, progress: EventProgress, release: boolean): Promise<void> {
+    assert(this.#claimed.has(eventId), `event ${eventId}: saved by who has claimed it`);
+    const queue = this.#queues[this.#queueOf.get(eventId) ?? -1];
+    const event = queue?.get(eventId);
+    assert(queue && event, `event ${eventId} is there`);
+    queue.set(eventId, { ...event, ...progress });
+    if (release) this.#claimed.delete(eventId);
+  }
+
+  async remove(eventId: number, failure?: FailedEvent): Promise<void> {
+    this.#queues[this.#queueOf.get(eventId) ?? -1]?.delete(eventId);
+    this.#queueOf.delete(eventId);
+    this.#claimed.delete(eventId);
+    if (!failure) return;
+    this.#failures.push(failure);
+    if (this.#failures.length > limits.queue.failures) this.#failures.shift();
+  }
+
+  async nextDueMs(): Promise<number | undefined> {
+    const dues = this.#unclaimed().map((event) => event.visibleAtMs);
+    return dues.length === 0 ? undefined : Math.min(...dues);
+  }
+
+  #unclaimed(): StoredEvent[] {
+    const all = this.#queues.flatMap((queue) => [...queue.values()]);
+    return all.filter((event) => !this.#claimed.has(event.eventId));
+  }
+
+  async failures(accountId: string, limit: number): Promise<FailedEvent[]> {
+    const own = this.#failures.filter((failure) => failure.accountId === accountId);
+    return own.reverse().slice(0, limit);
+  }
+
+  async stats(): Promise<QueueStats> {
+    const received = this.#queues.flatMap((queue) => [...queue.values()].map((e) => e.receivedMs));
+    const oldestReceivedMs = received.length === 0 ? undefined : Math.min(...received);
+    return { events: this.#queueOf.size, claimed: this.#claimed.size, oldestReceivedMs };
+  }
+
+  async close(): Promise<void> {}
+}

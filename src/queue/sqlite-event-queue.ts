@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { assert, limits, SluiceError, toSluiceError } from '../base/mod.ts';
+import type {
+  Arguments,
+  Operation,
+  Result,
+  ThreadAnswer,
+  ThreadRequest,
+  ThreadSettings,
+} from './sqlite-protocol.ts';
+import type {
+  AsyncEvent,
+  EventProgress,
+  EventStore,
+  FailedEvent,
+  QueueStats,
+  StoredEvent,
+} from './types.ts';
+
+interface PendingCall {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Events in one SQLite file; a thread of its own writes them, and commits before it answers. */
+export class SqliteEventQueue implements EventStore {
+  readonly #thread: Worker;
+  readonly #calls = new Map<number, PendingCall>();
+  #callsEver = 0;
+  #closed = false;
+
+  private constructor(thread: Worker, path: string) {
+    this.#thread = thread;
+    thread.on('message', (answer: ThreadAnswer) => this.#settle(answer));
+    thread.on('error', (error) => this.#fail(toSluiceError(error, 'STORE_CORRUPT')));
+    thread.on('exit', () => this.#fail(new SluiceError('CANCELLED', `${path}: queue closed`)));
+  }
+
+  /** Rejects with `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. */
+  static async open(options: { path: string; events?: number }): Promise<SqliteEventQueue> {
+    const { path, events = limits.queue.events } = options;
+    const workerData: ThreadSettings = { path, events };
+    const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData });
+    try {
+      const [answer] = (await once(thread, 'message')) as [ThreadAnswer];
+      assert(answer === 'open', 'the thread first says that it is open');
+    } catch (error) {
+      throw new SluiceError('STORE_CORRUPT', `${path}: cannot be opened as an event queue`, {
+        data: { path },
+        cause: error,
+      });
+    }
+    return new SqliteEventQueue(thread, path);
+  }
+
+  enqueue(event: AsyncEvent): Promise<void> {
+    return this.#call('enqueue', event);
+  }
+
+  async claim(nowMs: number, limit: number): Promise<StoredEvent[]> {
+    const events = await this.#call('claim', nowMs, limit);
+    return events.map((event) => ({ ...event, payload: asBuffer(event.payload) }));
+  }
+
+  save(eventId: number, progress: EventProgress, release: boolean): Promise<void> {
+    return this.#call('save', eventId, progress, release);
+  }
+
+  remove(eventId: number, failure?: FailedEvent): Promise<void> {
+    return this.#call('remove', eventId, failure);
+  }
+
+  nextDueMs(): Promise<number | undefined> {
+    return this.#call('nextDueMs');
+  }
+
+  failures(accountId: string, limit: number): Promise<FailedEvent[]> {
+    return this.#call('failures', accountId, limit);
+  }
+
+  stats(): Promise<QueueStats> {
+    return this.#call('stats');
+  }
+
+  /** What was asked before is still answered. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const exited = once(this.#thread, 'exit');
+    this.#thread.postMessage('close' satisfies ThreadRequest);
+    await exited;
+  }
+
+  /** Ends the thread as a crash would; what was not committed is lost, and what was is not. */
+  async kill(): Promise<void> {
+    this.#closed = true;
+    await this.#thread.terminate();
+  }
+
+  #call<O extends Operation>(operation: O, ...args: Arguments<O>): Promise<Result<O>> {
+    if (this.#closed) return Promise.reject(new SluiceError('CANCELLED', 'the queue is closed'));
+    const id = ++this.#callsEver;
+    return new Promise<Result<O>>((resolve, reject) => {
+      this.#calls.set(id, { resolve: (value) => resolve(value as Result<O>), reject });
+      this.#thread.postMessage({ id, operation, args } satisfies ThreadRequest);
+    });
+  }
+
+  #settle(answer: ThreadAnswer): void {
+    if (answer === 'open') return;
+    for (const { id, value, error } of answer) {
+      const call = this.#calls.get(id);
+      this.#calls.delete(id);
+      if (error) call?.reject(new SluiceError(error.code, error.message, { data: error.data }));
+      else call?.resolve(value);
+    }
+  }
+
+  #fail(error: SluiceError): void {
+    this.#closed = true;
+    for (const call of this.#calls.values()) call.reject(error);
+    this.#calls.clear();
+  }
+}
+
+/** A buffer comes through the thread's port as plain bytes. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

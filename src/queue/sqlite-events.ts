@@ -1,0 +1,233 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { limits, SluiceError } from '../base/mod.ts';
+import { queuesOf, shortest } from './fair-share.ts';
+import { eventQueueMigrations } from './sqlite-schema.ts';
+import type {
+  AsyncEvent,
+  EventEnding,
+  EventProgress,
+  FailedEvent,
+  QueueStats,
+  StoredEvent,
+} from './types.ts';
+
+type Row = Record<string, string | number | bigint | Uint8Array | null>;
+
+/**
+ * The queue's tables, synchronous: every call is one part of the batch that its caller commits or
+ * rolls back. Claims and depths are kept in memory; `rolledBack` brings them in line again.
+ */
+export class SqliteEvents {
+  readonly #database: DatabaseSync;
+  readonly #eventsMax: number;
+  readonly #statements = new Map<string, StatementSync>();
+  /** Claimed event → its internal queue. */
+  readonly #claimed = new Map<number, number>();
+  readonly #claimedOf: number[];
+  readonly #depths: number[];
+  #batchClaims: number[] = [];
+  #turn = 0;
+
+  constructor(path: string, eventsMax: number) {
+    this.#eventsMax = eventsMax;
+    this.#depths = new Array<number>(limits.queue.queues).fill(0);
+    this.#claimedOf = new Array<number>(limits.queue.queues).fill(0);
+    this.#database = new DatabaseSync(path, { timeout: 5000 });
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    this.#migrate(path);
+    this.#loadDepths();
+  }
+
+  begin(): void {
+    this.#batchClaims = [];
+    this.#database.exec('BEGIN IMMEDIATE');
+  }
+
+  commit(): void {
+    this.#database.exec('COMMIT');
+  }
+
+  /** Nothing of the batch was done. */
+  rolledBack(): void {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    for (const eventId of this.#batchClaims) this.#unclaim(eventId);
+    this.#loadDepths();
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  enqueue(event: AsyncEvent): void {
+    if (this.#eventCount() >= this.#eventsMax) {
+      const message = `${event.functionName}: the queue holds its limit of ${this.#eventsMax} events`;
+      throw new SluiceError('OVERLOADED', message);
+    }
+    const { accountId, functionName } = event;
+    const { queues, queuesPerFunction } = limits.queue;
+    const candidates = queuesOf(`${accountId}/${functionName}`, queues, queuesPerFunction);
+    const queue = shortest(candidates, (each) => this.#depths[each] ?? 0);
+    this.#run(
+      `INSERT INTO events (queue, visible_at_ms, received_ms, account_id, function_name, qualifier,
+         request_id, trace_id, payload, invokes, refusals) VALUES (?,?,?,?,?,?,?,?,?,0,0)`,
+      queue,
+      Math.floor(event.receivedMs),
+      Math.floor(event.receivedMs),
+      accountId,
+      functionName,
+      event.qualifier ?? null,
+      event.requestId,
+      event.traceId,
+      event.payload,
+    );
+    this.#depths[queue] = (this.#depths[queue] ?? 0) + 1;
+  }
+
+  claim(nowMs: number, limit: number): StoredEvent[] {
+    const events: StoredEvent[] = [];
+    const { queues } = limits.queue;
+    for (let idle = 0; events.length < limit && idle < queues; this.#turn++) {
+      const queue = this.#turn % queues;
+      const row = this.#depths[queue] ? this.#nextOf(queue, nowMs) : undefined;
+      if (!row) idle++;
+      else {
+        idle = 0;
+        const event = eventOfRow(row);
+        this.#claimed.set(event.eventId, queue);
+        this.#claimedOf[queue] = (this.#claimedOf[queue] ?? 0) + 1;
+        this.#batchClaims.push(event.eventId);
+        events.push(event);
+      }
+    }
+    return events;
+  }
+
+  save(eventId: number, progress: EventProgress, release: boolean): void {
+    const { visibleAtMs, invokes, refusals, ending } = progress;
+    this.#run(
+      'UPDATE events SET visible_at_ms = ?, invokes = ?, refusals = ?, ending = ? WHERE event_id = ?',
+      Math.ceil(visibleAtMs),
+      invokes,
+      refusals,
+      ending === undefined ? null : JSON.stringify(ending),
+      eventId,
+    );
+    if (release) this.#unclaim(eventId);
+  }
+
+  remove(eventId: number, failure: FailedEvent | undefined): void {
+    const queue = this.#claimed.get(eventId);
+    this.#run('DELETE FROM events WHERE event_id = ?', eventId);
+    if (queue !== undefined) this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
+    this.#unclaim(eventId);
+    if (!failure) return;
+    const sql = 'INSERT INTO failures (account_id, body) VALUES (?, ?)';
+    this.#run(sql, failure.accountId, JSON.stringify(failure));
+    this.#run(
+      'DELETE FROM failures WHERE failure_id <= (SELECT max(failure_id) FROM failures) - ?',
+      limits.queue.failures,
+    );
+  }
+
+  nextDueMs(): number | undefined {
+    const rows = this.#all(
+      'SELECT event_id, visible_at_ms FROM events ORDER BY visible_at_ms LIMIT ?',
+      this.#claimed.size + 1,
+    );
+    const next = rows.find((row) => !this.#claimed.has(Number(row['event_id'])));
+    return next && Number(next['visible_at_ms']);
+  }
+
+  failures(accountId: string, limit: number): FailedEvent[] {
+    return this.#all(
+      'SELECT body FROM failures WHERE account_id = ? ORDER BY failure_id DESC LIMIT ?',
+      accountId,
+      limit,
+    ).map((row) => JSON.parse(String(row['body'])) as FailedEvent);
+  }
+
+  stats(): QueueStats {
+    const [oldest] = this.#all('SELECT received_ms FROM events ORDER BY event_id LIMIT 1');
+    const oldestReceivedMs = oldest && Number(oldest['received_ms']);
+    return { events: this.#eventCount(), claimed: this.#claimed.size, oldestReceivedMs };
+  }
+
+  #nextOf(queue: number, nowMs: number): Row | undefined {
+    const rows = this.#all(
+      `SELECT * FROM events WHERE queue = ? AND visible_at_ms <= ?
+         ORDER BY visible_at_ms, event_id LIMIT ?`,
+      queue,
+      Math.floor(nowMs),
+      (this.#claimedOf[queue] ?? 0) + 1,
+    );
+    return rows.find((row) => !this.#claimed.has(Number(row['event_id'])));
+  }
+
+  #unclaim(eventId: number): void {
+    const queue = this.#claimed.get(eventId);
+    if (queue === undefined) return;
+    this.#claimed.delete(eventId);
+    this.#claimedOf[queue] = (this.#claimedOf[queue] ?? 1) - 1;
+  }
+
+  #eventCount(): number {
+    return this.#depths.reduce((sum, depth) => sum + depth, 0);
+  }
+
+  #loadDepths(): void {
+    this.#depths.fill(0);
+    for (const row of this.#all('SELECT queue, count(*) AS depth FROM events GROUP BY queue')) {
+      this.#depths[Number(row['queue'])] = Number(row['depth']);
+    }
+  }
+
+  #migrate(path: string): void {
+    const [row] = this.#all('PRAGMA user_version');
+    const version = Number(row?.['user_version']);
+    if (version > eventQueueMigrations.length) {
+      throw new SluiceError(
+        'STORE_CORRUPT',
+        `${path}: schema ${version} is newer than this Sluice knows; use a newer one`,
+      );
+    }
+    const steps = eventQueueMigrations.slice(version).join('\n');
+    const stamp = `PRAGMA user_version = ${eventQueueMigrations.length}`;
+    this.#database.exec(`BEGIN IMMEDIATE; ${steps}; ${stamp}; COMMIT`);
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: (string | number | null | Uint8Array)[]): void {
+    this.#statement(sql).run(...values);
+  }
+
+  #all(sql: string, ...values: (string | number)[]): Row[] {
+    return this.#statement(sql).all(...values) as Row[];
+  }
+}
+
+function eventOfRow(row: Row): StoredEvent {
+  const payload = row['payload'] as Uint8Array;
+  const ending = row['ending'];
+  return {
+    eventId: Number(row['event_id']),
+    accountId: String(row['account_id']),
+    functionName: String(row['function_name']),
+    qualifier: row['qualifier'] === null ? undefined : String(row['qualifier']),
+    requestId: String(row['request_id']),
+    traceId: String(row['trace_id']),
+    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+    receivedMs: Number(row['received_ms']),
+    visibleAtMs: Number(row['visible_at_ms']),
+    invokes: Number(row['invokes']),
+    refusals: Number(row['refusals']),
+    ending: ending === null ? undefined : (JSON.parse(String(ending)) as EventEnding),
+  };
+}

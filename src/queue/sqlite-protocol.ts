@@ -1,0 +1,35 @@
+import type { ErrorCode, ErrorData } from '../base/mod.ts';
+import type { SqliteEvents } from './sqlite-events.ts';
+
+/** What the thread that owns the database is started with. */
+export interface ThreadSettings {
+  readonly path: string;
+  readonly events: number;
+}
+
+export type Operation =
+  | 'enqueue'
+  | 'claim'
+  | 'save'
+  | 'remove'
+  | 'nextDueMs'
+  | 'failures'
+  | 'stats';
+
+export type Arguments<O extends Operation> = Parameters<SqliteEvents[O]>;
+export type Result<O extends Operation> = ReturnType<SqliteEvents[O]>;
+
+export type ThreadRequest =
+  | { readonly id: number; readonly operation: Operation; readonly args: readonly unknown[] }
+  | 'close';
+
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly data: ErrorData;
+}
+
+/** The answers to one batch, sent after its commit. */
+export type ThreadAnswer =
+  | 'open'
+  | readonly { readonly id: number; readonly value?: unknown; readonly error?: WireError }[];

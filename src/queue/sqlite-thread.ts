@@ -1,0 +1,73 @@
+/**
+ * The thread that owns the queue's database, so that waiting for the disk stops nobody else. It
+ * takes all requests that have come while the last batch was written into the next one: however
+ * many callers there are, each waits for two commits at most.
+ */
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
+import { assert, systemErrorCode, toSluiceError } from '../base/mod.ts';
+import { SqliteEvents } from './sqlite-events.ts';
+import type { ThreadAnswer, ThreadRequest, ThreadSettings, WireError } from './sqlite-protocol.ts';
+
+const SQLITE_FULL = 13;
+
+function wireError(error: unknown): WireError {
+  const full = systemErrorCode(error) === 'ERR_SQLITE_ERROR' && sqliteCodeOf(error) === SQLITE_FULL;
+  return toSluiceError(error, full ? 'DISK_FULL' : 'STORE_CORRUPT').toJSON();
+}
+
+function sqliteCodeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'errcode' in error && error.errcode;
+}
+
+type Call = Exclude<ThreadRequest, 'close'>;
+
+function perform(events: SqliteEvents, { operation, args }: Call): unknown {
+  const method = events[operation] as (...values: readonly unknown[]) => unknown;
+  return method.apply(events, args as unknown[]);
+}
+
+/** One transaction. A call that its own arguments fail fails alone; the rest is committed. */
+function runBatch(events: SqliteEvents, calls: readonly Call[]): ThreadAnswer {
+  try {
+    events.begin();
+    const answers = calls.map((call) => {
+      try {
+        return { id: call.id, value: perform(events, call) };
+      } catch (error) {
+        const wire = wireError(error);
+        if (wire.code !== 'OVERLOADED') throw error;
+        return { id: call.id, error: wire };
+      }
+    });
+    events.commit();
+    return answers;
+  } catch (error) {
+    events.rolledBack();
+    return calls.map(({ id }) => ({ id, error: wireError(error) }));
+  }
+}
+
+function serve(port: MessagePort, { path, events: eventsMax }: ThreadSettings): void {
+  const events = new SqliteEvents(path, eventsMax);
+  port.on('message', (first: ThreadRequest) => {
+    const requests: ThreadRequest[] = [first];
+    for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) {
+      requests.push(more.message as ThreadRequest);
+    }
+    const calls = requests.filter((request) => request !== 'close');
+    if (calls.length > 0) port.postMessage(runBatch(events, calls));
+    if (calls.length < requests.length) {
+      events.close();
+      port.close();
+    }
+  });
+  port.postMessage('open' satisfies ThreadAnswer);
+}
+
+assert(parentPort, 'this module runs as a thread');
+serve(parentPort, workerData as ThreadSettings);

@@ -1,0 +1,93 @@
+/** One asynchronous invoke, as the frontend took it. */
+export interface AsyncEvent {
+  readonly accountId: string;
+  readonly functionName: string;
+  /** As the caller gave it; resolved anew at each attempt. */
+  readonly qualifier?: string | undefined;
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly payload: Buffer;
+  readonly receivedMs: number;
+}
+
+/** What has become of an event so far. */
+export interface EventProgress {
+  /** Not before this time, milliseconds since the epoch. */
+  readonly visibleAtMs: number;
+  /** Invokes that the function answered, with an error if there will be another. */
+  readonly invokes: number;
+  /** Refused in a row: the exponent of the backoff. */
+  readonly refusals: number;
+  /** Set once the event is over and only its deliveries are left. */
+  readonly ending?: EventEnding | undefined;
+}
+
+export type EndingCondition =
+  | 'Success'
+  | 'RetriesExhausted'
+  | 'EventAgeExceeded'
+  | 'ZeroReservedConcurrency'
+  /** The function is gone; nobody is left to tell. */
+  | 'FunctionDeleted';
+
+export interface EventEnding {
+  readonly condition: EndingCondition;
+  readonly deliveries: readonly Delivery[];
+  /** How often delivering was tried. */
+  readonly attempts: number;
+}
+
+/** One message to hand over when an event is over. */
+export interface Delivery {
+  readonly kind: 'destination' | 'dead-letter';
+  /** As configured: an ARN, a URL, a directory. */
+  readonly target: string;
+  readonly body: string;
+  /** Message attributes, where the target knows them. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface StoredEvent extends AsyncEvent, EventProgress {
+  readonly eventId: number;
+}
+
+/** The record of an event that was not run to success. */
+export interface FailedEvent {
+  readonly requestId: string;
+  readonly accountId: string;
+  readonly functionName: string;
+  readonly condition: EndingCondition;
+  readonly invokes: number;
+  readonly failedMs: number;
+}
+
+export interface QueueStats {
+  readonly events: number;
+  readonly claimed: number;
+  /** When the longest waiting event was received. */
+  readonly oldestReceivedMs: number | undefined;
+}
+
+/**
+ * Holds events until they are over. What a call resolved has survived a crash of the host, except
+ * for claims: those end with the process, so an event may run more than once, never not at all.
+ */
+export interface EventStore {
+  /** Rejects with `OVERLOADED` when it holds all the events that it may. */
+  enqueue(event: AsyncEvent): Promise<void>;
+  /**
+   * Due events that nobody has claimed, at most `limit`: one of each internal queue in turn, so
+   * that a function with many events, which fill few queues, keeps nobody waiting behind them.
+   */
+  claim(nowMs: number, limit: number): Promise<StoredEvent[]>;
+  /** Records how a claimed event fares; `release` gives the claim up. */
+  save(eventId: number, progress: EventProgress, release: boolean): Promise<void>;
+  /** The event is over and told; `failure` is remembered, the last of them at most. */
+  remove(eventId: number, failure?: FailedEvent): Promise<void>;
+  /** When the next unclaimed event falls due. */
+  nextDueMs(): Promise<number | undefined>;
+  /** The latest failures, newest first. */
+  failures(accountId: string, limit: number): Promise<FailedEvent[]>;
+  stats(): Promise<QueueStats>;
+  close(): Promise<void>;
+}
