@@ -3,7 +3,15 @@ export { ChunkSlots } from './l1/chunk-slots.ts';
 export { type MemoryCacheOptions, memoryCached } from './l1/memory-cached.ts';
 export { slabCached } from './l1/slab-cached.ts';
 export { CacheNode, type CacheNodeOptions } from './l2/cache-node.ts';
+export {
+  type CachePrices,
+  type CacheSize,
+  CacheSizing,
+  type CacheSizingOptions,
+  missShareAt,
+} from './l2/cache-sizing.ts';
 export { type L2Options, type L2Source, l2Cached } from './l2/l2-cached.ts';
+export { type ChunkLoad, readLoadTrace, tracedLoads } from './l2/load-trace.ts';
 export { FileMembership, type Membership, staticMembership } from './l2/membership.ts';
 export { metricsToken, readSecretFile, type SharedSecrets } from './l2/request-signature.ts';
 export type { StripeTiming } from './l2/stripe-reader.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { registerCacheNode } from './cache-node.ts';
+import { registerCacheSize } from './cache-size.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFunction } from './function.ts';
 import { registerImage } from './image.ts';
@@ -12,5 +13,6 @@ export function registerCommands(program: Command): void {
   registerInvoke(program);
   registerImage(program);
   registerCacheNode(program);
+  registerCacheSize(program);
   registerDoctor(program);
 }
