@@ -3,11 +3,18 @@ import type {
   CollectedAlarm,
   CollectedOrigin,
   CollectedState,
-  CollectedUsage,
   LiveManifests,
 } from './collected-origin.ts';
 import { Inventory } from './inventory.ts';
 import { Migration, type MigrationProgress, type MigrationReport } from './migration.ts';
+import type {
+  CollectorStatus,
+  DeleteReport,
+  ExpireReport,
+  ReferencedRoot,
+  RootReport,
+  WaitingRoot,
+} from './reports.ts';
 
 export interface CollectorOptions {
   readonly clock: Clock;
@@ -15,53 +22,6 @@ export interface CollectorOptions {
   /** How long a root stays retired, and expired, at least; `limits.gc` when left out. */
   readonly settleMs?: number;
   readonly dwellMs?: number;
-}
-
-/** A root that cannot go on yet, and when it can. */
-export interface WaitingRoot {
-  readonly rootId: string;
-  readonly readyAtMs: number;
-}
-
-/** A root that live manifests have no other place than. */
-export interface ReferencedRoot {
-  readonly rootId: string;
-  readonly manifests: number;
-  /** Some of them. */
-  readonly manifestIds: readonly string[];
-}
-
-export interface ExpireReport {
-  readonly expired: readonly string[];
-  readonly waiting: readonly WaitingRoot[];
-  /** Run `migrate` first. */
-  readonly referenced: readonly ReferencedRoot[];
-}
-
-export interface DeleteReport {
-  readonly deleted: readonly string[];
-  readonly waiting: readonly WaitingRoot[];
-  readonly objects: number;
-}
-
-export interface RootReport extends CollectedUsage {
-  readonly rootId: string;
-  readonly state: CollectedState;
-  readonly sinceMs: number | undefined;
-  readonly migratedTo: readonly string[];
-  /** Live manifests that rest here, and those of them that rest nowhere else but in expired roots. */
-  readonly liveManifests: number;
-  readonly liveOnlyHere: number;
-  readonly alarms: number;
-}
-
-export interface CollectorStatus {
-  readonly roots: readonly RootReport[];
-  readonly alarms: number;
-  /** While an alarm stands, `delete` refuses. */
-  readonly deletionStopped: boolean;
-  /** Live manifests that no root has, at most `limits.gc.idsReported` of them. */
-  readonly lost: readonly string[];
 }
 
 /**
@@ -130,7 +90,7 @@ export class GarbageCollector {
       } else if (readyAtMs > this.#clock.nowMs()) {
         waiting.push({ rootId, readyAtMs });
       } else {
-        await this.#origin.advanceRoot(rootId, 'expired');
+        await this.#expire(rootId, inventory);
         expired.push(rootId);
       }
     }
@@ -186,6 +146,13 @@ export class GarbageCollector {
     }
     const lost = inventory.nowhere().slice(0, limits.gc.idsReported);
     return { roots, alarms: sum(alarms), deletionStopped: sum(alarms) > 0, lost };
+  }
+
+  /** Readers that still hold on to the root must know where to go before their reads alarm. */
+  async #expire(rootId: string, inventory: Inventory): Promise<void> {
+    const copies = inventory.liveIn(rootId).flatMap((id) => inventory.holders(id, 'active'));
+    for (const copy of new Set(copies)) await this.#origin.markMigrated(rootId, copy);
+    await this.#origin.advanceRoot(rootId, 'expired');
   }
 
   async #deleteRoot(rootId: string): Promise<number> {

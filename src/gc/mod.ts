@@ -5,14 +5,13 @@ export type {
   CollectedState,
   LiveManifests,
 } from './collected-origin.ts';
-export {
-  type CollectorOptions,
-  type CollectorStatus,
-  type DeleteReport,
-  type ExpireReport,
-  GarbageCollector,
-  type ReferencedRoot,
-  type RootReport,
-  type WaitingRoot,
-} from './garbage-collector.ts';
+export { type CollectorOptions, GarbageCollector } from './garbage-collector.ts';
 export type { MigrationProgress, MigrationReport } from './migration.ts';
+export type {
+  CollectorStatus,
+  DeleteReport,
+  ExpireReport,
+  ReferencedRoot,
+  RootReport,
+  WaitingRoot,
+} from './reports.ts';

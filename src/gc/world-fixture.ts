@@ -65,6 +65,8 @@ export class World {
   readonly #random: Random;
   readonly #tamper: (origin: CollectedOrigin) => CollectedOrigin;
   #collectorObjects: CrashingObjects;
+  /** A manifest names the same chunks wherever it rests. */
+  readonly #names = new Map<string, readonly string[]>();
   #manifests = 0;
 
   constructor(random: Random, tamper = (origin: CollectedOrigin) => origin) {
@@ -125,7 +127,7 @@ export class World {
     const begun = await this.beginUpload(blocks);
     this.clock.advance(1);
     await this.continueUpload(begun);
-    const [stored] = this.uploads.splice(-1);
+    const stored = this.uploads.find(({ manifestId }) => manifestId === begun.manifestId);
     if (stored) await this.continueUpload(stored);
     assert.ok(this.live.has(begun.manifestId));
     return begun.manifestId;
@@ -147,19 +149,22 @@ export class World {
     }
   }
 
-  /** The collector's process dies at its n-th write and is started again. */
+  /** The collector's process dies at its n-th write, or works to the end; and is started again. */
   async collectUntilCrash(
     writes: number,
     work: (collector: GarbageCollector) => Promise<unknown>,
-  ): Promise<void> {
+  ): Promise<'done' | 'stopped' | 'crashed'> {
+    let ended: 'done' | 'stopped' | 'crashed' = 'done';
     this.#collectorObjects.dieAfter(writes);
     try {
       await work(this.collector);
     } catch (error) {
-      if (!this.#collectorObjects.crashed && !isSluiceError(error, 'DELETION_STOPPED')) throw error;
+      ended = this.#collectorObjects.crashed ? 'crashed' : 'stopped';
+      if (ended === 'stopped' && !isSluiceError(error, 'DELETION_STOPPED')) throw error;
     }
     this.#collectorObjects = new CrashingObjects(this.objects);
     this.collector = this.#startCollector();
+    return ended;
   }
 
   /** Keys below a prefix, as they rest. */
@@ -174,13 +179,21 @@ export class World {
     const keys = await this.keys('roots/');
     const present = new Set(keys);
     for (const key of keys.filter((each) => each.includes('/manifests/'))) {
-      const [, rootId] = key.split('/');
-      const bytes = await this.objects.get(key);
-      for (const name of readManifestHeader(bytes ?? assert.fail(key)).names()) {
+      const [, rootId, , manifestId = ''] = key.split('/');
+      for (const name of await this.#namesOf(manifestId, key)) {
         const chunk = `roots/${rootId}/chunks/${name.slice(0, 2)}/${name}`;
         assert.ok(present.has(chunk), `${key} lacks ${name}`);
       }
     }
+  }
+
+  async #namesOf(manifestId: string, key: string): Promise<readonly string[]> {
+    const known = this.#names.get(manifestId);
+    if (known) return known;
+    const bytes = (await this.objects.get(key)) ?? assert.fail(key);
+    const names = [...readManifestHeader(bytes).names()];
+    this.#names.set(manifestId, names);
+    return names;
   }
 
   #startCollector(): GarbageCollector {
