@@ -126,6 +126,17 @@ export function functionStoreConformance(
     assert.deepEqual(await store.totals(key.accountId), totals);
   });
 
+  test(`${name}: the accounts are those that have functions, each once`, async (t) => {
+    const store = await open(t);
+    assert.deepEqual(await store.accounts(), []);
+    await store.insert(sampleFunction({ ...key, accountId: '222222222222' }));
+    await store.insert(sampleFunction(key));
+    await store.insert(activeFunction('another'));
+    assert.deepEqual(await store.accounts(), ['111111111111', '222222222222']);
+    await store.remove({ ...key, accountId: '222222222222' });
+    assert.deepEqual(await store.accounts(), ['111111111111']);
+  });
+
   test(`${name}: unfinished work is found, finished work is not`, async (t) => {
     const store = await open(t);
     await store.insert(sampleFunction(key));

@@ -99,6 +99,10 @@ export class MemoryFunctionStore implements FunctionStore {
     return undefined;
   }
 
+  async accounts(): Promise<string[]> {
+    return [...new Set([...this.#entries.values()].map((each) => each.record.accountId))].sort();
+  }
+
   async unfinished(): Promise<FunctionRecord[]> {
     return [...this.#entries.values()]
       .filter((each) => each.record.latest.work !== undefined)

@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 const sources = {
   read: 'SELECT body FROM functions WHERE account_id = ? AND name = ?',
   list: 'SELECT body FROM functions WHERE account_id = ? AND name > ? ORDER BY name LIMIT ?',
+  accounts: 'SELECT DISTINCT account_id FROM functions ORDER BY account_id',
   unfinished: 'SELECT body FROM functions WHERE unfinished = 1 ORDER BY account_id, name',
   provisioned: 'SELECT body FROM functions WHERE provisioned = 1 ORDER BY account_id, name',
   putFunction: `INSERT INTO functions VALUES (?, ?, ?, ?, ?, ?, ?)

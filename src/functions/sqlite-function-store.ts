@@ -113,6 +113,10 @@ export class SqliteFunctionStore implements FunctionStore {
       .map((row) => parseBody<FunctionRecord>(row['body'], 'provisioned'));
   }
 
+  async accounts(): Promise<string[]> {
+    return this.#statements.accounts.all().map((row) => String(row['account_id']));
+  }
+
   async unfinished(): Promise<FunctionRecord[]> {
     return this.#statements.unfinished
       .all()

@@ -57,6 +57,9 @@ export interface FunctionStore {
 
   totals(accountId: string): Promise<AccountTotals>;
 
+  /** The accounts that have functions, in order. */
+  accounts(): Promise<string[]>;
+
   findUrl(urlId: string): Promise<UrlTarget | undefined>;
 
   /** Functions with an install under way: after a restart, the work to take up again. */
