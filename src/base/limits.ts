@@ -85,6 +85,10 @@ export const limits = {
     /** A chunk that has not come by then fails the reads that wait for it. */
     fetchTimeoutMs: 30_000,
     devicesPerAgent: 4096,
+    /** Chunks fetched ahead for one device: at once, and while a read waits. */
+    prefetchAtOnce: 16,
+    prefetchAtOnceWithDemand: 4,
+    accessLogRuns: 262_144,
     fuseMaxReadBytes: 1 * MIB,
     fuseMaxWriteBytes: 1 * MIB,
   },
@@ -104,7 +108,7 @@ export const limits = {
     stripeBytes: 512 * KIB,
     signatureWindowMs: 60_000,
     secretBytesMin: 16,
-    nodeConnections: 1024,
+    nodeConnections: 8192,
     nodeHeadersMs: 10_000,
     nodeRequestMs: 30_000,
     /** Bodies that a node is receiving or sending at once, in bytes. */
@@ -189,6 +193,11 @@ export const limits = {
     /** A runtime that has printed nothing for this long is taken to have no more to say. */
     logQuietMs: 5,
     peakMemoryMs: 1000,
+    /** How long a sandbox idles before it is frozen. */
+    freezeAfterMs: 1000,
+    memoryWatchMs: 500,
+    /** What an idle sandbox is taken to hold when memory is short. */
+    idleSandboxBytes: 64 * MIB,
     coldStartsAtOnce: 32,
     sandboxes: 1000,
     idleMs: 5 * 60_000,

@@ -1,3 +1,5 @@
+export { type HostMemory, MemoryWatch, type MemoryWatchOptions } from './memory-watch.ts';
+export { procMeminfo } from './proc-meminfo.ts';
 export type {
   DeviceProvider,
   LogLine,

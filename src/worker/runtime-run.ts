@@ -101,6 +101,14 @@ export class RuntimeRun {
     return within(this.#clock, limits.worker.logSettleMs, this.#outputEnded);
   }
 
+  freeze(): Promise<void> {
+    return this.#sandbox.freeze();
+  }
+
+  thaw(): Promise<void> {
+    return this.#sandbox.thaw();
+  }
+
   async stop(): Promise<void> {
     this.api.close();
     await this.#sandbox.stop();

@@ -7,6 +7,7 @@ import type {
 } from '../assignment/mod.ts';
 import { assert, type Clock, type Logger, limits } from '../base/mod.ts';
 import { type FunctionFailure, failureBody, failureType } from './function-error.ts';
+import { IdleFreezer } from './idle-freezer.ts';
 import { Lease } from './lease.ts';
 import { reportLine } from './report.ts';
 import { failureOfStart, type RuntimeRun } from './runtime-run.ts';
@@ -25,6 +26,8 @@ export interface WorkerSandboxParts {
   /** The runtime, up; absent if its init ran out of time. */
   readonly run: RuntimeRun | undefined;
   readonly initFailure: FunctionFailure | undefined;
+  /** How long it idles before it is frozen; 0 for never. */
+  readonly freezeAfterMs: number;
   /** Starts the runtime once more, on the same device. */
   readonly restart: () => Promise<RuntimeRun>;
 }
@@ -41,6 +44,7 @@ export class WorkerSandbox implements HostedSandbox {
   readonly ended: Promise<void>;
   readonly #parts: WorkerSandboxParts;
   #run: RuntimeRun | undefined;
+  #freezer: IdleFreezer | undefined;
   #restarting: Promise<RuntimeRun> | undefined;
   #busy = false;
   #invoked = false;
@@ -84,6 +88,7 @@ export class WorkerSandbox implements HostedSandbox {
   }
 
   async #tearDown(): Promise<void> {
+    this.#freezer?.close();
     try {
       await this.#restarting?.catch(() => undefined);
       await this.#run?.stop();
@@ -104,8 +109,13 @@ export class WorkerSandbox implements HostedSandbox {
   #watchIdle(): void {
     const run = this.#run;
     if (!run) return;
+    const { freezeAfterMs, clock, logger } = this.#parts;
     run.onExit = () => void this.#end();
     if (run.exit) void this.#end();
+    else if (freezeAfterMs > 0) {
+      this.#freezer ??= new IdleFreezer(run, freezeAfterMs, clock, logger);
+      this.#freezer.idle();
+    }
   }
 
   async #answer(invoke: SandboxInvoke, settle: (again: boolean) => void): Promise<SandboxAnswer> {
@@ -132,6 +142,8 @@ export class WorkerSandbox implements HostedSandbox {
     const run = this.#run ?? (await Promise.race([this.#restart(lease), interrupted]));
     if ('failure' in run) return run;
     lease.watch(run);
+    this.#freezer?.busy();
+    if (this.#freezer?.frozen) await this.#freezer.thaw();
     return Promise.race([this.#deliver(run, invoke, interrupted), interrupted]);
   }
 

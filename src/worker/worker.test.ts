@@ -80,6 +80,7 @@ class FakeSandbox implements Sandbox, SandboxRuntimeApi {
 
   async invoke(event: RuntimeApiEvent): Promise<RuntimeInvokeOutcome> {
     await this.ready;
+    assert.ok(!this.frozen, 'a frozen runtime takes no event');
     this.events.push(event);
     return this.handler(event);
   }
@@ -89,8 +90,17 @@ class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   }
 
   close(): void {}
-  async freeze(): Promise<void> {}
-  async thaw(): Promise<void> {}
+  frozen = false;
+
+  async freeze(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    this.frozen = true;
+  }
+
+  async thaw(): Promise<void> {
+    assert.ok(this.frozen, 'only what is frozen is thawed');
+    this.frozen = false;
+  }
 
   async peakMemoryBytes(): Promise<number> {
     return 37 * 1024 * 1024 - 5;
@@ -113,7 +123,7 @@ interface Bench {
 function bench(
   t: TestContext,
   onStart: (sandbox: FakeSandbox) => void = (sandbox) => sandbox.initDone(),
-  options: { initTimeoutMs?: number; coldStartsAtOnce?: number } = {},
+  options: { initTimeoutMs?: number; coldStartsAtOnce?: number; freezeAfterMs?: number } = {},
 ): Bench {
   const sandboxes: FakeSandbox[] = [];
   const lines: LogLine[] = [];
@@ -416,5 +426,44 @@ describe('init', () => {
     const hosted = await start();
     sandboxes[0]!.exit(exitOf(1));
     await hosted.ended;
+  });
+});
+
+describe('an idle sandbox', () => {
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  test('is frozen after a while, and thawed for its next invoke', async (t) => {
+    const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 20 });
+    const hosted = await start();
+    for (let i = 0; i < 3; i++) {
+      const { answer, settled } = hosted.invoke(invokeOf());
+      assert.equal((await answer).status, 'ok');
+      await settled;
+      assert.equal(sandboxes[0]!.frozen, false, 'not at once');
+      await pause(60);
+      assert.equal(sandboxes[0]!.frozen, true);
+    }
+  });
+
+  test('that gets an invoke while it freezes runs it', async (t) => {
+    const { start } = bench(t, undefined, { freezeAfterMs: 20 });
+    const hosted = await start();
+    for (let delayMs = 18; delayMs < 28; delayMs++) {
+      await pause(delayMs);
+      const { answer, settled } = hosted.invoke(invokeOf());
+      assert.equal((await answer).status, 'ok');
+      await settled;
+    }
+  });
+
+  test('is not frozen while it works', async (t) => {
+    const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
+    const hosted = await start();
+    sandboxes[0]!.handler = async (event) => {
+      await pause(60);
+      assert.equal(sandboxes[0]!.frozen, false);
+      return { kind: 'response', body: event.payload };
+    };
+    assert.equal((await hosted.invoke(invokeOf()).answer).status, 'ok');
   });
 });

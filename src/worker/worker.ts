@@ -35,6 +35,8 @@ export interface WorkerOptions {
   /** Cold starts at once; one more is refused. */
   readonly coldStartsAtOnce?: number;
   readonly initTimeoutMs?: number;
+  /** How long a sandbox idles before it is frozen; 0 for never. */
+  readonly freezeAfterMs?: number;
 }
 
 interface StartOptions {
@@ -145,6 +147,7 @@ export class Worker implements SandboxHost {
       logger,
       timings: { deviceMs, sandboxMs: initAtMs - sandboxAtMs, initMs, bytesFetched },
       run: init.kind === 'ready' ? run : undefined,
+      freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
       initFailure: init.kind === 'failed' ? init.failure : undefined,
       restart: () => RuntimeRun.start(this.#options, spec, log),
     });

@@ -10,6 +10,8 @@ import { makeCompute, makeNodeDisk, templateOf, WORKER_NEEDS } from './worker-su
 const handler = `
 import { writeFileSync } from 'node:fs';
 let invokes = 0;
+let ticks = 0;
+setInterval(() => ticks++, 10);
 if (process.env.FAIL_INIT) throw new TypeError('no such module');
 if (process.env.EXIT_INIT) process.exit(3);
 const kept = [];
@@ -17,15 +19,16 @@ const deeds = {
   echo: (event) => event,
   env: () => process.env,
   count: () => ++invokes,
+  ticks: () => ticks,
   sleep: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve('slept'), ms)),
   throw: () => { throw new RangeError('told to'); },
   exit: ({ status }) => process.exit(status),
   kill: () => process.kill(process.pid, 'SIGKILL') && new Promise(() => {}),
   print: ({ bytes }) => { console.log('p'.repeat(bytes)); return 'printed'; },
   large: ({ bytes }) => 'x'.repeat(bytes - 2),
-  hang: () => new Promise(() => setInterval(() => {}, 1000)),
+  hang: () => new Promise(() => {}),
   spin: () => { for (;;) {} },
-  eat: () => { for (;;) kept.push(Buffer.alloc(8 << 20, 1)); },
+  eat: () => { for (;;) kept.push(Buffer.alloc(64 << 20, 1)); },
   fill: () => { for (let i = 0; ; i++) writeFileSync('/tmp/' + i, Buffer.alloc(8 << 20)); },
 };
 export const handler = (event) => deeds[event.do](event);
@@ -97,7 +100,7 @@ describe('a worker with lean sandboxes', () => {
       [{ do: 'kill' }, 'Runtime exited with error: signal: killed'],
       [{ do: 'eat' }, 'Runtime exited with error: signal: killed'],
     ] as const;
-    const small = templateOf({ memoryMb: 160, revision: '3' });
+    const small = templateOf({ memoryMb: 600, revision: '3' });
     for (const [event, message] of cases) {
       const on = event.do === 'eat' ? { template: small } : {};
       const outcome = await invoke(event, { ...on, requestId });
@@ -136,6 +139,17 @@ describe('a worker with lean sandboxes', () => {
     const { logTail } = await invoke({ do: 'print', bytes: 1 << 20 }, { logTail: true });
     assert.equal(logTail?.length, 4096);
     assert.match(String(logTail), /ppp\nEND RequestId: \S+\nREPORT RequestId: /);
+  });
+
+  test('freezes a sandbox that idles, and thaws it for its next invoke', async (t) => {
+    const { invoke } = (await compute(t)) ?? {};
+    if (!invoke) return;
+    const before = Number(String((await invoke({ do: 'ticks' })).payload));
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    const after = await invoke({ do: 'ticks' });
+    assert.equal(after.timings.coldStart, false);
+    const ticks = Number(String(after.payload)) - before;
+    assert.ok(ticks > 10 && ticks < 250, `${ticks} ticks of 10 ms in 4 s`);
   });
 
   test('answers an init that fails with what the runtime said of it', async (t) => {
