@@ -24,6 +24,8 @@ export interface CacheNodeOptions {
   readonly logger: Logger;
   /** Bytes of bodies being received or sent at once; `limits.l2.nodeBodyBytes` unless given. */
   readonly bodyBytes?: number;
+  /** `limits.l2.nodeConnections` unless given. */
+  readonly connections?: number;
   /** The text of `GET /metrics`. */
   readonly metricsText: () => Promise<string>;
 }
@@ -56,7 +58,6 @@ export class CacheNode {
 
   private constructor(options: CacheNodeOptions, store: StripeStore) {
     const { meter } = options;
-    const { nodeConnections } = limits.l2;
     this.#options = options;
     this.#store = store;
     this.#bodyBytesMax = options.bodyBytes ?? limits.l2.nodeBodyBytes;
@@ -81,7 +82,7 @@ export class CacheNode {
       },
       (request, response) => void this.#serve(request, response),
     );
-    this.#server.maxConnections = nodeConnections;
+    this.#server.maxConnections = options.connections ?? limits.l2.nodeConnections;
   }
 
   /** Opens the slab and listens; rejects with `PORT_IN_USE` or `CONFIG_INVALID`. */

@@ -34,6 +34,7 @@ export function liarsAmong(
   stripes: readonly (Uint8Array | undefined)[],
   chunk: Buffer,
 ): number[] {
+  if (!stripes.some((stripe) => stripe)) return [];
   const truth = code.encode(chunk);
   return [...stripes.keys()].filter((index) => {
     const stripe = stripes[index];

@@ -231,8 +231,7 @@ test('primed chunks are in L2 before anyone misses them', async (t) => {
   const origin = new CountingOrigin();
   const ref = origin.add(1);
   const worker = startWorker(t, origin, { nodes });
-  assert.ok(worker.prime(ref, origin.chunks.get(ref.name)!));
-  await worker.idle();
+  assert.ok(await worker.prime(ref, origin.chunks.get(ref.name)!));
   await worker.get(ref);
   assert.equal(origin.gets, 0);
 });

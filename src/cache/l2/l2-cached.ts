@@ -30,8 +30,11 @@ export interface L2Options {
 
 /** What L2 is to a worker: a source above the origin, and a place to put new chunks early. */
 export interface L2Source extends ChunkSource {
-  /** Puts a chunk that the caller has verified into L2, in the background; false: no room. */
-  prime(ref: ChunkRef, ciphertext: Buffer): boolean;
+  /**
+   * Puts a chunk of that name into L2; resolves when its stripes have been put or refused, and says
+   * whether there was room to try. `ciphertext` may be used again afterwards.
+   */
+  prime(ref: ChunkRef, ciphertext: Buffer): Promise<boolean>;
   /** Resolves when all background uploads have ended. */
   idle(): Promise<void>;
   close(): void;
@@ -62,7 +65,6 @@ class L2CachedChunks implements L2Source {
   readonly #uploader: Uploader;
   readonly #flights = new SingleFlight<ChunkName, Buffer>();
   readonly #completing = new Set<Promise<void>>();
-  readonly #everyIndex: readonly number[];
   readonly #reads: Counter;
   readonly #liars: Counter;
   readonly #seconds: Histogram;
@@ -76,7 +78,6 @@ class L2CachedChunks implements L2Source {
     this.#zone = new Zone({ ...options, width: code.width });
     this.#reader = new StripeReader({ ...options, zone: this.#zone });
     this.#uploader = new Uploader({ zone: this.#zone, code, meter });
-    this.#everyIndex = [...new Array(code.width).keys()];
     this.#reads = meter.counter('sluice_l2_reads_total', 'Chunk reads by outcome', ['outcome']);
     this.#liars = meter.counter('sluice_l2_liars_total', 'Stripes that were not what they claimed');
     this.#seconds = meter.histogram(
@@ -92,8 +93,11 @@ class L2CachedChunks implements L2Source {
     return signal ? await orAborted(flight, signal) : await flight;
   }
 
-  prime(ref: ChunkRef, ciphertext: Buffer): boolean {
-    return this.#upload(ref.name, ciphertext, this.#everyIndex);
+  prime(ref: ChunkRef, ciphertext: Buffer): Promise<boolean> {
+    if (!this.#fits(ciphertext)) return Promise.resolve(false);
+    const upload = { chunkName: ref.name, chunk: ciphertext, replace: false };
+    const indexes = [...new Array(this.#code.width).keys()];
+    return this.#uploader.offer({ ...upload, indexes });
   }
 
   async idle(): Promise<void> {
@@ -107,7 +111,7 @@ class L2CachedChunks implements L2Source {
 
   async #fetch(ref: ChunkRef): Promise<Buffer> {
     const startMs = this.#clock.monotonicMs();
-    const round = await this.#reader.read(ref.name, this.#everyIndex, this.#code.k);
+    const round = await this.#reader.readEnough(ref.name);
     const cached = await this.#assemble(ref.name, round);
     if (cached) {
       this.#seconds.observe((this.#clock.monotonicMs() - startMs) / 1000);
@@ -115,6 +119,7 @@ class L2CachedChunks implements L2Source {
     }
     this.#reads.add(1, { outcome: 'miss' });
     const chunk = await this.#origin.get(ref);
+    if (!this.#fits(chunk)) return chunk;
     const liars = liarsAmong(this.#code, round.stripes, chunk);
     if (liars.length > 0) this.#replace(ref.name, chunk, liars);
     this.#complete(ref.name, chunk, round);
@@ -138,8 +143,7 @@ class L2CachedChunks implements L2Source {
 
   /** Some stripe lies: fetches the others, finds which k agree with the name, repairs the rest. */
   async #exposeLiars(chunkName: ChunkName, round: StripesRead): Promise<Buffer | undefined> {
-    const others = this.#everyIndex.filter((index) => !round.stripes[index]);
-    if (others.length > 0) await this.#reader.read(chunkName, others, others.length, round);
+    await this.#reader.readRest(chunkName, round);
     const verify = (chunk: Buffer) => verifyChunk(chunkName, chunk);
     const found = findHonestChunk(this.#code, round.stripes, verify, limits.l2.liarTrials);
     if (!found) return undefined;
@@ -148,11 +152,16 @@ class L2CachedChunks implements L2Source {
     return found.chunk;
   }
 
+  /** Whether it has the size that the code cuts; others, such as a short last one, stay out of L2. */
+  #fits(chunk: Buffer): boolean {
+    return chunk.length === this.#code.chunkSizeBytes;
+  }
+
   #replace(chunkName: ChunkName, chunk: Buffer, indexes: readonly number[]): void {
     this.#liars.add(indexes.length);
     const nodes = indexes.map((index) => this.#zone.clientOf(chunkName, index)?.address).join();
     this.#logger.warn({ chunkName, nodes }, 'stripes that lie are dropped and put anew');
-    this.#uploader.offer({ chunkName, chunk, indexes, replace: true });
+    void this.#uploader.offer({ chunkName, chunk, indexes, replace: true });
   }
 
   /** Gives healthy nodes what they said they lack, once all have had their time to say so. */
@@ -160,13 +169,10 @@ class L2CachedChunks implements L2Source {
     if (this.#completing.size >= limits.l2.uploadsWaiting) return;
     const completing = round.allAnswered.then(() => {
       this.#completing.delete(completing);
-      this.#upload(chunkName, chunk, missesOf(round));
+      const indexes = missesOf(round);
+      void this.#uploader.offer({ chunkName, chunk, indexes, replace: false });
     });
     this.#completing.add(completing);
-  }
-
-  #upload(chunkName: ChunkName, chunk: Buffer, indexes: readonly number[]): boolean {
-    return this.#uploader.offer({ chunkName, chunk, indexes, replace: false });
   }
 }
 

@@ -47,16 +47,28 @@ export class StripeReader {
     this.#options = options;
   }
 
-  /** Ends with the first `enough` stripes, or as soon as so many cannot come any more. */
-  read(
+  /** Ends with the first k stripes, or as soon as so many cannot come any more. */
+  readEnough(chunkName: ChunkName): Promise<StripesRead> {
+    const { k, width } = this.#options.code;
+    return this.#read(chunkName, [...new Array(width).keys()], k, this.#empty());
+  }
+
+  /** Adds the stripes that `round` lacks, as many as come. */
+  readRest(chunkName: ChunkName, round: StripesRead): Promise<StripesRead> {
+    const rest = [...round.stripes.keys()].filter((index) => !round.stripes[index]);
+    return rest.length === 0
+      ? Promise.resolve(round)
+      : this.#read(chunkName, rest, undefined, round);
+  }
+
+  #read(
     chunkName: ChunkName,
     indexes: readonly number[],
-    enough: number,
-    into?: StripesRead,
+    enough: number | undefined,
+    round: StripesRead,
   ): Promise<StripesRead> {
     const { zone, code, clock, onStripe } = this.#options;
     const timeoutMs = this.#options.stripeTimeoutMs ?? limits.l2.stripeTimeoutMs;
-    const round = into ?? this.#empty();
     const read = this.#reads++;
     const startMs = clock.monotonicMs();
     const last = Promise.withResolvers<void>();
@@ -83,7 +95,8 @@ export class StripeReader {
             hits++;
             round.stripes[index] = target;
           }
-          if (hits >= enough || hits + pending < enough || pending === 0) settle();
+          const decided = enough !== undefined && (hits >= enough || hits + pending < enough);
+          if (decided || pending === 0) settle();
         };
         const client = zone.clientOf(chunkName, index);
         const id = stripeId({ chunkName, k: code.k, m: code.m, index });

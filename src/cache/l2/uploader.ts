@@ -12,6 +12,11 @@ export interface Upload {
   readonly replace: boolean;
 }
 
+interface Waiting {
+  readonly upload: Upload;
+  ended(): void;
+}
+
 export interface UploaderOptions {
   readonly zone: Zone;
   readonly code: ErasureCode;
@@ -25,7 +30,7 @@ export interface UploaderOptions {
 export class Uploader {
   readonly #zone: Zone;
   readonly #code: ErasureCode;
-  readonly #queue = new BoundedQueue<Upload>(limits.l2.uploadsWaiting);
+  readonly #queue = new BoundedQueue<Waiting>(limits.l2.uploadsWaiting);
   readonly #uploads: Counter;
   readonly #idleWaiters: (() => void)[] = [];
   #running = 0;
@@ -38,18 +43,19 @@ export class Uploader {
     ]);
   }
 
-  /** Whether there was room. */
-  offer(upload: Upload): boolean {
-    if (upload.indexes.length === 0) return true;
+  /** Resolves when the upload has ended, well or not, with whether there was room for it. */
+  offer(upload: Upload): Promise<boolean> {
+    if (upload.indexes.length === 0) return Promise.resolve(true);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     try {
-      this.#queue.push(upload);
+      this.#queue.push({ upload, ended: () => resolve(true) });
     } catch (error) {
       if (!isSluiceError(error, 'OVERLOADED')) throw error;
       this.#uploads.add(upload.indexes.length, { outcome: 'dropped' });
-      return false;
+      return Promise.resolve(false);
     }
     this.#pump();
-    return true;
+    return promise;
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -60,11 +66,12 @@ export class Uploader {
 
   #pump(): void {
     while (this.#running < limits.l2.uploadsAtOnce) {
-      const upload = this.#queue.shift();
-      if (!upload) break;
+      const next = this.#queue.shift();
+      if (!next) break;
       this.#running++;
-      void this.#run(upload).finally(() => {
+      void this.#run(next.upload).finally(() => {
         this.#running--;
+        next.ended();
         this.#pump();
       });
     }
