@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import {
-  CreateFunctionCommand,
   type CreateFunctionCommandInput,
   DeleteFunctionCommand,
   GetAccountSettingsCommand,
   GetFunctionCommand,
   GetFunctionConfigurationCommand,
   InvokeCommand,
-  type LambdaClient,
   ListFunctionsCommand,
   paginateListFunctions,
   UpdateFunctionCodeCommand,
@@ -17,41 +15,10 @@ import {
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import { SluiceError } from '../base/mod.ts';
-import { IMAGE, REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
+import { IMAGE, REGION, startFrontend, stranger } from './testing/harness.ts';
+import { create, createActive, refusal } from './testing/lambda.ts';
 
 const arnOf = (name: string) => `arn:aws:lambda:${REGION}:000000000000:function:${name}`;
-
-function create(client: LambdaClient, input: Partial<CreateFunctionCommandInput> = {}) {
-  return client.send(
-    new CreateFunctionCommand({
-      FunctionName: 'f',
-      Role: ROLE,
-      PackageType: 'Image',
-      Code: { ImageUri: IMAGE },
-      ...input,
-    }),
-  );
-}
-
-async function createActive(client: LambdaClient, input: Partial<CreateFunctionCommandInput> = {}) {
-  await create(client, input);
-  const waiter = { client, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
-  await waitUntilFunctionActiveV2(waiter, { FunctionName: input.FunctionName ?? 'f' });
-}
-
-/** The error's name, status and message, as the SDK read them. */
-async function refusal(work: Promise<unknown>) {
-  try {
-    await work;
-  } catch (error) {
-    const { name, message, $metadata, Reason } = error as Error & {
-      $metadata: { httpStatusCode: number };
-      Reason?: string;
-    };
-    return { name, status: $metadata?.httpStatusCode, message, ...(Reason ? { Reason } : {}) };
-  }
-  throw new Error('the call succeeded');
-}
 
 const text = (payload: Uint8Array | undefined) => Buffer.from(payload ?? []).toString();
 

@@ -15,7 +15,9 @@ import { HttpServer } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
 import { allOperations } from './operations/all.ts';
+import { provisionAll } from './provisioning.ts';
 import type { CodeInstaller, CredentialStore, EventQueue, Invoker, Provisioner } from './seams.ts';
+import type { Services } from './services.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
 
 export interface FrontendOptions {
@@ -47,18 +49,20 @@ export class Frontend {
   readonly #cache: FunctionCache;
   readonly #installs: Installs;
   readonly #server: HttpServer;
+  readonly #services: Services;
 
   constructor(options: FrontendOptions) {
     const { region, store, credentials, installer, invoker, events, clock, random } = options;
     const logger = options.logger ?? noLogger;
     this.#cache = new FunctionCache(store, limits.functions.cached);
     this.#installs = new Installs({ store, installer, invoker, region, clock, random, logger });
-    const operations = allOperations({
+    this.#services = {
       ...{ region, store, invoker, events, clock, random, logger },
       provisioner: options.provisioner,
       cache: this.#cache,
       installs: this.#installs,
-    });
+    };
+    const operations = allOperations(this.#services);
     const api = new ApiHandler({
       router: new Router(operations),
       authenticator: new Authenticator(credentials, region, clock),
@@ -81,6 +85,7 @@ export class Frontend {
   async start(host: string, port: number): Promise<{ host: string; port: number }> {
     const address = await this.#server.listen(host, port);
     await this.#installs.resume();
+    await provisionAll(this.#services, this.#services.store);
     return { host: address.address, port: address.port };
   }
 

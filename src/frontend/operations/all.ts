@@ -1,23 +1,100 @@
 import type { Operation } from '../operation.ts';
 import type { Services } from '../services.ts';
 import { getAccountSettings } from './account-settings.ts';
+import { createAlias, deleteAlias, getAlias, listAliases, updateAlias } from './aliases.ts';
 import { createFunction } from './create-function.ts';
 import { deleteFunction } from './delete-function.ts';
-import { invoke } from './invoke.ts';
+import {
+  deleteFunctionEventInvokeConfig,
+  getFunctionEventInvokeConfig,
+  listFunctionEventInvokeConfigs,
+  putFunctionEventInvokeConfig,
+  updateFunctionEventInvokeConfig,
+} from './event-invoke-config.ts';
+import {
+  createEventSourceMapping,
+  deleteEventSourceMapping,
+  getEventSourceMapping,
+  listEventSourceMappings,
+  updateEventSourceMapping,
+} from './event-source-mappings.ts';
+import { invoke, invokeAsync } from './invoke.ts';
+import { addPermission, getPolicy, removePermission } from './permissions.ts';
+import {
+  deleteProvisionedConcurrencyConfig,
+  getProvisionedConcurrencyConfig,
+  putProvisionedConcurrencyConfig,
+} from './provisioned-concurrency.ts';
 import { getFunction, getFunctionConfiguration, listFunctions } from './read-functions.ts';
+import {
+  deleteFunctionConcurrency,
+  getFunctionConcurrency,
+  putFunctionConcurrency,
+} from './reserved-concurrency.ts';
+import { listTags, tagResource, untagResource } from './tags.ts';
 import { updateFunctionCode, updateFunctionConfiguration } from './update-function.ts';
+import {
+  getFunctionCodeSigningConfig,
+  getRuntimeManagementConfig,
+  listVersionsByFunction,
+  publishVersion,
+} from './versions.ts';
+
+const functionOperations = [
+  createFunction,
+  getFunction,
+  getFunctionConfiguration,
+  listFunctions,
+  updateFunctionCode,
+  updateFunctionConfiguration,
+  deleteFunction,
+  publishVersion,
+  listVersionsByFunction,
+  createAlias,
+  getAlias,
+  updateAlias,
+  deleteAlias,
+  listAliases,
+  getFunctionCodeSigningConfig,
+  getRuntimeManagementConfig,
+];
+
+const settingOperations = [
+  putFunctionConcurrency,
+  getFunctionConcurrency,
+  deleteFunctionConcurrency,
+  putProvisionedConcurrencyConfig,
+  getProvisionedConcurrencyConfig,
+  deleteProvisionedConcurrencyConfig,
+  putFunctionEventInvokeConfig,
+  updateFunctionEventInvokeConfig,
+  getFunctionEventInvokeConfig,
+  deleteFunctionEventInvokeConfig,
+  listFunctionEventInvokeConfigs,
+  addPermission,
+  getPolicy,
+  removePermission,
+  listTags,
+  tagResource,
+  untagResource,
+  getAccountSettings,
+];
+
+const eventSourceOperations = [
+  createEventSourceMapping,
+  listEventSourceMappings,
+  getEventSourceMapping,
+  updateEventSourceMapping,
+  deleteEventSourceMapping,
+];
 
 /** Every operation of the API that this frontend answers. */
 export function allOperations(services: Services): Operation[] {
   return [
     invoke,
-    createFunction,
-    getFunction,
-    getFunctionConfiguration,
-    listFunctions,
-    updateFunctionCode,
-    updateFunctionConfiguration,
-    deleteFunction,
-    getAccountSettings,
+    invokeAsync,
+    ...functionOperations,
+    ...settingOperations,
+    ...eventSourceOperations,
   ].map((each) => each(services));
 }

@@ -13,6 +13,7 @@ import { parseFunctionReference } from '../function-name.ts';
 import { json, type Operation, readInput } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { type Services, stampOf } from '../services.ts';
+import { requireTags } from './tags.ts';
 
 /** `CreateFunction`: recorded as Pending and answered; the code is installed after that. */
 export function createFunction(services: Services): Operation {
@@ -32,6 +33,7 @@ export function createFunction(services: Services): Operation {
       const source = sourceOf(packageType, input.Code, 'creating');
       const stamp = stampOf(services);
       const created = newFunction({ accountId, name }, configuration, source, stamp);
+      requireTags(input.Tags ?? {});
       const tagged = { ...created, tags: input.Tags ?? {} };
       const change = input.Publish
         ? publishWithWork(tagged, undefined, stamp)

@@ -1,10 +1,19 @@
-import { invalidParameter } from '../api-error.ts';
-import { functionArn } from '../function-name.ts';
+import { type FunctionRecord, removeVersion, versionExists } from '../../functions/mod.ts';
+import { conflict, invalidParameter } from '../api-error.ts';
+import { changeFunction } from '../change.ts';
+import { type FunctionReference, functionArn } from '../function-name.ts';
 import { functionNotFound, referenceOf } from '../lookup.ts';
 import { noContent, type Operation } from '../operation.ts';
 import type { Services } from '../services.ts';
+import { withoutQualifier } from '../without-qualifier.ts';
+import { pointsTo } from './aliases.ts';
 
-/** `DeleteFunction`: the record goes first, so that no new invoke finds it; then the sandboxes. */
+const PAGE = 100;
+
+/**
+ * `DeleteFunction`: with a number that version, else the function and all that belongs to it. The
+ * record goes first, so that no new invoke finds it; then the sandboxes.
+ */
 export function deleteFunction(services: Services): Operation {
   return {
     name: 'DeleteFunction',
@@ -15,14 +24,58 @@ export function deleteFunction(services: Services): Operation {
       if (reference.qualifier === '$LATEST') {
         throw invalidParameter('$LATEST version cannot be deleted without deleting the function.');
       }
-      const record = await services.store.read(reference);
-      if (!record || reference.qualifier !== undefined) {
-        throw functionNotFound(services, reference);
+      if (reference.qualifier !== undefined) {
+        await deleteVersion(services, reference, reference.qualifier);
+      } else {
+        await deleteWhole(services, reference);
       }
-      if (!(await services.store.remove(reference))) throw functionNotFound(services, reference);
-      services.installs.cancel(record);
-      await services.invoker.drain(functionArn(services.region, reference, '$LATEST'));
       return noContent;
     },
   };
+}
+
+async function deleteVersion(
+  services: Services,
+  reference: FunctionReference,
+  qualifier: string,
+): Promise<void> {
+  const unqualified = withoutQualifier(reference);
+  const version = /^[1-9]\d{0,14}$/.test(qualifier) ? Number(qualifier) : undefined;
+  await changeFunction(services, unqualified, (record) => {
+    if (version === undefined || !versionExists(record, version)) {
+      throw functionNotFound(services, unqualified);
+    }
+    requireUnused(record, version);
+    return removeVersion(record, version);
+  });
+  await services.invoker.drain(functionArn(services.region, reference, qualifier));
+}
+
+/** A version that an alias or provisioned concurrency needs stays. */
+function requireUnused(record: FunctionRecord, version: number): void {
+  const aliases = Object.values(record.aliases).filter((each) => pointsTo(each, version));
+  if (aliases.length > 0) {
+    const names = aliases.map((each) => each.name).join(', ');
+    throw conflict(`Version ${version} cannot be deleted: these aliases point to it: ${names}`);
+  }
+  if (Object.hasOwn(record.provisionedConcurrency, String(version))) {
+    throw conflict(`Version ${version} cannot be deleted: it has provisioned concurrency.`);
+  }
+}
+
+async function deleteWhole(services: Services, reference: FunctionReference): Promise<void> {
+  const { store, installs, invoker, region } = services;
+  const record = await store.read(reference);
+  if (!record) throw functionNotFound(services, reference);
+  const arns = [functionArn(region, reference, '$LATEST')];
+  for (let after = 0; ; ) {
+    const page = await store.listVersions(reference, after, PAGE);
+    const last = page.at(-1);
+    if (!last) break;
+    arns.push(...page.map((each) => functionArn(region, reference, String(each.version))));
+    after = last.version;
+  }
+  if (!(await store.remove(reference))) throw functionNotFound(services, reference);
+  installs.cancel(record);
+  await Promise.all(arns.map((each) => invoker.drain(each)));
 }

@@ -1,14 +1,14 @@
 import { limits } from '../../base/mod.ts';
-import type { FunctionVersion, VersionRecord } from '../../functions/mod.ts';
-import { ApiError, conflict, invalidParameter } from '../api-error.ts';
+import { allowanceOf } from '../allowance.ts';
+import { ApiError, invalidParameter } from '../api-error.ts';
 import { functionArn } from '../function-name.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
 import { type InvokeOptions, readEvent, readInvokeOptions, traceIdOf } from '../invoke-request.ts';
 import { invokeTarget, type Target } from '../lookup.ts';
 import { type ApiRequest, type ApiResponse, noContent, type Operation } from '../operation.ts';
-import { versionName } from '../rendering.ts';
-import type { ConcurrencyAllowance, InvokeOutcome } from '../seams.ts';
+import type { InvokeOutcome, InvokeRequest } from '../seams.ts';
 import type { Services } from '../services.ts';
+import { servingVersion } from '../serving-version.ts';
 
 /**
  * `Invoke`. Checks go in Lambda's order: name, existence, size, JSON, state; what is left is the
@@ -39,6 +39,30 @@ export function invoke(services: Services): Operation {
   };
 }
 
+/** What every kind of synchronous invoke hands to the invoker. */
+export async function invokeRequest(
+  services: Services,
+  request: ApiRequest,
+  target: Target,
+  options: InvokeOptions,
+  payload: Buffer,
+  traceId: string,
+): Promise<InvokeRequest> {
+  const { reference } = target;
+  const { region } = services;
+  return {
+    version: servingVersion(region, target),
+    invokedFunctionArn: functionArn(region, reference, reference.qualifier),
+    requestId: request.requestId,
+    payload,
+    ...(options.clientContext === undefined ? {} : { clientContext: options.clientContext }),
+    traceId,
+    logTail: options.logTail,
+    concurrency: await allowanceOf(services, target),
+    signal: request.signal,
+  };
+}
+
 async function run(
   services: Services,
   request: ApiRequest,
@@ -47,20 +71,8 @@ async function run(
   payload: Buffer,
   traceId: string,
 ): Promise<ApiResponse> {
-  const { reference } = target;
-  const { region, invoker } = services;
-  const version = servingVersion(region, target);
-  const outcome = await invoker.invoke({
-    version,
-    concurrency: await allowanceOf(services, target),
-    invokedFunctionArn: functionArn(region, reference, reference.qualifier),
-    requestId: request.requestId,
-    payload,
-    ...(options.clientContext === undefined ? {} : { clientContext: options.clientContext }),
-    traceId,
-    logTail: options.logTail,
-    signal: request.signal,
-  });
+  const call = await invokeRequest(services, request, target, options, payload, traceId);
+  const outcome = await services.invoker.invoke(call);
   return renderOutcome(outcome, options.logTail, traceId);
 }
 
@@ -78,6 +90,23 @@ function renderOutcome(outcome: InvokeOutcome, logTail: boolean, traceId: string
     headers['X-Amz-Log-Result'] = outcome.logTail.toString('base64');
   }
   return { status: 200, headers, body: outcome.payload };
+}
+
+/** `InvokeAsync`, the deprecated form of an `Event` invoke. */
+export function invokeAsync(services: Services): Operation {
+  return {
+    name: 'InvokeAsync',
+    method: 'POST',
+    path: '/2014-11-13/functions/:FunctionName/invoke-async',
+    maxBodyBytes: () => limits.lambda.asyncPayloadBytes,
+    async handle(request) {
+      const target = await invokeTarget(services, request);
+      const payload = readEvent(request.body);
+      const traceId = traceIdOf(request, services.random, services.clock.nowMs());
+      const { headers } = await enqueue(services, request, target, payload, traceId);
+      return { status: 202, ...(headers ? { headers } : {}), body: '{"Status":202}' };
+    },
+  };
 }
 
 async function enqueue(
@@ -98,47 +127,4 @@ async function enqueue(
     receivedMs: services.clock.nowMs(),
   });
   return { status: 202, headers: { 'X-Amzn-Trace-Id': traceId } };
-}
-
-/** The concurrency in force for a target. Throws where the function is switched off. */
-export async function allowanceOf(
-  services: Services,
-  { record }: Target,
-): Promise<ConcurrencyAllowance> {
-  const { reservedConcurrency: reserved } = record;
-  if (reserved === 0) {
-    throw new ApiError('TooManyRequestsException', 'Rate Exceeded.', {
-      reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
-    });
-  }
-  const { reservedConcurrency: reservedTotal } = await services.cache.totals(record.accountId);
-  const account = limits.lambda.accountConcurrency;
-  return reserved === undefined ? { account, reservedTotal } : { account, reservedTotal, reserved };
-}
-
-const known = new WeakMap<VersionRecord, FunctionVersion>();
-
-/** What a sandbox is made of for this target; throws while the function has nothing to run. */
-export function servingVersion(region: string, { record, version }: Target): FunctionVersion {
-  const cached = known.get(version);
-  if (cached) return cached;
-  const { serving } = version;
-  if (!serving) {
-    throw conflict(
-      'The operation cannot be performed at this time. The function is currently in the ' +
-        `following state: ${version.state}`,
-    );
-  }
-  const name = versionName(version.version);
-  const built: FunctionVersion = {
-    accountId: record.accountId,
-    functionName: record.name,
-    version: name,
-    arn: functionArn(region, record, name),
-    servingId: serving.servingId,
-    configuration: serving.configuration,
-    code: serving.code,
-  };
-  known.set(version, built);
-  return built;
 }

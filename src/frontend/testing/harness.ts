@@ -4,6 +4,7 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SluiceError, systemClock, systemRandom } from '../../base/mod.ts';
 import {
   type FunctionStore,
+  type FunctionVersion,
   type InstalledCode,
   MemoryFunctionStore,
 } from '../../functions/mod.ts';
@@ -12,10 +13,14 @@ import type {
   CodeInstaller,
   Credential,
   CredentialStore,
+  EventQueue,
   InstallRequest,
   InvokeOutcome,
   InvokeRequest,
   Invoker,
+  ProvisionedState,
+  Provisioner,
+  QueuedEvent,
 } from '../seams.ts';
 
 export const REGION = 'us-east-1';
@@ -99,6 +104,31 @@ export class FakeInvoker implements Invoker {
   }
 }
 
+/** Has at once whatever it is told to have. */
+export class FakeProvisioner implements Provisioner {
+  readonly counts = new Map<string, number>();
+
+  provision(version: FunctionVersion, count: number): void {
+    this.counts.set(version.arn, count);
+  }
+
+  provisioned(version: FunctionVersion): ProvisionedState {
+    const count = this.counts.get(version.arn) ?? 0;
+    return { allocated: count, available: count, status: 'READY' };
+  }
+}
+
+/** Remembers what it was given. */
+export class FakeQueue implements EventQueue {
+  readonly events: QueuedEvent[] = [];
+  failure: Error | undefined;
+
+  async enqueue(event: QueuedEvent): Promise<void> {
+    if (this.failure) throw this.failure;
+    this.events.push(event);
+  }
+}
+
 export interface Harness {
   readonly frontend: Frontend;
   readonly endpoint: string;
@@ -106,6 +136,8 @@ export interface Harness {
   readonly store: FunctionStore;
   readonly installer: FakeInstaller;
   readonly invoker: FakeInvoker;
+  readonly provisioner: FakeProvisioner;
+  readonly events: FakeQueue;
   readonly credentials: FixedCredentials;
   client(credential?: Credential): LambdaClient;
 }
@@ -118,9 +150,11 @@ export async function startFrontend(
   const store = given.store ?? new MemoryFunctionStore();
   const installer = new FakeInstaller();
   const invoker = new FakeInvoker();
+  const provisioner = new FakeProvisioner();
+  const events = new FakeQueue();
   const credentials = new FixedCredentials(owner, stranger);
   const frontend = new Frontend({
-    ...{ region: REGION, store, credentials, installer, invoker },
+    ...{ region: REGION, store, credentials, installer, invoker, provisioner, events },
     clock: systemClock,
     random: systemRandom,
   });
@@ -141,7 +175,18 @@ export async function startFrontend(
     clients.push(made);
     return made;
   };
-  return { frontend, endpoint, port, store, installer, invoker, credentials, client };
+  return {
+    frontend,
+    endpoint,
+    port,
+    store,
+    installer,
+    invoker,
+    provisioner,
+    events,
+    credentials,
+    client,
+  };
 }
 
 export interface CommandResult {

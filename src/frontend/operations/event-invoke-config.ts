@@ -1,0 +1,246 @@
+import type { EventInvokeRecord, FunctionRecord } from '../../functions/mod.ts';
+import { invalidParameter, notFound } from '../api-error.ts';
+import { changeFunction } from '../change.ts';
+import { type FunctionReference, functionArn, parseFunctionReference } from '../function-name.ts';
+import { findFunction, referenceOf, requireQualifier } from '../lookup.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  json,
+  noContent,
+  type Operation,
+  readInput,
+} from '../operation.ts';
+import { readPage, writeMarker } from '../paging.ts';
+import type { Services } from '../services.ts';
+import { number, type ShapeType, string, structure } from '../shapes.ts';
+
+const path = '/2019-09-25/functions/:FunctionName/event-invoke-config';
+/** The service's own forms, and a URL: a queue that speaks SQS, or a webhook. */
+const destination = string({
+  max: 350,
+  min: 0,
+  pattern:
+    '$|https?://[^\\s]+|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|' +
+    '(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)',
+});
+const configInput = structure(
+  {},
+  {
+    MaximumRetryAttempts: number({ max: 2, min: 0 }),
+    MaximumEventAgeInSeconds: number({ max: 21_600, min: 60 }),
+    DestinationConfig: structure(
+      {},
+      {
+        OnSuccess: structure({}, { Destination: destination }),
+        OnFailure: structure({}, { Destination: destination }),
+      },
+    ),
+  },
+);
+type ConfigInput = ShapeType<typeof configInput>;
+
+const keyOf = (reference: FunctionReference) => reference.qualifier ?? '$LATEST';
+
+function render(
+  services: Services,
+  reference: FunctionReference,
+  qualifier: string,
+  config: EventInvokeRecord,
+): object {
+  const { maximumRetryAttempts, maximumEventAgeSeconds, onSuccess, onFailure } = config;
+  return {
+    LastModified: config.lastModifiedMs / 1000,
+    FunctionArn: functionArn(services.region, reference, qualifier),
+    ...(maximumRetryAttempts === undefined ? {} : { MaximumRetryAttempts: maximumRetryAttempts }),
+    ...(maximumEventAgeSeconds === undefined
+      ? {}
+      : { MaximumEventAgeInSeconds: maximumEventAgeSeconds }),
+    DestinationConfig: {
+      OnSuccess: onSuccess ? { Destination: onSuccess } : {},
+      OnFailure: onFailure ? { Destination: onFailure } : {},
+    },
+  };
+}
+
+function missing(services: Services, reference: FunctionReference) {
+  const arn = functionArn(services.region, reference, keyOf(reference));
+  return notFound(`The function ${arn} doesn't have an EventInvokeConfig`);
+}
+
+/** The members that the input names; an empty destination takes one away. */
+function readConfig(input: ConfigInput, nowMs: number): EventInvokeRecord {
+  const onSuccess = input.DestinationConfig?.OnSuccess?.Destination;
+  const onFailure = input.DestinationConfig?.OnFailure?.Destination;
+  const { MaximumRetryAttempts, MaximumEventAgeInSeconds } = input;
+  const nothing = [onSuccess, onFailure, MaximumRetryAttempts, MaximumEventAgeInSeconds];
+  if (nothing.every((each) => each === undefined)) {
+    throw invalidParameter(
+      'You must specify at least one of error handling or destination setting.',
+    );
+  }
+  return {
+    ...(MaximumRetryAttempts === undefined ? {} : { maximumRetryAttempts: MaximumRetryAttempts }),
+    ...(MaximumEventAgeInSeconds === undefined
+      ? {}
+      : { maximumEventAgeSeconds: MaximumEventAgeInSeconds }),
+    ...(onSuccess === undefined ? {} : { onSuccess }),
+    ...(onFailure === undefined ? {} : { onFailure }),
+    lastModifiedMs: nowMs,
+  };
+}
+
+/** Throws unless events can be sent to what the configuration names. */
+async function requireDestinations(
+  services: Services,
+  request: ApiRequest,
+  reference: FunctionReference,
+  config: EventInvokeRecord,
+): Promise<void> {
+  const shown = (arn: string | undefined, name: string) =>
+    arn ? `${name}(destination=${arn})` : 'null';
+  for (const arn of [config.onSuccess, config.onFailure]) {
+    if (!arn || arn.startsWith('http')) continue;
+    const service = arn.split(':')[2];
+    if (service === 'lambda') {
+      await requireDestinationFunction(services, request, reference, arn);
+    } else if (!['sqs', 'sns', 's3', 'events'].includes(service ?? '')) {
+      const onSuccess = shown(config.onSuccess, 'OnSuccess');
+      const onFailure = shown(config.onFailure, 'OnFailure');
+      throw invalidParameter(
+        `The provided destination config DestinationConfig(onSuccess=${onSuccess}, ` +
+          `onFailure=${onFailure}) is invalid.`,
+      );
+    }
+  }
+}
+
+async function requireDestinationFunction(
+  services: Services,
+  request: ApiRequest,
+  reference: FunctionReference,
+  arn: string,
+): Promise<void> {
+  const caller = { accountId: request.caller.accountId, region: services.region };
+  const target = parseFunctionReference(arn, undefined, caller);
+  if (target.accountId === reference.accountId && target.name === reference.name) {
+    throw invalidParameter("You can't specify the function as a destination for itself.");
+  }
+  const own = target.accountId === request.caller.accountId;
+  if (!own || !(await services.cache.read(target))) {
+    throw invalidParameter(`The destination ARN ${arn} is invalid.`);
+  }
+}
+
+async function write(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+  combine: (current: EventInvokeRecord | undefined, given: EventInvokeRecord) => EventInvokeRecord,
+): Promise<ApiResponse> {
+  const reference = referenceOf(services, request, operation);
+  const input = readInput(request, configInput);
+  const given = readConfig(input, services.clock.nowMs());
+  if (!(await services.cache.read(reference))) throw notFound("The function doesn't exist.");
+  await requireDestinations(services, request, reference, given);
+  const key = keyOf(reference);
+  const record = await changeFunction(services, reference, (current) => {
+    requireQualifier(services, current, reference);
+    const known = configOf(current, key);
+    const eventInvokeConfigs = { ...current.eventInvokeConfigs, [key]: combine(known, given) };
+    return { function: { ...current, eventInvokeConfigs } };
+  });
+  return json(200, render(services, reference, key, configOf(record, key)!));
+}
+
+function configOf(record: FunctionRecord, key: string): EventInvokeRecord | undefined {
+  return Object.hasOwn(record.eventInvokeConfigs, key) ? record.eventInvokeConfigs[key] : undefined;
+}
+
+/** `PutFunctionEventInvokeConfig`: replaces all of it. */
+export function putFunctionEventInvokeConfig(services: Services): Operation {
+  const name = 'PutFunctionEventInvokeConfig';
+  return {
+    ...{ name, method: 'PUT', path },
+    handle: (request) => write(services, request, name, (_, given) => given),
+  };
+}
+
+/** `UpdateFunctionEventInvokeConfig`: replaces the members given. */
+export function updateFunctionEventInvokeConfig(services: Services): Operation {
+  const name = 'UpdateFunctionEventInvokeConfig';
+  return {
+    ...{ name, method: 'POST', path },
+    async handle(request) {
+      const reference = referenceOf(services, request, name);
+      return write(services, request, name, (current, given) => {
+        if (!current) throw missing(services, reference);
+        return { ...current, ...given };
+      });
+    },
+  };
+}
+
+export function getFunctionEventInvokeConfig(services: Services): Operation {
+  return {
+    name: 'GetFunctionEventInvokeConfig',
+    method: 'GET',
+    path,
+    async handle(request) {
+      const reference = referenceOf(services, request, 'GetFunctionEventInvokeConfig');
+      const record = await services.cache.read(reference);
+      const config = record && configOf(record, keyOf(reference));
+      if (!config) throw missing(services, reference);
+      return json(200, render(services, reference, keyOf(reference), config));
+    },
+  };
+}
+
+export function deleteFunctionEventInvokeConfig(services: Services): Operation {
+  return {
+    name: 'DeleteFunctionEventInvokeConfig',
+    method: 'DELETE',
+    path,
+    async handle(request) {
+      const reference = referenceOf(services, request, 'DeleteFunctionEventInvokeConfig');
+      if (!(await services.cache.read(reference))) throw missing(services, reference);
+      const key = keyOf(reference);
+      await changeFunction(services, reference, (record) => {
+        if (!configOf(record, key)) throw missing(services, reference);
+        const { [key]: _, ...eventInvokeConfigs } = record.eventInvokeConfigs;
+        return { function: { ...record, eventInvokeConfigs } };
+      });
+      return noContent;
+    },
+  };
+}
+
+interface Position {
+  readonly qualifier: string;
+}
+
+const isPosition = ({ qualifier }: { qualifier?: unknown }) => typeof qualifier === 'string';
+
+export function listFunctionEventInvokeConfigs(services: Services): Operation {
+  return {
+    name: 'ListFunctionEventInvokeConfigs',
+    method: 'GET',
+    path: `${path}/list`,
+    async handle(request) {
+      const reference = referenceOf(services, request, 'ListFunctionEventInvokeConfigs');
+      const record = await findFunction(services, reference);
+      const { after, limit } = readPage<Position>(request, 50, isPosition);
+      const rows = Object.entries(record.eventInvokeConfigs)
+        .filter(([qualifier]) => after === undefined || qualifier > after.qualifier)
+        .sort(([a], [b]) => (a < b ? -1 : 1));
+      const shown = rows.slice(0, limit);
+      const last = shown.at(-1);
+      return json(200, {
+        FunctionEventInvokeConfigs: shown.map(([qualifier, config]) =>
+          render(services, reference, qualifier, config),
+        ),
+        ...(rows.length > limit && last ? { NextMarker: writeMarker({ qualifier: last[0] }) } : {}),
+      });
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import type { FunctionRecord, FunctionStore } from '../functions/mod.ts';
+import { findTarget } from './lookup.ts';
+import type { Services } from './services.ts';
+import { servingVersion } from './serving-version.ts';
+
+/**
+ * Tells the provisioner what each version of a function is to have now. A version's share is the
+ * sum of what is asked for it by its number and by the aliases that point to it.
+ */
+export async function provisionFunction(
+  services: Services,
+  record: FunctionRecord,
+  before: FunctionRecord = record,
+): Promise<void> {
+  const { provisioner } = services;
+  if (!provisioner) return;
+  const wanted = new Map<string, number>();
+  for (const each of Object.keys(before.provisionedConcurrency)) {
+    const version = numberBehind(before, each);
+    if (version !== undefined) wanted.set(version, 0);
+  }
+  for (const [qualifier, { requested }] of Object.entries(record.provisionedConcurrency)) {
+    const version = numberBehind(record, qualifier);
+    if (version !== undefined) wanted.set(version, (wanted.get(version) ?? 0) + requested);
+  }
+  for (const [qualifier, count] of wanted) {
+    const { accountId, name } = record;
+    const target = await findTarget(services, { accountId, name, qualifier });
+    provisioner.provision(servingVersion(services.region, target), count);
+  }
+}
+
+function numberBehind(record: FunctionRecord, qualifier: string): string | undefined {
+  if (/^\d+$/.test(qualifier)) return qualifier;
+  const alias = Object.hasOwn(record.aliases, qualifier) ? record.aliases[qualifier] : undefined;
+  return alias && String(alias.version);
+}
+
+/** After a restart: the sandboxes that were promised. */
+export async function provisionAll(services: Services, store: FunctionStore): Promise<void> {
+  if (!services.provisioner) return;
+  for (const record of await store.provisioned()) {
+    await provisionFunction(services, record).catch((error) => {
+      const fields = { account: record.accountId, function: record.name, err: error };
+      services.logger.error(fields, 'provisioned concurrency could not be taken up');
+    });
+  }
+}
