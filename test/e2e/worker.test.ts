@@ -28,7 +28,7 @@ const deeds = {
   large: ({ bytes }) => 'x'.repeat(bytes - 2),
   hang: () => new Promise(() => {}),
   spin: () => { for (;;) {} },
-  eat: () => { for (;;) kept.push(Buffer.alloc(64 << 20, 1)); },
+  eat: () => { for (;;) kept.push(Buffer.alloc(16 << 20, 1)); },
   fill: () => { for (let i = 0; ; i++) writeFileSync('/tmp/' + i, Buffer.alloc(8 << 20)); },
 };
 export const handler = (event) => deeds[event.do](event);
@@ -100,14 +100,19 @@ describe('a worker with lean sandboxes', () => {
       [{ do: 'kill' }, 'Runtime exited with error: signal: killed'],
       [{ do: 'eat' }, 'Runtime exited with error: signal: killed'],
     ] as const;
-    const small = templateOf({ memoryMb: 600, revision: '3' });
+    const small = templateOf({ memoryMb: 600, timeoutMs: 30_000, revision: '3' });
     for (const [event, message] of cases) {
       const on = event.do === 'eat' ? { template: small } : {};
       const outcome = await invoke(event, { ...on, requestId });
-      assert.deepEqual(bodyOf(outcome), {
-        errorType: 'Runtime.ExitError',
-        errorMessage: `RequestId: ${requestId} Error: ${message}`,
-      });
+      const told = JSON.stringify(event);
+      assert.deepEqual(
+        { told, ...bodyOf(outcome) },
+        {
+          told,
+          errorType: 'Runtime.ExitError',
+          errorMessage: `RequestId: ${requestId} Error: ${message}`,
+        },
+      );
     }
     for (const event of [{ do: 'hang' }, { do: 'spin' }]) {
       assert.equal(
