@@ -1,7 +1,7 @@
 import { SluiceError, systemClock, systemRandom, toSluiceError } from '../base/mod.ts';
 import { addImage, type ImageRecord } from '../image/mod.ts';
 import { openImage } from '../oci/mod.ts';
-import { directoryOrigin } from '../origin/mod.ts';
+import { directoryOrigin, flattenerView } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
 
@@ -38,10 +38,8 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
   const platform = { os: 'linux', architecture: job.architecture } as const;
   const image = await openImage(job.imageUri, { platform });
   try {
-    const origin = directoryOrigin(job.originDirectory, {
-      clock: systemClock,
-      random: systemRandom,
-    });
+    const options = { clock: systemClock, random: systemRandom };
+    const store = flattenerView(directoryOrigin(job.originDirectory, options));
     const record = await addImage(image, {
       sealer: {
         rootId: job.rootId,
@@ -50,8 +48,8 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
         keyService: oneDataKey(job),
       },
       manifestId: job.manifestId,
-      chunks: { put: (ref, ciphertext) => origin.put(ref, ciphertext) },
-      manifests: { putManifest: (...words) => origin.putManifest(...words) },
+      chunks: store,
+      manifests: store,
       spoolDirectory: job.spoolDirectory,
       clock: systemClock,
       random: systemRandom,

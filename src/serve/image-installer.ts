@@ -5,7 +5,7 @@ import type { DataDirectory } from '../config/mod.ts';
 import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
 import type { InstalledCode } from '../functions/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import type { LocalKeyService, RootSource } from '../origin/mod.ts';
+import type { LocalKeyService, ManifestPins, RootSource } from '../origin/mod.ts';
 import { chunkSalt } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
@@ -18,7 +18,7 @@ export interface AddImageRequest {
 
 export interface ImageInstallerOptions {
   readonly data: DataDirectory;
-  readonly roots: RootSource;
+  readonly origin: RootSource & Pick<ManifestPins, 'pinManifest'>;
   readonly keyService: LocalKeyService;
   readonly random: Random;
 }
@@ -37,17 +37,19 @@ export class ImageInstaller implements CodeInstaller {
     this.#options = options;
   }
 
-  /** Rejects with what `oci`, `image` and the origin say of the image. */
-  add(
-    request: AddImageRequest,
-    onProgress: OnProgress = () => {},
-    signal?: AbortSignal,
-  ): Promise<FlattenedImage> {
-    return this.#flatteners.run(() => this.#add(request, onProgress, signal), signal);
+  /**
+   * Stores an image that is kept until somebody removes it. Rejects with what `oci`, `image` and
+   * the origin say of it.
+   */
+  async add(request: AddImageRequest, onProgress: OnProgress = () => {}): Promise<FlattenedImage> {
+    const image = await this.#flatteners.run(() => this.#flatten(request, onProgress));
+    await this.#options.origin.pinManifest(image.manifestId);
+    return image;
   }
 
   async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
-    const image = await this.add(request, () => {}, signal);
+    const work = () => this.#flatten(request, () => {}, signal);
+    const image = await this.#flatteners.run(work, signal);
     return {
       manifestId: image.manifestId,
       resolvedImageUri: image.resolvedReference,
@@ -58,15 +60,15 @@ export class ImageInstaller implements CodeInstaller {
     };
   }
 
-  async #add(
+  async #flatten(
     request: AddImageRequest,
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
-    const { data, roots, keyService, random } = this.#options;
+    const { data, origin, keyService, random } = this.#options;
     const { imageUri, accountId, architecture = hostArchitecture } = request;
     const manifestId = random.uuid();
-    const rootId = await roots.activeRoot(accountId);
+    const rootId = await origin.activeRoot(accountId);
     const dataKey = await keyService.generateDataKey({ accountId, manifestId });
     const dedupSecret = await keyService.dedupSecret();
     const salt = chunkSalt(dedupSecret, { rootId, epoch: 0, scope: 'region', placement: '' });

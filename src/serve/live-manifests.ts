@@ -1,4 +1,5 @@
 import type { FunctionRecord, FunctionStore, VersionRecord } from '../functions/mod.ts';
+import type { ManifestPins } from '../origin/mod.ts';
 
 const PAGE = 100;
 
@@ -8,7 +9,7 @@ function* manifestsOfVersion(version: VersionRecord): Iterable<string> {
 }
 
 /** The functions of one account, in pages. */
-export async function* functionsOf(
+async function* functionsOf(
   store: FunctionStore,
   accountId: string,
 ): AsyncIterable<FunctionRecord> {
@@ -21,10 +22,7 @@ export async function* functionsOf(
 }
 
 /** The manifests that a function's versions run, with repetitions. */
-export async function* manifestsOf(
-  store: FunctionStore,
-  record: FunctionRecord,
-): AsyncIterable<string> {
+async function* manifestsOf(store: FunctionStore, record: FunctionRecord): AsyncIterable<string> {
   yield* manifestsOfVersion(record.latest);
   const key = { accountId: record.accountId, name: record.name };
   for (let after = 0; ; ) {
@@ -32,5 +30,38 @@ export async function* manifestsOf(
     for (const version of page) yield* manifestsOfVersion(version);
     after = page.at(-1)?.version ?? after;
     if (page.length < PAGE) return;
+  }
+}
+
+/** The function of an account that runs a manifest, if one does. */
+export async function functionThatRuns(
+  store: FunctionStore,
+  accountId: string,
+  manifestId: string,
+): Promise<string | undefined> {
+  for await (const record of functionsOf(store, accountId)) {
+    for await (const used of manifestsOf(store, record))
+      if (used === manifestId) return record.name;
+  }
+  return undefined;
+}
+
+/** What garbage collection must keep: what any version of any function runs, and what was pinned. */
+export class RegionLiveManifests {
+  readonly #functions: FunctionStore;
+  readonly #pins: Pick<ManifestPins, 'pinnedManifests'>;
+
+  constructor(functions: FunctionStore, pins: Pick<ManifestPins, 'pinnedManifests'>) {
+    this.#functions = functions;
+    this.#pins = pins;
+  }
+
+  async *liveManifests(): AsyncIterable<string> {
+    for (const accountId of await this.#functions.accounts()) {
+      for await (const record of functionsOf(this.#functions, accountId)) {
+        yield* manifestsOf(this.#functions, record);
+      }
+    }
+    yield* this.#pins.pinnedManifests();
   }
 }

@@ -1,3 +1,4 @@
+export { type OpenCollector, openCollector } from './collector.ts';
 export { examineHost, type HostFinding } from './doctor.ts';
 
 export { flattenReference } from './flatten-reference.ts';

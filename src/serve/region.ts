@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import {
   type AccessKey,
@@ -9,11 +8,10 @@ import {
   lockDataDirectory,
 } from '../config/mod.ts';
 import { type CredentialStore, Frontend } from '../frontend/mod.ts';
-import { SqliteFunctionStore } from '../functions/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
-import { openStores } from './stores.ts';
+import { openFunctions, openStores } from './stores.ts';
 
 export interface RegionOptions {
   readonly dataPath: string;
@@ -82,7 +80,7 @@ async function startParts(
 ): Promise<string> {
   const meter = new PrometheusMeter();
   const stores = openStores(data.path, meter, logger);
-  const functions = SqliteFunctionStore.open(join(data.state, 'functions.sqlite'));
+  const functions = openFunctions(data);
   cleanups.push(() => functions.close());
   const compute = await startCompute(stores, { write: () => {} }, meter, logger);
   cleanups.push(() => compute.close(limits.http.drainMs));

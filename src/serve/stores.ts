@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   type Logger,
   type Meter,
@@ -7,6 +8,7 @@ import {
   systemRandom,
 } from '../base/mod.ts';
 import { type DataDirectory, ensureDataDirectory } from '../config/mod.ts';
+import { SqliteFunctionStore } from '../functions/mod.ts';
 import { directoryOrigin, LocalKeyService, type Origin } from '../origin/mod.ts';
 import { ImageCatalogue } from './image-catalogue.ts';
 import { ImageInstaller } from './image-installer.ts';
@@ -33,6 +35,11 @@ export function openStores(
     logger,
   });
   const keyService = new LocalKeyService(data.keys, systemClock, systemRandom);
-  const installer = new ImageInstaller({ data, roots: origin, keyService, random: systemRandom });
+  const installer = new ImageInstaller({ data, origin, keyService, random: systemRandom });
   return { data, origin, keyService, installer, images: new ImageCatalogue(origin) };
+}
+
+/** The functions of a data directory; any number of processes may have them open. */
+export function openFunctions(data: DataDirectory): SqliteFunctionStore {
+  return SqliteFunctionStore.open(join(data.state, 'functions.sqlite'));
 }

@@ -3,6 +3,7 @@ import { registerCacheNode } from './cache-node.ts';
 import { registerCacheSize } from './cache-size.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFunction } from './function.ts';
+import { registerGc } from './gc.ts';
 import { registerImage } from './image.ts';
 import { registerInvoke } from './invoke.ts';
 import { registerUp } from './up.ts';
@@ -12,6 +13,7 @@ export function registerCommands(program: Command): void {
   registerFunction(program);
   registerInvoke(program);
   registerImage(program);
+  registerGc(program);
   registerCacheNode(program);
   registerCacheSize(program);
   registerDoctor(program);
