@@ -16,11 +16,11 @@ export function meteredObjects(store: ObjectStore, clock: Clock, meter: Meter): 
     'Bytes of objects moved, by direction: in, out.',
     ['direction'],
   );
-  const measure = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+  const measure = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     const startedAtMs = clock.monotonicMs();
     let outcome = 'ok';
     try {
-      return await work;
+      return await work();
     } catch (error) {
       outcome = isSluiceError(error) ? error.code : 'INTERNAL';
       throw error;
@@ -31,22 +31,22 @@ export function meteredObjects(store: ObjectStore, clock: Clock, meter: Meter): 
   };
   return {
     get: async (key, signal) => {
-      const found = await measure('get', store.get(key, signal));
+      const found = await measure('get', () => store.get(key, signal));
       bytes.add(found?.length ?? 0, { direction: 'out' });
       return found;
     },
     putIfAbsent: async (key, body) => {
-      const outcome = await measure('put', store.putIfAbsent(key, body));
+      const outcome = await measure('put', () => store.putIfAbsent(key, body));
       if (outcome === 'stored') bytes.add(body.length, { direction: 'in' });
       return outcome;
     },
     replace: async (key, body) => {
-      await measure('replace', store.replace(key, body));
+      await measure('replace', () => store.replace(key, body));
       bytes.add(body.length, { direction: 'in' });
     },
     list: (prefix, after) => store.list(prefix, after),
-    usage: (prefix) => measure('usage', store.usage(prefix)),
-    remove: (keys) => measure('remove', store.remove(keys)),
-    settle: (keys) => measure('settle', store.settle(keys)),
+    usage: (prefix) => measure('usage', () => store.usage(prefix)),
+    remove: (keys) => measure('remove', () => store.remove(keys)),
+    settle: (keys) => measure('settle', () => store.settle(keys)),
   };
 }
