@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ApiError } from './api-error.ts';
 import type { Credential } from './seams.ts';
 import { type Shape, validate } from './shapes.ts';
+import type { StreamWriter } from './stream-relay.ts';
 
 /** A request whose caller is known and whose body has arrived. */
 export interface ApiRequest {
@@ -20,6 +21,8 @@ export interface ApiResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** Instead of a body: writes it as it comes; may not reject. */
+  readonly stream?: (write: StreamWriter) => Promise<void>;
 }
 
 /** One operation of the API: where it is found, how much it may send, what it does. */

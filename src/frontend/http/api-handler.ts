@@ -67,7 +67,7 @@ export class ApiHandler {
     } catch (error) {
       answer = this.#failed(error, requestId, route?.operation);
     }
-    send(request, response, requestId, answer, clock);
+    await send(request, response, requestId, answer, clock);
     const operation = route?.operation.name ?? 'unknown';
     this.#requests.add(1, { operation, status: String(answer.status) });
     this.#seconds.observe((clock.monotonicMs() - startMs) / 1000, { operation });

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, limits } from '../../base/mod.ts';
 import type { ApiError } from '../api-error.ts';
@@ -22,28 +22,52 @@ export function errorResponse(error: ApiError): ApiResponse {
  * ends with it, but not at once: closing a socket with unread input resets it, and the client
  * would never see the answer.
  */
-export function send(
+export async function send(
   request: IncomingMessage,
   response: ServerResponse,
   requestId: string,
   answer: ApiResponse,
   clock: Clock,
-): void {
+): Promise<void> {
   if (response.headersSent || response.destroyed) return;
+  const unread = !request.complete && !request.readableEnded && hasBody(request);
+  const headers: OutgoingHttpHeaders = { 'x-amzn-RequestId': requestId };
   const body = answer.body ?? '';
-  const unread = !request.complete && request.readableEnded === false && hasBody(request);
-  const headers: Record<string, string | number> = { 'x-amzn-RequestId': requestId };
-  if (answer.status !== 204) {
+  if (answer.status !== 204 && !answer.stream) {
     headers['Content-Type'] = 'application/json';
     headers['Content-Length'] = Buffer.byteLength(body);
   }
   Object.assign(headers, answer.headers);
   if (unread) headers['Connection'] = 'close';
   response.writeHead(answer.status, headers);
-  if (!unread) {
+  if (answer.stream) {
+    await answer.stream((chunk) => writeChunk(response, chunk));
+    response.end();
+  } else if (unread) {
+    linger(request, response, body, clock);
+  } else {
     response.end(answer.status === 204 ? undefined : body);
-    return;
   }
+}
+
+/** A promise when the client reads slower than the function writes. */
+function writeChunk(response: ServerResponse, chunk: Buffer): Promise<void> | undefined {
+  if (response.destroyed || response.write(chunk)) return undefined;
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
+
+function linger(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: string | Buffer,
+  clock: Clock,
+): void {
   response.write(body);
   const timer = clock.setTimer(limits.http.lingerMs, () => response.end());
   const done = () => {

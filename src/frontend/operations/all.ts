@@ -19,6 +19,7 @@ import {
   updateEventSourceMapping,
 } from './event-source-mappings.ts';
 import { invoke, invokeAsync } from './invoke.ts';
+import { invokeWithResponseStream } from './invoke-with-response-stream.ts';
 import { addPermission, getPolicy, removePermission } from './permissions.ts';
 import {
   deleteProvisionedConcurrencyConfig,
@@ -93,6 +94,7 @@ export function allOperations(services: Services): Operation[] {
   return [
     invoke,
     invokeAsync,
+    invokeWithResponseStream,
     ...functionOperations,
     ...settingOperations,
     ...eventSourceOperations,
