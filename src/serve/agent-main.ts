@@ -10,7 +10,7 @@ import {
   systemRandom,
   toSluiceError,
 } from '../base/mod.ts';
-import { ChunkSlab, ChunkSlots, slabCached } from '../cache/mod.ts';
+import { ChunkSlab, ChunkSlots, openL2, slabCached } from '../cache/mod.ts';
 import {
   type AgentAnswer,
   type AgentCommand,
@@ -20,7 +20,7 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
-import { directoryOrigin, ScopedChunkSource } from '../origin/mod.ts';
+import { directoryOrigin, followingMigrations, ScopedChunkSource } from '../origin/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
@@ -126,19 +126,21 @@ function answer(message: AgentAnswer): void {
   process.send?.(message);
 }
 
-/** Slab before origin; each tells `tiers` what it answered. */
+/** Slab before L2 before origin; each tells `tiers` what it answered. */
 async function openTiers(settings: AgentSettings, tiers: TierWatch): Promise<ChunkSource> {
-  const { originDirectory, slab } = settings;
+  const { originDirectory, slab, l2 } = settings;
   const stores = {
     clock: systemClock,
     random: systemRandom,
     meter: noMeter,
     logger: noLogger,
   };
-  const origin = tiers.watch('origin', directoryOrigin(originDirectory, stores));
-  if (!slab) return origin;
+  const origin = directoryOrigin(originDirectory, stores);
+  let source = tiers.watch('origin', followingMigrations(origin, origin));
+  if (l2) source = tiers.watch('l2', await openL2(source, l2, stores));
+  if (!slab) return source;
   const opened = await ChunkSlab.open({ ...slab, clock: systemClock });
-  return tiers.watch('slab', slabCached(origin, opened));
+  return tiers.watch('slab', slabCached(source, opened));
 }
 
 async function start(command: Extract<Command, { type: 'start' }>): Promise<Agent> {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { L2Settings } from '../cache/mod.ts';
 
 /** What an agent process composes its tiers from. */
 export interface AgentSettings {
@@ -8,6 +9,8 @@ export interface AgentSettings {
   readonly memoryBytes: number;
   /** The slab that all agents of the worker share; without one, chunks come from the origin. */
   readonly slab?: { readonly directory: string; readonly limitBytes: number };
+  /** The zone's shared cache, if there is one. */
+  readonly l2?: L2Settings;
 }
 
 const AGENT_MAIN = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
