@@ -142,7 +142,7 @@ export const limits = {
   sandbox: {
     startTimeoutMs: 30_000,
     stopGraceMs: 500,
-    stopTimeoutMs: 10_000,
+    stopTimeoutMs: 30_000,
     freezeTimeoutMs: 5_000,
     cgroupsReady: 16,
     launchersReady: 2,
@@ -171,6 +171,16 @@ export const limits = {
     waitMs: 45_000,
     /** A sandbox that has answered asks for its next event within this, or counts as busy. */
     settleMs: 20,
+  },
+  logs: {
+    /** Of one log group and of all; the oldest lines go first. */
+    groupBytes: 64 * MIB,
+    totalBytes: 1 * GIB,
+    segmentBytes: 4 * MIB,
+    /** Lines on their way to the disk; more are dropped, and counted. */
+    pendingBytes: 16 * MIB,
+    flushMs: 100,
+    followMs: 200,
   },
   queue: {
     /** Internal queues, and the few of them that any one function may fill. */

@@ -36,6 +36,7 @@ export class LeanSandboxFactory {
     this.#launchers = new LauncherPool(
       hostArchitecture(),
       options.launchersReady ?? limits.sandbox.launchersReady,
+      options.clock,
     );
   }
 
@@ -46,9 +47,11 @@ export class LeanSandboxFactory {
   async start(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
     checkSpec(spec);
     signal?.throwIfAborted();
+    const beganMs = this.#options.clock.monotonicMs();
     if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
     const { cgroups, clock } = this.#options;
     const [launcher, cgroup] = await this.#acquire(spec);
+    const acquiredMs = clock.monotonicMs();
     const sandbox = new LeanSandbox({ spec, launcher, cgroup, pool: cgroups, clock });
     this.#sandboxes.add(sandbox);
     void sandbox.exited.then(() => this.#sandboxes.delete(sandbox));
@@ -62,12 +65,14 @@ export class LeanSandboxFactory {
       const launch = () => sandbox.launch(program);
       await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
       cgroup.limitCpu(spec.cpuMillis);
+      this.#options.logger.debug(
+        { sandboxId: spec.sandboxId, beganMs, acquiredMs, ...sandbox.milestones },
+        'sandbox started',
+      );
       return sandbox;
     } catch (error) {
       await sandbox.stop();
       throw error;
-    } finally {
-      this.#launchers.refill();
     }
   }
 

@@ -1,16 +1,15 @@
 import type { Server, Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
-import { type Clock, limits, SluiceError } from '../base/mod.ts';
+import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
 import type { Cgroup } from './cgroup/types.ts';
 import type { Launcher, LaunchRecord } from './launch/launcher.ts';
 import type { LaunchProgram } from './launch/program.ts';
 import { LoopDevice } from './loop-device.ts';
+import { pollUntil } from './poll.ts';
 import { startError } from './start-error.ts';
 import type { Sandbox, SandboxExit, SandboxSpec } from './types.ts';
-
-const POLL_MS = 1;
 
 export interface LeanSandboxParts {
   readonly spec: SandboxSpec;
@@ -56,6 +55,9 @@ export class LeanSandbox implements Sandbox {
     return this.#server;
   }
 
+  /** When the parts of the start were done, by the clock's monotonic milliseconds. */
+  readonly milestones: { servedMs?: number; mountedMs?: number; startedMs?: number } = {};
+
   /** Resolves when the entrypoint runs; rejects with `SANDBOX_START_FAILED` naming the step. */
   async launch(program: LaunchProgram): Promise<void> {
     this.#parts.launcher.run(program, {
@@ -87,24 +89,30 @@ export class LeanSandbox implements Sandbox {
   }
 
   async #stop(): Promise<void> {
-    const { launcher, cgroup, pool } = this.#parts;
+    const { launcher, cgroup, pool, clock } = this.#parts;
+    const { stopGraceMs, stopTimeoutMs } = limits.sandbox;
     this.#closeServer();
     launcher.end();
     await cgroup.kill();
-    await this.#until('its monitor does not leave', async () => {
-      const settled = await Promise.race([
-        launcher.gone.then(() => true),
-        this.#parts.clock.sleep(limits.sandbox.stopGraceMs).then(() => false),
-      ]);
-      if (!settled) launcher.kill();
-      return settled;
-    });
+    const what = `${this.sandboxId}: end of its processes`;
+    await withDeadline(clock, stopGraceMs, what, () => launcher.gone).catch(() => launcher.kill());
+    await withDeadline(clock, stopTimeoutMs, what, () => launcher.gone);
     await this.exited;
     await this.peakMemoryBytes();
-    const loop = this.#loop;
-    if (loop !== undefined) await this.#until('its loop device stays', () => loop.isFree());
     this.#released = true;
+    this.#discardOutput();
     await pool.release(cgroup);
+    const loop = this.#loop;
+    if (loop === undefined) return;
+    const stays = `${this.sandboxId}: its loop device stays`;
+    await pollUntil(clock, stays, stopTimeoutMs, () => loop.isFree());
+  }
+
+  /** Lets go of output that nobody began to read; what is being read can be read to its end. */
+  #discardOutput(): void {
+    for (const stream of [this.stdout, this.stderr]) {
+      if (stream.readableFlowing === null) stream.resume();
+    }
   }
 
   #closeServer(): void {
@@ -116,13 +124,18 @@ export class LeanSandbox implements Sandbox {
     if (record.kind === 'failed') {
       this.#started.reject(startError(this.#parts.spec, record.step, record.errno));
       this.#served.reject(startError(this.#parts.spec, record.step, record.errno));
-    } else if (record.kind === 'loop') this.#loop = new LoopDevice(record.number);
-    else if (record.kind === 'started') this.#started.resolve();
-    else this.#waitStatus = record.waitStatus;
+    } else if (record.kind === 'loop') {
+      this.milestones.mountedMs = this.#parts.clock.monotonicMs();
+      this.#loop = new LoopDevice(record.number);
+    } else if (record.kind === 'started') {
+      this.milestones.startedMs = this.#parts.clock.monotonicMs();
+      this.#started.resolve();
+    } else this.#waitStatus = record.waitStatus;
   }
 
   #onServer(server: Server): void {
     this.#server = server;
+    this.milestones.servedMs = this.#parts.clock.monotonicMs();
     if (this.#stopping !== undefined) this.#closeServer();
     server.on('connection', (connection) => {
       this.#connections.add(connection);
@@ -149,17 +162,5 @@ export class LeanSandbox implements Sandbox {
     }
     const known = Object.entries(constants.signals).find(([, number]) => number === signalNumber);
     return { exitCode: null, signal: known?.[0] ?? `SIG${signalNumber}`, oomKilled };
-  }
-
-  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const { clock } = this.#parts;
-    const { stopTimeoutMs } = limits.sandbox;
-    const untilMs = clock.monotonicMs() + stopTimeoutMs;
-    while (!(await holds())) {
-      if (clock.monotonicMs() > untilMs) {
-        throw new SluiceError('INTERNAL', `${this.sandboxId}: ${what} after ${stopTimeoutMs} ms`);
-      }
-      await clock.sleep(POLL_MS);
-    }
   }
 }

@@ -1,9 +1,7 @@
 import { type Clock, type Logger, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { pollUntil } from '../poll.ts';
 import { type CgroupProbeOptions, probeCgroups } from './probe.ts';
 import type { Cgroup, CgroupTree } from './types.ts';
-
-const POLL_MS = 1;
-const REMOVE_TIMEOUT_MS = 5_000;
 
 export interface CgroupPoolOptions extends CgroupProbeOptions {
   readonly logger: Logger;
@@ -71,12 +69,14 @@ export class CgroupPool {
     this.#ready.push(cgroup);
   }
 
-  /** Removes all; every cgroup that was acquired has to be released. */
+  /** Removes all but what an earlier life left, for which there is `sweep`. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#filling;
     for (const cgroup of this.#ready.splice(0)) await this.#remove(cgroup);
-    await this.#tree.remove();
+    await this.#tree.remove().catch((error) => {
+      this.#logger.warn({ error: toSluiceError(error) }, 'cgroups of an earlier life are left');
+    });
   }
 
   async #create(): Promise<Cgroup> {
@@ -87,7 +87,8 @@ export class CgroupPool {
   }
 
   #fill(): void {
-    if (this.#filling !== undefined) return;
+    // Half of them may be lent before more are made: what comes back fills up the rest.
+    if (this.#filling !== undefined || this.#ready.length > this.#readyTarget / 2) return;
     this.#filling = this.#fillUp()
       .catch((error) => this.#logger.warn({ error: toSluiceError(error) }, 'cannot fill the pool'))
       .finally(() => {
@@ -102,7 +103,8 @@ export class CgroupPool {
   }
 
   async #empty(cgroup: Cgroup): Promise<void> {
-    await this.#until(cgroup, 'has processes that do not die', async () => {
+    const what = `cgroup ${cgroup.name}: has processes that do not die`;
+    await pollUntil(this.#clock, what, limits.sandbox.stopTimeoutMs, async () => {
       if ((await cgroup.processes()).length === 0) return true;
       await cgroup.kill();
       return false;
@@ -111,22 +113,13 @@ export class CgroupPool {
 
   /** A cgroup stays busy for a moment after its last process is gone. */
   async #remove(cgroup: Cgroup): Promise<void> {
-    await this.#until(cgroup, 'cannot be removed', () =>
+    const what = `cgroup ${cgroup.name}: cannot be removed`;
+    await pollUntil(this.#clock, what, limits.sandbox.stopTimeoutMs, () =>
       cgroup.remove().then(
         () => true,
         () => false,
       ),
     );
     this.#own.delete(cgroup.name);
-  }
-
-  async #until(cgroup: Cgroup, what: string, holds: () => Promise<boolean>): Promise<void> {
-    const untilMs = this.#clock.monotonicMs() + REMOVE_TIMEOUT_MS;
-    while (!(await holds())) {
-      if (this.#clock.monotonicMs() > untilMs) {
-        throw new SluiceError('INTERNAL', `cgroup ${cgroup.name}: ${what}`);
-      }
-      await this.#clock.sleep(POLL_MS);
-    }
   }
 }

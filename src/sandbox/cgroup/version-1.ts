@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../base/mod.ts';
+import { type Clock, limits } from '../../base/mod.ts';
 import type { CgroupJoin } from '../compose/isolate.ts';
+import { pollUntil } from '../poll.ts';
 import {
   CPU_PERIOD_US,
   cpuQuotaUs,
@@ -14,7 +15,7 @@ import {
   writeControl,
   writeControlIfThere,
 } from './files.ts';
-import { killEach, waitUntilFrozen } from './kill.ts';
+import { killEach } from './kill.ts';
 import type { Cgroup, CgroupLimits, CgroupTree } from './types.ts';
 
 /** The controllers of version 1 that a sandbox needs. */
@@ -113,12 +114,17 @@ class CgroupV1 implements Cgroup {
   async freeze(): Promise<void> {
     const file = join(this.#directories.freezer, 'freezer.state');
     writeControl(file, 'FROZEN');
-    await waitUntilFrozen(this.#clock, this.name, async () => {
-      const state = (await readFile(file, 'utf8')).trim();
-      // FREEZING can last when a process was just forked; asking again takes it along.
-      if (state === 'FREEZING') writeControl(file, 'FROZEN');
-      return state === 'FROZEN';
-    });
+    await pollUntil(
+      this.#clock,
+      `cgroup ${this.name}: not frozen`,
+      limits.sandbox.freezeTimeoutMs,
+      async () => {
+        const state = (await readFile(file, 'utf8')).trim();
+        // FREEZING can last when a process was just forked; asking again takes it along.
+        if (state === 'FREEZING') writeControl(file, 'FROZEN');
+        return state === 'FROZEN';
+      },
+    );
   }
 
   async thaw(): Promise<void> {

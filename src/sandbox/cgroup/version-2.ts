@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { type Clock, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import { type Clock, limits, SluiceError, systemErrorCode } from '../../base/mod.ts';
 import type { CgroupJoin } from '../compose/isolate.ts';
+import { pollUntil } from '../poll.ts';
 import {
   CPU_PERIOD_US,
   cpuQuotaUs,
@@ -13,7 +14,7 @@ import {
   writeControl,
   writeControlIfThere,
 } from './files.ts';
-import { killEach, waitUntilFrozen } from './kill.ts';
+import { killEach } from './kill.ts';
 import type { Cgroup, CgroupLimits, CgroupTree } from './types.ts';
 
 const CONTROLLERS = '+memory +cpu +pids';
@@ -87,9 +88,10 @@ class CgroupV2 implements Cgroup {
 
   async freeze(): Promise<void> {
     writeControl(this.#file('cgroup.freeze'), 1);
-    await waitUntilFrozen(
+    await pollUntil(
       this.#clock,
-      this.name,
+      `cgroup ${this.name}: not frozen`,
+      limits.sandbox.freezeTimeoutMs,
       async () => readKeyed(this.#file('cgroup.events')).get('frozen') === 1,
     );
   }

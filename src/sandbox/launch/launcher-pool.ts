@@ -1,21 +1,29 @@
+import type { Clock, Timer } from '../../base/mod.ts';
 import { Launcher } from './launcher.ts';
 import type { Architecture } from './system-call-numbers.ts';
+
+/** Spawning blocks this thread for a moment: let the start that took one be over by then. */
+const REFILL_AFTER_MS = 25;
 
 /** Launchers booted ahead of the sandboxes that take them. */
 export class LauncherPool {
   readonly #architecture: Architecture;
   readonly #readyTarget: number;
+  readonly #clock: Clock;
+  #refill: Timer | undefined;
   readonly #ready: Launcher[] = [];
   #closed = false;
 
-  constructor(architecture: Architecture, readyTarget: number) {
+  constructor(architecture: Architecture, readyTarget: number, clock: Clock) {
     this.#architecture = architecture;
     this.#readyTarget = readyTarget;
+    this.#clock = clock;
   }
 
   /** A booted launcher, of the caller's own from now on. */
   async acquire(): Promise<Launcher> {
     const launcher = this.#ready.shift() ?? new Launcher(this.#architecture);
+    this.#refill ??= this.#clock.setTimer(REFILL_AFTER_MS, () => this.#fill());
     try {
       await launcher.booted;
     } catch (error) {
@@ -25,8 +33,8 @@ export class LauncherPool {
     return launcher;
   }
 
-  /** Starts as many as were taken; called when a start is over, to be on no start's way. */
-  refill(): void {
+  #fill(): void {
+    this.#refill = undefined;
     while (!this.#closed && this.#ready.length < this.#readyTarget) {
       const launcher = new Launcher(this.#architecture);
       void launcher.gone.then(() => this.#forget(launcher));
@@ -36,6 +44,7 @@ export class LauncherPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#refill?.cancel();
     const left = this.#ready.splice(0);
     for (const launcher of left) launcher.end();
     await Promise.all(left.map((launcher) => launcher.gone));
