@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { SluiceError } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
 
 export interface CommonOptions {
   readonly data: string;
@@ -16,6 +18,30 @@ export function withDataOptions(command: Command): Command {
 
 export function withJsonOption(command: Command): Command {
   return command.option('--json', 'print JSON for programs', false);
+}
+
+export interface L2Options {
+  readonly l2?: string;
+  readonly l2Code: string;
+  readonly l2SecretFile?: string;
+}
+
+/** The zone's shared cache, for commands whose agents read through it. */
+export function withL2Options(command: Command): Command {
+  return command
+    .option('--l2 <nodes>', 'cache nodes: HOST:PORT,HOST:PORT,… or @FILE with one a line')
+    .option('--l2-code <k+m>', 'stripes of a chunk, and how many of them may be lost', '4+1')
+    .option('--l2-secret-file <file>', 'secrets shared with the cache nodes, one a line');
+}
+
+/** What `--l2…` says, or undefined without `--l2`. Throws `USAGE` for one without the other. */
+export function l2Settings(options: L2Options): L2Settings | undefined {
+  const { l2: nodes, l2Code: code, l2SecretFile: secretFile } = options;
+  if (nodes === undefined && secretFile === undefined) return undefined;
+  if (nodes === undefined || secretFile === undefined) {
+    throw new SluiceError('USAGE', '--l2 and --l2-secret-file: give both or neither');
+  }
+  return { nodes, code, secretFile };
 }
 
 /** Parses a whole number between bounds for commander. */

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { limits } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
+import type { DataDirectory } from '../config/mod.ts';
 
 /** What an agent process composes its tiers from. */
 export interface AgentSettings {
@@ -11,6 +13,16 @@ export interface AgentSettings {
   readonly slab?: { readonly directory: string; readonly limitBytes: number };
   /** The zone's shared cache, if there is one. */
   readonly l2?: L2Settings;
+}
+
+/** The tiers of a data directory's agents: its origin, its slab, and the zone's cache if given. */
+export function agentSettings(data: DataDirectory, l2?: L2Settings): AgentSettings {
+  return {
+    originDirectory: data.origin,
+    memoryBytes: limits.cache.memoryBytes,
+    slab: { directory: data.cache, limitBytes: limits.cache.slabBytes },
+    ...(l2 && { l2 }),
+  };
 }
 
 const AGENT_MAIN = fileURLToPath(new URL('./agent-main.ts', import.meta.url));

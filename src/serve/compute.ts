@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AssignmentService } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, systemClock, systemRandom } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import { CgroupPool, LeanSandboxFactory } from '../sandbox/mod.ts';
 import { type LogSink, Worker } from '../worker/mod.ts';
-import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
 import { MeteredDevices } from './metered-devices.ts';
 import type { Stores } from './stores.ts';
@@ -17,23 +18,26 @@ export interface Compute {
   close(graceMs: number): Promise<void>;
 }
 
+export interface ComputeOptions {
+  readonly logs: LogSink;
+  readonly meter: Meter;
+  readonly logger: Logger;
+  readonly l2?: L2Settings | undefined;
+}
+
 /** Names this data directory's cgroups, so that regions on one host don't sweep each other's. */
 function ownerIdOf(dataPath: string): string {
   return createHash('sha256').update(dataPath).digest('hex').slice(0, 12);
 }
 
-export async function startCompute(
-  stores: Stores,
-  logs: LogSink,
-  meter: Meter,
-  logger: Logger,
-): Promise<Compute> {
+export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
+  const { logs, meter, logger } = options;
   const clock = systemClock;
   const random = systemRandom;
   const agents = new AgentPool<AgentSettings>({
     spawn: spawnAgent,
     directory: join(stores.data.run, 'agents'),
-    settings: { originDirectory: stores.data.origin, memoryBytes: limits.cache.memoryBytes },
+    settings: agentSettings(stores.data, options.l2),
     spareAgents: limits.agent.poolSize,
     clock,
     random,

@@ -1,4 +1,12 @@
-import { SluiceError, systemClock, systemRandom, toSluiceError } from '../base/mod.ts';
+import {
+  noLogger,
+  noMeter,
+  SluiceError,
+  systemClock,
+  systemRandom,
+  toSluiceError,
+} from '../base/mod.ts';
+import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.ts';
 import { addImage, type ImageRecord } from '../image/mod.ts';
 import { openImage } from '../oci/mod.ts';
 import { directoryOrigin, flattenerView } from '../origin/mod.ts';
@@ -37,6 +45,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
   const startMs = systemClock.monotonicMs();
   const platform = { os: 'linux', architecture: job.architecture } as const;
   const image = await openImage(job.imageUri, { platform });
+  const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
     const options = { clock: systemClock, random: systemRandom };
     const store = flattenerView(directoryOrigin(job.originDirectory, options));
@@ -48,7 +57,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
         keyService: oneDataKey(job),
       },
       manifestId: job.manifestId,
-      chunks: store,
+      chunks: l2 ? l2Primed(store, l2) : store,
       manifests: store,
       spoolDirectory: job.spoolDirectory,
       clock: systemClock,
@@ -58,8 +67,19 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
     const imageBytes = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
     return describe(record, imageBytes, (systemClock.monotonicMs() - startMs) / 1000);
   } finally {
+    l2?.close();
     await image.close();
   }
+}
+
+/** The cache's write side: what it does not have is nobody's to fetch here. */
+async function openPrimer(settings: L2Settings): Promise<L2Source> {
+  const source = {
+    get: async () => {
+      throw new SluiceError('ACCESS_DENIED', 'chunks: a flattener reads none');
+    },
+  };
+  return openL2(source, settings, { clock: systemClock, meter: noMeter, logger: noLogger });
 }
 
 function describe(record: ImageRecord, imageBytes: number, seconds: number): FlattenedImage {

@@ -1,4 +1,5 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
 import type { ImageProgress } from '../image/mod.ts';
 
 /** One image to flatten, with all that the flattener may know; sent once, as its first message. */
@@ -10,6 +11,8 @@ export interface FlattenJob {
   readonly rootId: string;
   readonly originDirectory: string;
   readonly spoolDirectory: string;
+  /** The zone's cache that new chunks are put into as well. */
+  readonly primeL2?: L2Settings;
   /** The 32-byte salt of the chunks' keys. */
   readonly salt: Uint8Array;
   /** A fresh key for this one manifest; the key that wraps it stays where it is. */

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits, type Random, Semaphore } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory } from '../config/mod.ts';
 import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
 import type { InstalledCode } from '../functions/mod.ts';
@@ -14,6 +15,8 @@ export interface AddImageRequest {
   readonly imageUri: string;
   readonly accountId: string;
   readonly architecture?: 'x86_64' | 'arm64';
+  /** The zone's cache, to put new chunks into for the first starts. */
+  readonly primeL2?: L2Settings;
 }
 
 export interface ImageInstallerOptions {
@@ -86,6 +89,7 @@ export class ImageInstaller implements CodeInstaller {
           spoolDirectory,
           salt,
           dataKey,
+          ...(request.primeL2 && { primeL2: request.primeL2 }),
         },
         onProgress,
         signal,

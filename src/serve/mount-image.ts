@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { limits, noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
+import { noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import { AgentPool, type DeviceStats, mountDevice, unmountDevice } from '../device/mod.ts';
 import { readManifestHeader } from '../seal/mod.ts';
-import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
 import { openStores } from './stores.ts';
 
@@ -22,7 +22,7 @@ export async function mountImage(
   const agents = new AgentPool<AgentSettings>({
     spawn: spawnAgent,
     directory: join(stores.data.run, `mount-${process.pid}`),
-    settings: { originDirectory: stores.data.origin, memoryBytes: limits.cache.memoryBytes },
+    settings: agentSettings(stores.data),
     spareAgents: 0,
     clock: systemClock,
     random: systemRandom,

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
 import {
   type AccessKey,
   type DataDirectory,
@@ -18,6 +19,8 @@ export interface RegionOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly regionName: string;
   readonly logLevel: LogLevel;
+  /** The zone's shared cache, if there is one. */
+  readonly l2?: L2Settings | undefined;
 }
 
 export interface RunningRegion {
@@ -82,7 +85,12 @@ async function startParts(
   const stores = openStores(data.path, meter, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
-  const compute = await startCompute(stores, { write: () => {} }, meter, logger);
+  const compute = await startCompute(stores, {
+    logs: { write: () => {} },
+    meter,
+    logger,
+    l2: options.l2,
+  });
   cleanups.push(() => compute.close(limits.http.drainMs));
   const frontend = new Frontend({
     region: options.regionName,

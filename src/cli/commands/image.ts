@@ -2,7 +2,14 @@ import type { Command } from 'commander';
 import { formatBytes, formatMs, formatShare } from '../../base/mod.ts';
 import { defaultAccountId } from '../../config/mod.ts';
 import type { ImageFacts } from '../../serve/mod.ts';
-import { type CommonOptions, withDataOptions, withJsonOption } from '../options.ts';
+import {
+  type CommonOptions,
+  type L2Options,
+  l2Settings,
+  withDataOptions,
+  withJsonOption,
+  withL2Options,
+} from '../options.ts';
 import { createOutput, formatTable, type Output } from '../output.ts';
 import { showProgress } from '../progress.ts';
 import { registerImageMount } from './image-mount.ts';
@@ -48,15 +55,18 @@ function registerFlatten(parent: Command): void {
 function registerAdd(parent: Command): void {
   const command = parent
     .command('add <image>')
-    .description('flattens an image, seals its chunks for an account and stores them')
+    .description(
+      'flattens an image, seals its chunks for an account and stores them; with --l2 it also primes the cache',
+    )
     .option('--account <id>', 'the account that may read it', defaultAccountId);
-  withDataOptions(command).action(
-    async (image: string, options: CommonOptions & { account: string }) => {
+  withDataOptions(withL2Options(command)).action(
+    async (image: string, options: CommonOptions & L2Options & { account: string }) => {
       const output = createOutput(options.json);
       const { openStores } = await serve();
       const { installer } = openStores(options.data);
       const progress = showProgress(output);
-      const request = { imageUri: image, accountId: options.account };
+      const primeL2 = l2Settings(options);
+      const request = { imageUri: image, accountId: options.account, ...(primeL2 && { primeL2 }) };
       const added = await installer.add(request, progress.update).finally(progress.end);
       const lines = [
         `manifest   ${added.manifestId}`,

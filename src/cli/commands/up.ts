@@ -1,10 +1,16 @@
 import { type Command, Option } from 'commander';
 import type { LogLevel } from '../../telemetry/mod.ts';
-import { listenAddress, withDataOptions } from '../options.ts';
+import {
+  type L2Options,
+  l2Settings,
+  listenAddress,
+  withDataOptions,
+  withL2Options,
+} from '../options.ts';
 import { createOutput } from '../output.ts';
 import { untilSignalled } from '../signals.ts';
 
-interface UpOptions {
+interface UpOptions extends L2Options {
   readonly data: string;
   readonly json: boolean;
   readonly listen: { host: string; port: number };
@@ -30,7 +36,7 @@ export function registerUp(program: Command): void {
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('warn'),
     );
-  withDataOptions(command).action(async (options: UpOptions) => {
+  withDataOptions(withL2Options(command)).action(async (options: UpOptions) => {
     const output = createOutput(options.json);
     const { startRegion } = await import('../../serve/mod.ts');
     const region = await startRegion({
@@ -38,6 +44,7 @@ export function registerUp(program: Command): void {
       listen: options.listen,
       regionName: options.region,
       logLevel: options.logLevel,
+      l2: l2Settings(options),
     });
     const { endpoint, credentialsFile, dataDirectory } = region;
     const signalled = untilSignalled();
