@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatTable } from '../src/cli/mod.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
+import { type DrillRun, drill } from './l2-drill.ts';
 import { type ErasureFigures, measureErasure } from './l2-erasure.ts';
 import {
   type LatencyFigures,
@@ -14,7 +15,7 @@ import { cdf, type Plot, plotAsSvg, plotAsText } from './l2-plot.ts';
 import { measurePolicies, type TierShares } from './l2-policy.ts';
 
 export const title =
-  'L2: get latency healthy and with a stopped node, 4-of-5 against 4-of-4, codec, LRU-2 against LRU';
+  'L2: get latency healthy and with a stopped node, 4-of-5 against 4-of-4, codec, LRU-2 against LRU, empty cache';
 
 const DEFAULT_RATE = 60;
 const DEFAULT_SECONDS = 15;
@@ -128,6 +129,27 @@ function printPolicies(shares: readonly TierShares[]): void {
   );
 }
 
+function printDrill(runs: readonly DrillRun[]): void {
+  const nameOf = ({ startLimit }: DrillRun) => (startLimit ? `${startLimit} at once` : 'no limit');
+  print(
+    'the cache is emptied under load (model): time until 99 % of invokes are answered',
+    ['starts', 'recovered after', 'origin queue, most', 'origin gets', 'refused (429)'],
+    runs.map((each) => [
+      nameOf(each),
+      each.recoverySeconds === undefined ? 'not in 120 s' : `${each.recoverySeconds} s`,
+      ...[each.originPeakWaiting, each.originGets, each.refused].map(String),
+    ]),
+  );
+  draw('l2-cold-cache', {
+    title: 'Invokes answered in time after the cache was emptied',
+    ...{ xLabel: 's', yLabel: 'share of invokes' },
+    series: runs.map((each) => ({
+      name: nameOf(each),
+      points: each.answered.map((y, x) => ({ x, y })),
+    })),
+  });
+}
+
 /** Flags: `--rate READS_PER_SECOND`, `--seconds N`. */
 export async function run(flags: readonly string[]): Promise<unknown> {
   const load = {
@@ -140,6 +162,8 @@ export async function run(flags: readonly string[]): Promise<unknown> {
   printCodec(erasure);
   const policies = measurePolicies();
   printPolicies(policies);
+  const drills = drill([undefined, 256, 64, 16]);
+  printDrill(drills);
   const { healthy, oneStopped, originMs, server, storageOverhead } = figures;
   return {
     load,
@@ -147,6 +171,6 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     oneStopped: summary(oneStopped),
     p99Ratio,
     originMs: quantiles(originMs),
-    ...{ server, storageOverhead, erasure, policies },
+    ...{ server, storageOverhead, erasure, policies, drills },
   };
 }

@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
-import { isSluiceError, noLogger, noMeter, systemClock } from '../../base/mod.ts';
+import { isSluiceError, noLogger, noMeter, systemClock, VirtualClock } from '../../base/mod.ts';
 import type { ChunkRef } from '../../seal/mod.ts';
 import { l2Primed, openL2, parseErasureCode } from './l2-settings.ts';
+import { type ChunkLoad, readLoadTrace, tracedLoads } from './load-trace.ts';
 
 const tools = { clock: systemClock, meter: noMeter, logger: noLogger };
 const origin = { get: () => Promise.resolve(Buffer.from('from the origin')) };
@@ -53,4 +54,23 @@ test('priming puts what was stored, not what was present, and leaves the outcome
     assert.equal(await sink.put(ref, Buffer.alloc(1)), outcomes[index]);
   }
   assert.deepEqual(primed, [refs[0]]);
+});
+
+test('a trace has a line for every load, which reads back', async (t) => {
+  const clock = new VirtualClock(1_700_000_000_000);
+  const lines: string[] = [];
+  const source = tracedLoads(origin, clock, (line) => void lines.push(line));
+  const names = ['a', 'b', 'a'].map((digit) => digit.repeat(64));
+  for (const name of names) {
+    await source.get({ rootId: 'r', name });
+    clock.advance(250);
+  }
+  const file = join(temporaryDirectory(t, 'trace'), 'trace');
+  writeFileSync(file, lines.join(''));
+  const loads: ChunkLoad[] = [];
+  for await (const load of readLoadTrace(file)) loads.push(load);
+  assert.deepEqual(
+    loads,
+    names.map((chunkName, i) => ({ timeMs: 1_700_000_000_000 + i * 250, chunkName })),
+  );
 });
