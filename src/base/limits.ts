@@ -136,6 +136,8 @@ export const limits = {
     /** An agent without devices ends after so long. */
     idleMs: 60_000,
     maxBackground: 64,
+    /** Memory that an agent takes before it needs it, so that a cold start need not. */
+    warmMemoryBytes: 64 * MIB,
     startTimeoutMs: 10_000,
     poolSize: 1,
   },
@@ -146,6 +148,7 @@ export const limits = {
     freezeTimeoutMs: 5_000,
     cgroupsReady: 16,
     launchersReady: 2,
+    scratchTemplates: 32,
     outputLineBytes: 256 * KIB,
     outputTailBytes: 4 * KIB,
     /** Of one invoke, or of one init; what a function prints beyond it is dropped. */
@@ -182,6 +185,11 @@ export const limits = {
     flushMs: 100,
     followMs: 200,
   },
+  usage: {
+    /** Functions counted one by one; what comes after them is counted for the account. */
+    functions: 50_000,
+    saveMs: 5000,
+  },
   queue: {
     /** Internal queues, and the few of them that any one function may fill. */
     queues: 64,
@@ -208,6 +216,8 @@ export const limits = {
     memoryWatchMs: 500,
     /** What an idle sandbox is taken to hold when memory is short. */
     idleSandboxBytes: 64 * MIB,
+    /** With less memory available than this, idle sandboxes go. */
+    lowMemoryBytes: 512 * MIB,
     coldStartsAtOnce: 32,
     sandboxes: 1000,
     idleMs: 5 * 60_000,

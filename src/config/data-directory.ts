@@ -19,6 +19,8 @@ export interface DataDirectory {
   readonly spool: string;
   /** Functions' logs. */
   readonly logs: string;
+  /** What each function used. */
+  readonly usageFile: string;
   /** Access keys in AWS's shared-credentials format; 0600. */
   readonly credentialsFile: string;
   /** Where the running region listens, for the command line. */
@@ -38,6 +40,7 @@ export function dataDirectory(path: string): DataDirectory {
     run: join(root, 'run'),
     spool: join(root, 'spool'),
     logs: join(root, 'logs'),
+    usageFile: join(root, 'state', 'usage.json'),
     credentialsFile: join(root, 'credentials'),
     addressFile: join(root, 'address.json'),
     lockFile: join(root, 'lock'),

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { AssignmentService } from '../assignment/mod.ts';
+import { AssignmentService, UsageFile } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import { CgroupPool, LeanSandboxFactory } from '../sandbox/mod.ts';
-import { type LogSink, Worker } from '../worker/mod.ts';
+import { FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
 import { MeteredDevices } from './metered-devices.ts';
@@ -19,7 +19,6 @@ export interface Compute {
 }
 
 export interface ComputeOptions {
-  readonly logs: LogSink;
   readonly meter: Meter;
   readonly logger: Logger;
   readonly l2?: L2Settings | undefined;
@@ -31,7 +30,7 @@ function ownerIdOf(dataPath: string): string {
 }
 
 export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
-  const { logs, meter, logger } = options;
+  const { meter, logger } = options;
   const clock = systemClock;
   const random = systemRandom;
   const agents = new AgentPool<AgentSettings>({
@@ -49,6 +48,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     const swept = await sandboxes.sweep();
     if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
     await agents.warm();
+    const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
     const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
     const worker = new Worker({
       devices: new MeteredDevices(devices, meter),
@@ -61,20 +61,33 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     });
     const account = limits.lambda.accountConcurrency;
     const concurrency = { of: () => ({ account, reservedTotal: 0 }) };
+    const usage = await UsageFile.open({ path: stores.data.usageFile, clock, logger });
     const assignment = new AssignmentService({
       host: worker,
       concurrency,
+      usage: usage.ledger,
+      meter,
       clock,
       random,
+      logger,
+    });
+    const memory = new MemoryWatch({
+      memory: procMeminfo,
+      lowBytes: limits.worker.lowMemoryBytes,
+      reclaim: (count) => assignment.reclaim(count),
+      clock,
       logger,
     });
     return {
       assignment,
       close: async (graceMs) => {
+        memory.close();
         await assignment.close(graceMs);
         await worker.close();
         await sandboxes.close();
         await agents.close();
+        await usage.close();
+        await logs.close();
       },
     };
   } catch (error) {

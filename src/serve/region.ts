@@ -86,7 +86,6 @@ async function startParts(
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
   const compute = await startCompute(stores, {
-    logs: { write: () => {} },
     meter,
     logger,
     l2: options.l2,

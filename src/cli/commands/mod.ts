@@ -6,12 +6,16 @@ import { registerFunction } from './function.ts';
 import { registerGc } from './gc.ts';
 import { registerImage } from './image.ts';
 import { registerInvoke } from './invoke.ts';
+import { registerLogs } from './logs.ts';
 import { registerUp } from './up.ts';
+import { registerUsage } from './usage.ts';
 
 export function registerCommands(program: Command): void {
   registerUp(program);
   registerFunction(program);
   registerInvoke(program);
+  registerLogs(program);
+  registerUsage(program);
   registerImage(program);
   registerGc(program);
   registerCacheNode(program);

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { systemClock } from '../../base/mod.ts';
+import { dataDirectory, defaultAccountId } from '../../config/mod.ts';
+import { type CommonOptions, wholeNumber, withDataOptions } from '../options.ts';
+import { createOutput } from '../output.ts';
+import { untilSignalled } from '../signals.ts';
+
+interface LogsOptions extends CommonOptions {
+  readonly follow: boolean;
+  readonly last: number;
+  readonly account: string;
+}
+
+const LINES_MAX = 1_000_000;
+
+export function registerLogs(program: Command): void {
+  const command = program
+    .command('logs <name>')
+    .description("prints the end of a function's log")
+    .option('-f, --follow', 'go on as lines are written, until Ctrl-C', false)
+    .option('-n, --last <n>', 'how many of the last lines', wholeNumber(0, LINES_MAX), 100)
+    .option('--account <id>', 'the account of the function', defaultAccountId);
+  withDataOptions(command).action(async (name: string, options: LogsOptions) => {
+    const { readLog } = await import('../../worker/mod.ts');
+    const output = createOutput(options.json);
+    const ended = new AbortController();
+    void untilSignalled().then(() => ended.abort());
+    const lines = readLog({
+      directory: dataDirectory(options.data).logs,
+      accountId: options.account,
+      logGroup: `/aws/lambda/${name}`,
+      last: options.last,
+      follow: options.follow,
+      clock: systemClock,
+      signal: ended.signal,
+    });
+    for await (const line of lines) {
+      const time = new Date(line.timeEpochMs).toISOString();
+      output.answer({ ...line, time }, `${time} ${line.text.trimEnd()}`);
+    }
+  });
+}
