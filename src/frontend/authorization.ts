@@ -1,4 +1,4 @@
-import type { FunctionRecord } from '../functions/mod.ts';
+import type { FunctionRecord, UrlRecord } from '../functions/mod.ts';
 import { ApiError } from './api-error.ts';
 import { type FunctionReference, functionArn } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
@@ -87,4 +87,38 @@ export function authorizeForeignInvoke(
   const policy = record?.policies[reference.qualifier ?? '$LATEST'];
   if (!resourceAllows(policy, call)) throw denied(caller, action, arn, 'resource');
   authorize(services, request, 'InvokeFunction', arn);
+}
+
+/**
+ * Whether a function URL may be used. A URL for everybody still needs the statement in the
+ * function's policy that says so; a signed request needs its own account's policies or the
+ * function's, and from another account both.
+ */
+export function authorizeUrlInvoke(
+  services: Services,
+  caller: Credential | undefined,
+  {
+    record,
+    config,
+    qualifier,
+  }: { record: FunctionRecord; config: UrlRecord; qualifier: string | undefined },
+): boolean {
+  const action = 'lambda:InvokeFunctionUrl';
+  const policy = record.policies[qualifier ?? '$LATEST'];
+  const context = {
+    'lambda:FunctionUrlAuthType': config.authType,
+    'lambda:InvokedViaFunctionUrl': 'true',
+  };
+  const anybody = { accountId: '', principalArn: '' };
+  const who = caller ? { accountId: caller.accountId, principalArn: principalOf(caller) } : anybody;
+  const byResource = resourceAllows(policy, { action, context, ...who });
+  if (!caller) return byResource;
+  const resource = functionArn(services.region, record, qualifier);
+  const verdict =
+    caller.policies === undefined
+      ? 'allow'
+      : evaluateIdentity(caller.policies, { action, resource }, {});
+  if (verdict === 'deny') return false;
+  const own = caller.accountId === record.accountId;
+  return own ? verdict === 'allow' || byResource : verdict === 'allow' && byResource;
 }

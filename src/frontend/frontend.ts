@@ -10,7 +10,10 @@ import {
 } from '../base/mod.ts';
 import type { FunctionStore } from '../functions/mod.ts';
 import { FunctionCache } from './function-cache.ts';
+import { FunctionUrlHandler } from './function-url/handler.ts';
+import { readUrlRequest } from './function-url/url-request.ts';
 import { ApiHandler } from './http/api-handler.ts';
+import { ByteBudget } from './http/body.ts';
 import { HttpServer } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
@@ -30,6 +33,8 @@ export interface FrontendOptions {
   readonly events?: EventQueue;
   /** Without one, provisioned concurrency is refused. */
   readonly provisioner?: Provisioner;
+  /** What function URLs end with, `HOST[:PORT]`; the port listened on at `localhost` if absent. */
+  readonly functionUrlDomain?: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: Logger;
@@ -50,27 +55,37 @@ export class Frontend {
   readonly #installs: Installs;
   readonly #server: HttpServer;
   readonly #services: Services;
+  readonly #functionUrlDomain: string | undefined;
+  #port = 0;
 
   constructor(options: FrontendOptions) {
     const { region, store, credentials, installer, invoker, events, clock, random } = options;
     const logger = options.logger ?? noLogger;
+    this.#functionUrlDomain = options.functionUrlDomain;
     this.#cache = new FunctionCache(store, limits.functions.cached);
     this.#installs = new Installs({ store, installer, invoker, region, clock, random, logger });
     this.#services = {
       ...{ region, store, invoker, events, clock, random, logger },
       provisioner: options.provisioner,
+      functionUrl: (urlId) => `${this.#urlOrigin(urlId)}/`,
       cache: this.#cache,
       installs: this.#installs,
     };
     const operations = allOperations(this.#services);
+    const authenticator = new Authenticator(credentials, region, clock);
+    const budget = new ByteBudget(limits.http.bodyBytesInFlight);
+    const urls = new FunctionUrlHandler(this.#services, authenticator, budget);
     const api = new ApiHandler({
       router: new Router(operations),
-      authenticator: new Authenticator(credentials, region, clock),
+      authenticator,
+      budget,
       ...{ clock, random, logger },
       meter: options.meter ?? noMeter,
     });
     const { metrics } = options;
     const handle = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => {
+      const url = readUrlRequest(request);
+      if (url) return urls.handle(request, response, url, signal);
       if (isGet(request, '/healthz')) return answer(response, 'application/json', healthy);
       if (metrics && isGet(request, '/metrics')) return answerMetrics(response, metrics);
       return api.handle(request, response, signal);
@@ -84,6 +99,7 @@ export class Frontend {
    */
   async start(host: string, port: number): Promise<{ host: string; port: number }> {
     const address = await this.#server.listen(host, port);
+    this.#port = address.port;
     await this.#installs.resume();
     await provisionAll(this.#services, this.#services.store);
     return { host: address.address, port: address.port };
@@ -95,6 +111,11 @@ export class Frontend {
     await this.#installs.close();
     this.#cache.close();
   }
+
+  #urlOrigin(urlId: string): string {
+    const domain = this.#functionUrlDomain ?? `localhost:${this.#port}`;
+    return `http://${urlId}.lambda-url.${this.#services.region}.${domain}`;
+  }
 }
 
 const healthy = '{"status":"ok"}';
@@ -104,7 +125,8 @@ function isGet({ method, url }: IncomingMessage, path: string): boolean {
 }
 
 async function answer(response: ServerResponse, contentType: string, body: string): Promise<void> {
-  response.writeHead(200, { 'Content-Type': contentType }).end(body);
+  const headers = { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(200, headers).end(body);
 }
 
 async function answerMetrics(response: ServerResponse, metrics: MetricsText): Promise<void> {

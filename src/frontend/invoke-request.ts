@@ -75,7 +75,11 @@ export function readEvent(body: Buffer): Buffer {
 }
 
 /** The caller's trace, or a new one that nobody samples (X-Ray tracing header). */
-export function traceIdOf(request: ApiRequest, random: Random, nowMs: number): string {
+export function traceIdOf(
+  request: Pick<ApiRequest, 'headers'>,
+  random: Random,
+  nowMs: number,
+): string {
   const given = request.headers['x-amzn-trace-id'];
   if (typeof given === 'string' && traceHeader.test(given)) return given;
   const seconds = Math.floor(nowMs / 1000).toString(16);

@@ -50,7 +50,7 @@ export async function invokeTarget(services: Services, request: ApiRequest): Pro
 }
 
 /** An alias with weights sends that share of its invokes to the other version. */
-function pickVersion(alias: AliasRecord, random: Random): number {
+export function pickVersion(alias: AliasRecord, random: Random): number {
   let at = alias.weights && Object.keys(alias.weights).length > 0 ? random.float() : 1;
   for (const [version, weight] of Object.entries(alias.weights)) {
     if (at < weight) return Number(version);

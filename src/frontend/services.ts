@@ -13,6 +13,8 @@ export interface Services {
   readonly invoker: Invoker;
   readonly events: EventQueue | undefined;
   readonly provisioner: Provisioner | undefined;
+  /** The address of a function URL, as clients reach it. */
+  readonly functionUrl: (urlId: string) => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -10,7 +10,7 @@ import {
 import { ApiError, toApiError } from '../api-error.ts';
 import type { ApiRequest, ApiResponse, Operation } from '../operation.ts';
 import type { Authenticator } from '../sigv4/authenticator.ts';
-import { ByteBudget, receiveBody } from './body.ts';
+import { type ByteBudget, receiveBody } from './body.ts';
 import { errorResponse, send } from './responses.ts';
 import type { Route, Router } from './router.ts';
 
@@ -20,6 +20,7 @@ const noBody = Buffer.alloc(0);
 export interface ApiHandlerOptions {
   readonly router: Router;
   readonly authenticator: Authenticator;
+  readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -29,7 +30,6 @@ export interface ApiHandlerOptions {
 /** From an HTTP request to an operation and back: identity, signature, body, answer. */
 export class ApiHandler {
   readonly #options: ApiHandlerOptions;
-  readonly #budget = new ByteBudget(limits.http.bodyBytesInFlight);
   readonly #requests;
   readonly #seconds;
 
@@ -97,7 +97,7 @@ export class ApiHandler {
       query: new URLSearchParams(rawQuery),
     };
     const maxBytes = operation.maxBodyBytes?.(headers) ?? limits.http.smallBodyBytes;
-    const body = await receiveBody(request, maxBytes, this.#budget);
+    const body = await receiveBody(request, maxBytes, this.#options.budget);
     if (!body) throw await tooLarge(operation, api, maxBytes, caller.verified);
     try {
       caller.finish(body.bytes);

@@ -17,11 +17,7 @@ export function errorResponse(error: ApiError): ApiResponse {
   };
 }
 
-/**
- * Sends the answer. When the client is still sending a body that nobody will read, the connection
- * ends with it, but not at once: closing a socket with unread input resets it, and the client
- * would never see the answer.
- */
+/** Sends the answer of an operation. */
 export async function send(
   request: IncomingMessage,
   response: ServerResponse,
@@ -30,7 +26,6 @@ export async function send(
   clock: Clock,
 ): Promise<void> {
   if (response.headersSent || response.destroyed) return;
-  const unread = !request.complete && !request.readableEnded && hasBody(request);
   const headers: OutgoingHttpHeaders = { 'x-amzn-RequestId': requestId };
   const body = answer.body ?? '';
   if (answer.status !== 204 && !answer.stream) {
@@ -38,20 +33,45 @@ export async function send(
     headers['Content-Length'] = Buffer.byteLength(body);
   }
   Object.assign(headers, answer.headers);
-  if (unread) headers['Connection'] = 'close';
-  response.writeHead(answer.status, headers);
-  if (answer.stream) {
-    await answer.stream((chunk) => writeChunk(response, chunk));
-    response.end();
-  } else if (unread) {
-    linger(request, response, body, clock);
-  } else {
-    response.end(answer.status === 204 ? undefined : body);
+  if (!answer.stream) {
+    finish(request, response, answer.status, headers, body, clock);
+    return;
   }
+  response.writeHead(answer.status, headers);
+  await answer.stream((chunk) => writeChunk(response, chunk));
+  response.end();
+}
+
+/**
+ * Ends an answer. When the client is still sending a body that nobody will read, the connection
+ * ends with it, but not at once: closing a socket with unread input resets it, and the client
+ * would never see the answer.
+ */
+export function finish(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  body: string | Buffer,
+  clock: Clock,
+): void {
+  const unread = !request.complete && !request.readableEnded && hasBody(request);
+  if (!unread) {
+    response.writeHead(status, headers).end(status === 204 ? undefined : body);
+    return;
+  }
+  response.writeHead(status, { ...headers, Connection: 'close' });
+  response.write(body);
+  const timer = clock.setTimer(limits.http.lingerMs, () => response.end());
+  const done = () => {
+    timer.cancel();
+    response.end();
+  };
+  request.once('end', done).once('close', done).resume();
 }
 
 /** A promise when the client reads slower than the function writes. */
-function writeChunk(response: ServerResponse, chunk: Buffer): Promise<void> | undefined {
+export function writeChunk(response: ServerResponse, chunk: Buffer): Promise<void> | undefined {
   if (response.destroyed || response.write(chunk)) return undefined;
   return new Promise((resolve) => {
     const done = () => {
@@ -60,21 +80,6 @@ function writeChunk(response: ServerResponse, chunk: Buffer): Promise<void> | un
     };
     response.on('drain', done).on('close', done);
   });
-}
-
-function linger(
-  request: IncomingMessage,
-  response: ServerResponse,
-  body: string | Buffer,
-  clock: Clock,
-): void {
-  response.write(body);
-  const timer = clock.setTimer(limits.http.lingerMs, () => response.end());
-  const done = () => {
-    timer.cancel();
-    response.end();
-  };
-  request.once('end', done).once('close', done).resume();
 }
 
 function hasBody(request: IncomingMessage): boolean {

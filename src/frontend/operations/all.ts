@@ -18,6 +18,13 @@ import {
   listEventSourceMappings,
   updateEventSourceMapping,
 } from './event-source-mappings.ts';
+import {
+  createFunctionUrlConfig,
+  deleteFunctionUrlConfig,
+  getFunctionUrlConfig,
+  listFunctionUrlConfigs,
+  updateFunctionUrlConfig,
+} from './function-urls.ts';
 import { invoke, invokeAsync } from './invoke.ts';
 import { invokeWithResponseStream } from './invoke-with-response-stream.ts';
 import { addPermission, getPolicy, removePermission } from './permissions.ts';
@@ -72,6 +79,11 @@ const settingOperations = [
   getFunctionEventInvokeConfig,
   deleteFunctionEventInvokeConfig,
   listFunctionEventInvokeConfigs,
+  createFunctionUrlConfig,
+  getFunctionUrlConfig,
+  updateFunctionUrlConfig,
+  deleteFunctionUrlConfig,
+  listFunctionUrlConfigs,
   addPermission,
   getPolicy,
   removePermission,
