@@ -1,10 +1,10 @@
 export {
   type AssignmentOptions,
-  AssignmentService,
   type AssignmentStats,
   defaultAssignmentLimits,
-  type ProvisionedStatus,
-} from './service.ts';
+} from './options.ts';
+export type { ProvisionedStatus } from './provisioned-status.ts';
+export { AssignmentService } from './service.ts';
 export type { AssignmentLimits } from './state.ts';
 export type {
   ConcurrencyAllowance,
@@ -21,3 +21,5 @@ export type {
   SandboxTemplate,
   StartTimings,
 } from './types.ts';
+export { type FunctionUsage, UsageLedger, type UsedInvoke } from './usage.ts';
+export { readUsage, UsageFile } from './usage-file.ts';

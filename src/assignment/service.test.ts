@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { isSluiceError, noLogger, SeededRandom, SluiceError, systemClock } from '../base/mod.ts';
-import { type AssignmentOptions, AssignmentService } from './service.ts';
+import type { AssignmentOptions } from './options.ts';
+import { AssignmentService } from './service.ts';
 import type {
   HostedSandbox,
   InvokeRequest,
@@ -9,6 +10,7 @@ import type {
   SandboxHost,
   SandboxTemplate,
 } from './types.ts';
+import { UsageLedger } from './usage.ts';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -129,6 +131,16 @@ describe('the assignment service', () => {
     assert.equal(warm.executedVersion, '$LATEST');
     assert.match(warm.payload.toString(), /^f:2:/);
     assert.equal(host.starts, 1);
+  });
+
+  test('counts what functions use', async (t) => {
+    const usage = new UsageLedger();
+    const { invoke } = region(t, { usage });
+    await invoke();
+    await invoke();
+    const [used] = usage.usage('000000000000');
+    assert.deepEqual([used?.invocations, used?.coldStarts, used?.billedMs], [2, 1, 10]);
+    assert.equal(used?.gbMs, 10 / 8);
   });
 
   test('200 parallel callers never pass a reservation, not by one', async (t) => {

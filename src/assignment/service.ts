@@ -1,44 +1,32 @@
 import {
   assert,
   type Clock,
-  type Logger,
-  limits,
-  type Random,
+  noMeter,
   type SluiceError,
   type Timer,
   toSluiceError,
 } from '../base/mod.ts';
+import { AssignmentMetrics } from './metrics.ts';
+import {
+  type AssignmentOptions,
+  type AssignmentStats,
+  defaultAssignmentLimits,
+} from './options.ts';
 import { outcomeOf, refusalError } from './outcome.ts';
+import { type ProvisionedStatus, provisionedStatus } from './provisioned-status.ts';
 import { SandboxRegistry } from './sandbox-registry.ts';
 import {
   type AssignmentEffect,
   type AssignmentEvent,
-  type AssignmentLimits,
   type AssignmentState,
   createState,
   nextTickMs,
-  type VersionKey,
+  type RefusalReason,
 } from './state.ts';
 import { step } from './step.ts';
-import type {
-  ConcurrencyLimits,
-  InvokeOutcome,
-  InvokeRequest,
-  SandboxHost,
-  SandboxTemplate,
-} from './types.ts';
-
-export const defaultAssignmentLimits: AssignmentLimits = {
-  startsPerRegion: limits.assignment.startsPerRegion,
-  startsPerAccount: limits.assignment.startsPerAccount,
-  sandboxes: limits.worker.sandboxes,
-  waitingPerVersion: limits.worker.waitingInvokes,
-  waitMs: limits.assignment.waitMs,
-  settleMs: limits.assignment.settleMs,
-  idleMs: limits.worker.idleMs,
-  startsPerFunctionBurst: limits.assignment.startsPerFunctionBurst,
-  startsPerFunctionPerSecond: limits.assignment.startsPerFunctionPerSecond,
-};
+import type { ConcurrencyLimits, InvokeOutcome, InvokeRequest, SandboxTemplate } from './types.ts';
+import { UsageLedger } from './usage.ts';
+import { VersionKeys } from './version-keys.ts';
 
 interface Call {
   readonly request: InvokeRequest;
@@ -48,40 +36,16 @@ interface Call {
   readonly onAbort: (() => void) | undefined;
 }
 
-/** What the leader holds, for metrics and the dashboard. */
-export interface AssignmentStats {
-  readonly sandboxes: number;
-  readonly idle: number;
-  readonly starting: number;
-  readonly waiting: number;
-  readonly inFlight: number;
-}
-
-/** In the API's own words for the status. */
-export interface ProvisionedStatus {
-  readonly requested: number;
-  readonly allocated: number;
-  readonly available: number;
-  readonly status: 'READY' | 'IN_PROGRESS' | 'FAILED';
-}
-
-export interface AssignmentOptions {
-  readonly host: SandboxHost;
-  readonly concurrency: ConcurrencyLimits;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly limits?: Partial<AssignmentLimits>;
-}
-
 /** Carries out what the assignment's state machine decides: lends sandboxes to invokes. */
 export class AssignmentService {
   readonly #clock: Clock;
   readonly #concurrency: ConcurrencyLimits;
   readonly #state: AssignmentState;
   readonly #registry: SandboxRegistry;
+  readonly #metrics: AssignmentMetrics;
+  readonly #usage: UsageLedger;
   readonly #calls = new Map<number, Call>();
-  readonly #keys = new WeakMap<SandboxTemplate, VersionKey>();
+  readonly #keys = new VersionKeys();
   #timer: Timer | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #invokesEver = 0;
@@ -89,6 +53,8 @@ export class AssignmentService {
   constructor(options: AssignmentOptions) {
     this.#clock = options.clock;
     this.#concurrency = options.concurrency;
+    this.#metrics = new AssignmentMetrics(options.meter ?? noMeter, options.clock);
+    this.#usage = options.usage ?? new UsageLedger();
     // Ids of an earlier life's sandboxes must never come back, so each life has its own prefix.
     const prefix = `s${options.random.uuid().slice(0, 8)}`;
     this.#state = createState({ ...defaultAssignmentLimits, ...options.limits }, prefix);
@@ -109,7 +75,7 @@ export class AssignmentService {
     const { template, signal } = request;
     if (signal?.aborted) return Promise.reject(toSluiceError(signal.reason, 'CANCELLED'));
     const invokeId = ++this.#invokesEver;
-    const version = this.#versionKey(template);
+    const version = this.#keys.of(template);
     const { accountId, functionArn } = template;
     const inForce = request.concurrency ?? this.#concurrency.of(accountId, functionArn);
     return new Promise((resolve, reject) => {
@@ -136,17 +102,11 @@ export class AssignmentService {
    * concurrency.
    */
   provision(template: SandboxTemplate, count: number): void {
-    this.#dispatch({ type: 'provision', version: this.#versionKey(template), count });
+    this.#dispatch({ type: 'provision', version: this.#keys.of(template), count });
   }
 
   provisioned(template: SandboxTemplate): ProvisionedStatus {
-    const version = this.#state.versions.get(this.#versionKey(template).key);
-    const requested = version?.provisionedTarget ?? 0;
-    const allocated = version?.provisionedUp ?? 0;
-    const available = Math.max(0, allocated - (version?.provisionedInFlight ?? 0));
-    const failed = (version?.provisionFailed ?? false) && allocated < requested;
-    const status = failed ? 'FAILED' : allocated < requested ? 'IN_PROGRESS' : 'READY';
-    return { requested, allocated, available, status };
+    return provisionedStatus(this.#state.versions.get(this.#keys.of(template).key));
   }
 
   /** Stops idle sandboxes, longest unused first, to give their memory back. */
@@ -162,6 +122,7 @@ export class AssignmentService {
     this.#dispatch({ type: 'close', force: true });
     await this.#registry.close();
     this.#timer?.cancel();
+    this.#metrics.close();
     assert(this.#registry.size === 0, 'no sandbox is left after close');
   }
 
@@ -176,20 +137,11 @@ export class AssignmentService {
     };
   }
 
-  #versionKey(template: SandboxTemplate): VersionKey {
-    const known = this.#keys.get(template);
-    if (known) return known;
-    const { functionArn, accountId, version, revision } = template;
-    const versionArn = `${functionArn}:${version}`;
-    const key = { key: `${versionArn}#${revision}`, versionArn, functionArn, accountId, template };
-    this.#keys.set(template, key);
-    return key;
-  }
-
   #dispatch(event: AssignmentEvent, startError?: SluiceError): void {
     const nowMs = this.#clock.monotonicMs();
     const { effects } = step(this.#state, event, nowMs);
     for (const effect of effects) this.#carryOut(effect, startError);
+    this.#metrics.changed(this.#state);
     this.#armTimer(nowMs);
   }
 
@@ -222,12 +174,17 @@ export class AssignmentService {
       case 'fail':
         this.#take(effect.invokeId).reject(startError);
         break;
-      case 'refuse': {
-        const call = this.#take(effect.invokeId);
-        call.reject(refusalError(call.request.template.functionArn, effect.reason));
+      case 'refuse':
+        this.#refuse(this.#take(effect.invokeId), effect.reason);
         break;
-      }
     }
+  }
+
+  #refuse(call: Call, reason: RefusalReason): void {
+    const { accountId, functionArn } = call.request.template;
+    this.#metrics.refused(reason);
+    this.#usage.throttled(accountId, functionArn);
+    call.reject(refusalError(functionArn, reason));
   }
 
   #take(invokeId: number): Call {
@@ -263,15 +220,27 @@ export class AssignmentService {
     });
     const facts = { executedVersion: template.version, leaseMs, start };
     void answer.then(
-      (given) => this.#answered(invokeId, sandboxId).resolve(outcomeOf(given, facts)),
-      (error) => this.#answered(invokeId, sandboxId).reject(toSluiceError(error)),
+      (given) => this.#answered(invokeId, sandboxId, outcomeOf(given, facts)),
+      (error) => this.#failed(invokeId, sandboxId, error),
     );
     void settled.then((again) => this.#dispatch({ type: again ? 'settled' : 'ended', sandboxId }));
   }
 
-  #answered(invokeId: number, sandboxId: string): Call {
+  #answered(invokeId: number, sandboxId: string, outcome: InvokeOutcome): void {
     const call = this.#take(invokeId);
     this.#dispatch({ type: 'answered', invokeId, sandboxId });
-    return call;
+    const { accountId, functionArn, memoryMb } = call.request.template;
+    const { coldStart, durationMs } = outcome.timings;
+    const failed = outcome.status === 'function-error';
+    this.#usage.invoked({ accountId, functionArn, memoryMb, durationMs, coldStart, failed });
+    this.#metrics.answered(outcome);
+    call.resolve(outcome);
+  }
+
+  #failed(invokeId: number, sandboxId: string, error: unknown): void {
+    const call = this.#take(invokeId);
+    this.#dispatch({ type: 'answered', invokeId, sandboxId });
+    this.#metrics.failed();
+    call.reject(toSluiceError(error));
   }
 }

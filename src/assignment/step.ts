@@ -1,28 +1,17 @@
 import { assert, unreachable } from '../base/mod.ts';
 import { admit, lastIdle } from './admission.ts';
-import { unlink } from './linked-list.ts';
+import { lend, refuse, release } from './leases.ts';
 import {
   addInvoke,
-  enterIdle,
   enterSettling,
   forgetIfUnused,
-  leavePhase,
   removeInvoke,
   removeSandbox,
-  surrenderProvisioned,
   versionOf,
 } from './records.ts';
-import type {
-  AssignmentEffect,
-  AssignmentEvent,
-  AssignmentState,
-  InvokeRecord,
-  RefusalReason,
-  SandboxRecord,
-  VersionKey,
-  VersionRecord,
-} from './state.ts';
+import type { AssignmentEffect, AssignmentEvent, AssignmentState } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
+import { onClose, onDrain, onProvision, onReclaim, onTick } from './upkeep.ts';
 
 export interface AssignmentStep {
   readonly state: AssignmentState;
@@ -108,37 +97,6 @@ function onInvoke(turn: Turn, event: AssignmentEvent & { type: 'invoke' }): void
   }
 }
 
-function lend(turn: Turn, sandbox: SandboxRecord, invoke: InvokeRecord): void {
-  assert(sandbox.phase !== 'busy', `${sandbox.sandboxId}: lent to one invoke at a time`);
-  assert(sandbox.version === invoke.version, `${sandbox.sandboxId}: serves one version for life`);
-  leavePhase(turn.state, sandbox);
-  invoke.waitingNode = unlink(invoke.waitingNode);
-  invoke.allWaitingNode = unlink(invoke.allWaitingNode);
-  sandbox.phase = 'busy';
-  sandbox.invokeId = invoke.invokeId;
-  sandbox.sinceMs = turn.nowMs;
-  const { sandboxId } = sandbox;
-  turn.effects.push({ type: 'lend', sandboxId, invokeId: invoke.invokeId });
-}
-
-function refuse(turn: Turn, invoke: InvokeRecord, reason: RefusalReason): void {
-  removeInvoke(turn.state, invoke);
-  turn.effects.push({ type: 'refuse', invokeId: invoke.invokeId, reason });
-  forgetIfUnused(turn.state, invoke.version);
-}
-
-/** The sandbox can take an invoke: the longest waiting one, or none yet. */
-function release(turn: Turn, sandbox: SandboxRecord): void {
-  const { version } = sandbox;
-  leavePhase(turn.state, sandbox);
-  sandbox.phase = 'settling';
-  if (version.provisionedMade > version.provisionedTarget) surrenderProvisioned(sandbox);
-  const waiting = version.waiting.first;
-  if (waiting) lend(turn, sandbox, waiting);
-  else if (sandbox.doomed || turn.state.closing) stop(turn, sandbox, 'drained');
-  else enterIdle(turn.state, sandbox, turn.nowMs);
-}
-
 function onCancelled(turn: Turn, invokeId: number): void {
   const invoke = turn.state.invokes.get(invokeId);
   if (!invoke?.waitingNode) return;
@@ -201,76 +159,4 @@ function onEnded(turn: Turn, sandboxId: string): void {
   feed(turn, sandbox.version);
   forgetIfUnused(turn.state, sandbox.version);
   feedHungry(turn);
-}
-
-function onDrain(turn: Turn, versionArn: string): void {
-  for (const version of [...(turn.state.versionsByArn.get(versionArn) ?? [])]) {
-    setProvisioned(version, 0);
-    for (const sandbox of version.sandboxes) {
-      if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
-      else sandbox.doomed = true;
-    }
-    forgetIfUnused(turn.state, version);
-  }
-  feedHungry(turn);
-}
-
-function onProvision(turn: Turn, key: VersionKey, count: number): void {
-  const version = versionOf(turn.state, key, turn.nowMs);
-  setProvisioned(version, count);
-  version.provisionFailed = false;
-  for (const sandbox of version.sandboxes) {
-    if (version.provisionedMade <= count) break;
-    if (!sandbox.provisioned || sandbox.phase === 'starting') continue;
-    if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
-    else surrenderProvisioned(sandbox);
-  }
-  feed(turn, version);
-  forgetIfUnused(turn.state, version);
-}
-
-function setProvisioned(version: VersionRecord, count: number): void {
-  version.function.provisioned += count - version.provisionedTarget;
-  version.provisionedTarget = count;
-}
-
-function onReclaim(turn: Turn, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const oldest = turn.state.allIdle.first;
-    if (!oldest) return;
-    stop(turn, oldest, 'reclaimed');
-  }
-}
-
-function onTick(turn: Turn): void {
-  const { state, nowMs } = turn;
-  const { idleMs, waitMs, settleMs } = state.limits;
-  for (;;) {
-    const idle = state.allIdle.first;
-    if (!idle || idle.sinceMs + idleMs > nowMs) break;
-    stop(turn, idle, 'idle');
-  }
-  for (;;) {
-    const waiting = state.allWaiting.first;
-    if (!waiting || waiting.sinceMs + waitMs > nowMs) break;
-    refuse(turn, waiting, 'waiting');
-  }
-  for (;;) {
-    const settling = state.allSettling.first;
-    if (!settling || settling.sinceMs + settleMs > nowMs) break;
-    leavePhase(state, settling);
-    feed(turn, settling.version);
-  }
-  if (state.retryStartsAtMs <= nowMs) state.retryStartsAtMs = Number.POSITIVE_INFINITY;
-  feedHungry(turn);
-}
-
-function onClose(turn: Turn, force: boolean): void {
-  const { state } = turn;
-  state.closing = true;
-  if (force) for (const waiting of state.allWaiting) refuse(turn, waiting, 'closing');
-  for (const sandbox of state.sandboxes.values()) {
-    if (force || sandbox.phase === 'idle') stop(turn, sandbox, 'closing');
-    else sandbox.doomed = true;
-  }
 }

@@ -1,0 +1,85 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import {
+  type Clock,
+  type Logger,
+  limits,
+  SluiceError,
+  systemErrorCode,
+  type Timer,
+} from '../base/mod.ts';
+import { type FunctionUsage, UsageLedger } from './usage.ts';
+
+/**
+ * Keeps a ledger in a file, replaced whole every few seconds while something changes; a crash
+ * costs at most what was used since.
+ */
+export class UsageFile {
+  readonly ledger: UsageLedger;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #saved = 0;
+  #saving: Promise<void> = Promise.resolve();
+  #timer: Timer | undefined;
+
+  private constructor(path: string, ledger: UsageLedger, clock: Clock, logger: Logger) {
+    this.#path = path;
+    this.ledger = ledger;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#sleep();
+  }
+
+  /** Rejects with `STORE_CORRUPT` when the file is not one of ours. */
+  static async open(options: { path: string; clock: Clock; logger: Logger }): Promise<UsageFile> {
+    const { path, clock, logger } = options;
+    return new UsageFile(path, new UsageLedger(await readUsage(path)), clock, logger);
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#save();
+  }
+
+  #sleep(): void {
+    this.#timer = this.#clock.setTimer(limits.usage.saveMs, () => {
+      void this.#save().then(() => this.#sleep());
+    });
+  }
+
+  #save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#write());
+    return this.#saving;
+  }
+
+  async #write(): Promise<void> {
+    const { changes } = this.ledger;
+    if (changes === this.#saved) return;
+    const temporary = `${this.#path}.new`;
+    try {
+      await writeFile(temporary, `${JSON.stringify({ version: 1, usage: this.ledger.usage() })}\n`);
+      await rename(temporary, this.#path);
+      this.#saved = changes;
+    } catch (error) {
+      this.#logger.warn({ path: this.#path, error }, 'usage was not saved');
+    }
+  }
+}
+
+/** What a ledger's file says; nothing if there is none yet. */
+export async function readUsage(path: string): Promise<FunctionUsage[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+  try {
+    const parsed = JSON.parse(text) as { version: number; usage: FunctionUsage[] };
+    if (parsed.version === 1 && Array.isArray(parsed.usage)) return parsed.usage;
+  } catch {
+    // Told below, in one way for both.
+  }
+  throw new SluiceError('STORE_CORRUPT', `${path}: is no usage file; move it away to begin anew`);
+}

@@ -1,0 +1,211 @@
+import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, type Logger, limits, systemErrorCode, type Timer } from '../base/mod.ts';
+import { groupDirectory, listSegments, type StoredLine, segmentPath } from './log-segments.ts';
+import type { LogLine, LogSink } from './types.ts';
+
+export interface LogStoreLimits {
+  readonly groupBytes: number;
+  readonly totalBytes: number;
+  readonly segmentBytes: number;
+  readonly pendingBytes: number;
+  readonly flushMs: number;
+}
+
+export interface LogStoreOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<LogStoreLimits>;
+}
+
+interface Segment {
+  readonly group: Group;
+  readonly number: number;
+  sizeBytes: number;
+}
+
+interface Group {
+  readonly directory: string;
+  /** Oldest first; the last one is written to. */
+  readonly segments: Segment[];
+  pending: LogLine[];
+}
+
+/**
+ * Keeps functions' logs on disk: a directory for each log group, its lines in numbered segments of
+ * JSON lines. Writing never waits; lines reach the disk within a moment, and the oldest segments go
+ * when a group, or all groups together, grow over their limit.
+ */
+export class FileLogStore implements LogSink {
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #limits: LogStoreLimits;
+  readonly #groups = new Map<string, Group>();
+  readonly #dirty = new Set<Group>();
+  /** Oldest first, as far as their order in time is known. */
+  #segments: Segment[] = [];
+  #totalBytes = 0;
+  #pendingBytes = 0;
+  #dropped = 0;
+  #timer: Timer | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+
+  private constructor(options: LogStoreOptions) {
+    this.#directory = options.directory;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#limits = { ...limits.logs, ...options.limits };
+  }
+
+  /** Takes up what an earlier life has written. */
+  static async open(options: LogStoreOptions): Promise<FileLogStore> {
+    const store = new FileLogStore(options);
+    await mkdir(options.directory, { recursive: true });
+    await store.#load();
+    return store;
+  }
+
+  write(line: LogLine): void {
+    if (this.#pendingBytes > this.#limits.pendingBytes) {
+      this.#dropped++;
+      return;
+    }
+    const group = this.#group(groupDirectory(this.#directory, line.accountId, line.logGroup));
+    group.pending.push(line);
+    this.#pendingBytes += line.text.length;
+    this.#dirty.add(group);
+    this.#timer ??= this.#clock.setTimer(this.#limits.flushMs, () => void this.flush());
+  }
+
+  /** Resolves when what was written before is on disk. */
+  flush(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#flushing = this.#flushing.then(() => this.#flush());
+    return this.#flushing;
+  }
+
+  close(): Promise<void> {
+    return this.flush();
+  }
+
+  /** Removes a group and all its lines. */
+  async remove(accountId: string, logGroup: string): Promise<void> {
+    await this.flush();
+    const directory = groupDirectory(this.#directory, accountId, logGroup);
+    const group = this.#groups.get(directory);
+    if (group) for (const segment of [...group.segments]) this.#forget(segment);
+    this.#groups.delete(directory);
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  #group(directory: string): Group {
+    let group = this.#groups.get(directory);
+    if (!group) {
+      group = { directory, segments: [], pending: [] };
+      this.#groups.set(directory, group);
+    }
+    return group;
+  }
+
+  async #load(): Promise<void> {
+    const found: { segment: Segment; modifiedMs: number }[] = [];
+    for (const account of await readdir(this.#directory)) {
+      for (const name of await readdir(join(this.#directory, account))) {
+        const group = this.#group(join(this.#directory, account, name));
+        for (const number of await listSegments(group.directory)) {
+          const { size, mtimeMs } = await stat(segmentPath(group.directory, number));
+          const segment = { group, number, sizeBytes: size };
+          group.segments.push(segment);
+          found.push({ segment, modifiedMs: mtimeMs });
+          this.#totalBytes += size;
+        }
+      }
+    }
+    found.sort((a, b) => a.modifiedMs - b.modifiedMs);
+    this.#segments = found.map(({ segment }) => segment);
+  }
+
+  async #flush(): Promise<void> {
+    const groups = [...this.#dirty];
+    this.#dirty.clear();
+    for (const group of groups) {
+      const lines = group.pending;
+      group.pending = [];
+      for (const line of lines) this.#pendingBytes -= line.text.length;
+      try {
+        await this.#append(group, lines);
+      } catch (error) {
+        this.#dropped += lines.length;
+        this.#logger.warn({ directory: group.directory, error }, 'a log was not written');
+      }
+    }
+    if (this.#dropped > 0) this.#logger.warn({ lines: this.#dropped }, 'log lines were dropped');
+    this.#dropped = 0;
+  }
+
+  async #append(group: Group, lines: readonly LogLine[]): Promise<void> {
+    let segment = group.segments.at(-1);
+    let text = '';
+    for (const line of lines) {
+      text += `${JSON.stringify(storedLine(line))}\n`;
+      if (text.length < this.#limits.segmentBytes) continue;
+      segment = await this.#write(group, segment, text);
+      text = '';
+    }
+    if (text !== '') await this.#write(group, segment, text);
+    await this.#retain(group);
+  }
+
+  /** Writes to the segment, or to the next one if it is full; answers the one written to. */
+  async #write(group: Group, current: Segment | undefined, text: string): Promise<Segment> {
+    let segment = current;
+    if (!segment || segment.sizeBytes >= this.#limits.segmentBytes) {
+      segment = { group, number: (segment?.number ?? 0) + 1, sizeBytes: 0 };
+      await mkdir(group.directory, { recursive: true });
+      group.segments.push(segment);
+      this.#segments.push(segment);
+    }
+    await appendFile(segmentPath(group.directory, segment.number), text);
+    const sizeBytes = Buffer.byteLength(text);
+    segment.sizeBytes += sizeBytes;
+    this.#totalBytes += sizeBytes;
+    return segment;
+  }
+
+  async #retain(group: Group): Promise<void> {
+    const { groupBytes, totalBytes } = this.#limits;
+    let sizeBytes = group.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    while (sizeBytes > groupBytes && group.segments.length > 1) {
+      const oldest = group.segments[0] as Segment;
+      sizeBytes -= oldest.sizeBytes;
+      await this.#drop(oldest);
+    }
+    while (this.#totalBytes > totalBytes && this.#segments.length > 1) {
+      await this.#drop(this.#segments[0] as Segment);
+    }
+  }
+
+  async #drop(segment: Segment): Promise<void> {
+    this.#forget(segment);
+    try {
+      await rm(segmentPath(segment.group.directory, segment.number));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  #forget(segment: Segment): void {
+    this.#segments.splice(this.#segments.indexOf(segment), 1);
+    const { segments } = segment.group;
+    segments.splice(segments.indexOf(segment), 1);
+    this.#totalBytes -= segment.sizeBytes;
+  }
+}
+
+function storedLine(line: LogLine): StoredLine {
+  const { timeEpochMs, logStream, requestId, source, text } = line;
+  return { timeEpochMs, stream: logStream, requestId, source, text };
+}

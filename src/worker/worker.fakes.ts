@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:net';
+import { PassThrough } from 'node:stream';
+import type { TestContext } from 'node:test';
+import type { HostedSandbox, SandboxInvoke, SandboxTemplate } from '../assignment/mod.ts';
+import { noLogger, SeededRandom, systemClock } from '../base/mod.ts';
+import type {
+  LogLine,
+  RuntimeApiEvent,
+  RuntimeInitOutcome,
+  RuntimeInvokeOutcome,
+  Sandbox,
+  SandboxExit,
+  SandboxProvider,
+  SandboxRuntimeApi,
+  SandboxSpec,
+} from './types.ts';
+import { Worker } from './worker.ts';
+
+export const template: SandboxTemplate = {
+  functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:f',
+  functionName: 'f',
+  version: '$LATEST',
+  revision: '1',
+  accountId: '000000000000',
+  region: 'us-east-1',
+  manifestId: 'm',
+  memoryMb: 128,
+  timeoutMs: 300,
+  ephemeralMb: 512,
+  environment: { MINE: '1' },
+  imageEnvironment: { PATH: '/bin' },
+  entrypoint: ['/bootstrap'],
+  command: ['app.handler'],
+  workingDirectory: '',
+  logGroup: '/aws/lambda/f',
+};
+
+export const exitOf = (exitCode: number | null, signal: string | null = null): SandboxExit => ({
+  exitCode,
+  signal,
+  oomKilled: false,
+});
+
+/** A sandbox without processes, whose runtime does what a test tells it to. */
+export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
+  readonly sandboxId: string;
+  readonly runtimeApi: Server = createServer();
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
+  readonly #exit = Promise.withResolvers<SandboxExit>();
+  readonly exited = this.#exit.promise;
+  readonly #ready = Promise.withResolvers<RuntimeInitOutcome>();
+  readonly ready = this.#ready.promise;
+  readonly spec: SandboxSpec;
+  events: RuntimeApiEvent[] = [];
+  handler: (event: RuntimeApiEvent) => Promise<RuntimeInvokeOutcome> = async (event) => ({
+    kind: 'response',
+    body: event.payload,
+  });
+  whenSettled: () => Promise<void> = () => Promise.resolve();
+  stops = 0;
+
+  constructor(spec: SandboxSpec) {
+    this.spec = spec;
+    this.sandboxId = spec.sandboxId;
+  }
+
+  initDone(outcome: RuntimeInitOutcome = { kind: 'ready' }): void {
+    this.#ready.resolve(outcome);
+  }
+
+  exit(exit: SandboxExit): void {
+    this.stdout.end();
+    this.stderr.end();
+    this.#exit.resolve(exit);
+  }
+
+  attach(): void {}
+
+  async invoke(event: RuntimeApiEvent): Promise<RuntimeInvokeOutcome> {
+    await this.ready;
+    assert.ok(!this.frozen, 'a frozen runtime takes no event');
+    this.events.push(event);
+    return this.handler(event);
+  }
+
+  settled(): Promise<void> {
+    return this.whenSettled();
+  }
+
+  close(): void {}
+  frozen = false;
+
+  async freeze(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    this.frozen = true;
+  }
+
+  async thaw(): Promise<void> {
+    assert.ok(this.frozen, 'only what is frozen is thawed');
+    this.frozen = false;
+  }
+
+  async peakMemoryBytes(): Promise<number> {
+    return 37 * 1024 * 1024 - 5;
+  }
+
+  async stop(): Promise<void> {
+    this.stops++;
+    this.exit(exitOf(null, 'SIGKILL'));
+  }
+}
+
+export interface Bench {
+  readonly worker: Worker;
+  readonly sandboxes: FakeSandbox[];
+  readonly lines: LogLine[];
+  readonly devices: { opened: number; closed: number };
+  start(id?: string): Promise<HostedSandbox>;
+}
+
+export function bench(
+  t: TestContext,
+  onStart: (sandbox: FakeSandbox) => void = (sandbox) => sandbox.initDone(),
+  options: { initTimeoutMs?: number; coldStartsAtOnce?: number; freezeAfterMs?: number } = {},
+): Bench {
+  const sandboxes: FakeSandbox[] = [];
+  const lines: LogLine[] = [];
+  const devices = { opened: 0, closed: 0 };
+  const provider: SandboxProvider = {
+    start: async (spec) => {
+      const sandbox = new FakeSandbox(spec);
+      sandboxes.push(sandbox);
+      onStart(sandbox);
+      return sandbox;
+    },
+  };
+  const worker = new Worker({
+    devices: {
+      open: async () => {
+        devices.opened++;
+        return {
+          path: '/disk',
+          close: async () => void devices.closed++,
+          stats: async () => ({ bytesFetched: 4096, chunksFetched: 1 }),
+        };
+      },
+    },
+    sandboxes: provider,
+    runtimeApis: () => sandboxes.at(-1) as FakeSandbox,
+    logs: { write: (line) => lines.push(line) },
+    clock: systemClock,
+    random: new SeededRandom(1),
+    logger: noLogger,
+    ...options,
+  });
+  t.after(async () => {
+    await worker.close();
+    assert.equal(worker.sandboxes, 0);
+    assert.equal(devices.closed, devices.opened, 'every device that was opened is closed');
+  });
+  const signal = new AbortController().signal;
+  const start = (sandboxId = 'sb-1') =>
+    worker.start(template, { sandboxId, initializationType: 'on-demand', signal });
+  return { worker, sandboxes, lines, devices, start };
+}
+
+export const invokeOf = (more: Partial<SandboxInvoke> = {}): SandboxInvoke => ({
+  requestId: 'r-1',
+  payload: Buffer.from('{"a":1}'),
+  invokedFunctionArn: template.functionArn,
+  logTail: false,
+  ...more,
+});
+
+export const textOf = (payload: Buffer) =>
+  JSON.parse(payload.toString()) as Record<string, unknown>;
