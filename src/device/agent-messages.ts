@@ -1,3 +1,4 @@
+import type { AccessRun } from './access-log.ts';
 import type { DeviceStats } from './device-counters.ts';
 import type { DeviceRequest, FailureMessage } from './messages.ts';
 
@@ -15,7 +16,8 @@ export type AgentCommand<Settings> =
     }
   | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
   | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
-  | { readonly type: 'stats'; readonly id: number; readonly deviceId: string };
+  | { readonly type: 'stats'; readonly id: number; readonly deviceId: string }
+  | { readonly type: 'log'; readonly id: number; readonly deviceId: string };
 
 export type AgentAnswer =
   | {
@@ -25,5 +27,7 @@ export type AgentAnswer =
       readonly mountPoint?: string;
       /** For `stats`, and the last ones for `close`. */
       readonly stats?: DeviceStats;
+      /** For `log`: what was read so far. */
+      readonly runs?: readonly AccessRun[];
     }
   | { readonly type: 'refusal'; readonly id: number; readonly failure: FailureMessage };

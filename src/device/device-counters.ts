@@ -22,6 +22,9 @@ export interface DeviceStats {
   /** Chunks that were not in memory and were fetched for this device, and their bytes. */
   readonly chunksFetched: number;
   readonly bytesFetched: number;
+  /** Of them, chunks fetched ahead of any read, and those of these that were read later. */
+  readonly chunksPrefetched: number;
+  readonly prefetchedUsed: number;
   readonly failedReads: number;
   readonly overlayBytes: number;
 }
@@ -35,6 +38,8 @@ export class DeviceCounters {
   #writtenBytes = 0;
   #chunksFetched = 0;
   #bytesFetched = 0;
+  #chunksPrefetched = 0;
+  #prefetchedUsed = 0;
   #failedReads = 0;
   readonly #reads = new Float64Array(TIERS.length);
   readonly #bytes = new Float64Array(TIERS.length);
@@ -70,6 +75,14 @@ export class DeviceCounters {
     this.#bytesFetched += bytes;
   }
 
+  prefetched(): void {
+    this.#chunksPrefetched++;
+  }
+
+  usedPrefetched(): void {
+    this.#prefetchedUsed++;
+  }
+
   failed(): void {
     this.#failedReads++;
   }
@@ -91,6 +104,8 @@ export class DeviceCounters {
       writtenBytes: this.#writtenBytes,
       chunksFetched: this.#chunksFetched,
       bytesFetched: this.#bytesFetched,
+      chunksPrefetched: this.#chunksPrefetched,
+      prefetchedUsed: this.#prefetchedUsed,
       failedReads: this.#failedReads,
       overlayBytes,
     };

@@ -14,6 +14,7 @@ import {
 } from '../base/mod.ts';
 import { errno, type FuseFile, type FuseFiles, type FuseReplies } from '../fuse/mod.ts';
 import { openManifest } from '../seal/mod.ts';
+import { AccessRecorder, chunksOf } from './access-log.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
 import { DeviceCounters } from './device-counters.ts';
 import { DiskDevice } from './disk-device.ts';
@@ -21,6 +22,7 @@ import type { DeviceRequest, LoopCommand, LoopReport } from './messages.ts';
 import { MissTable } from './miss-table.ts';
 import { Overlay } from './overlay.ts';
 import { PlainPages } from './plain-pages.ts';
+import { Prefetcher } from './prefetcher.ts';
 
 /** From here on a gathering write is cheaper than a copy. */
 const UNCOPIED_BYTES = 64 * KIB;
@@ -31,6 +33,7 @@ interface LoopDevice extends FuseFile {
   readonly disk: DiskDevice;
   readonly overlay: Overlay | undefined;
   readonly counters: DeviceCounters;
+  readonly recorder: AccessRecorder | undefined;
 }
 
 export interface DeviceLoopOptions {
@@ -57,6 +60,9 @@ export class DeviceLoop implements FuseFiles {
   readonly #byNode = new Map<number, LoopDevice>();
   readonly #byName = new Map<string, LoopDevice>();
   readonly #misses: MissTable<LoopDevice>;
+  /** Who asked for the chunk that is to come into a slot, ahead of any read. */
+  readonly #prefetching = new Map<number, Prefetcher>();
+  readonly #prefetchers = new Map<LoopDevice, Prefetcher>();
   #nextNodeId: number;
 
   constructor(options: DeviceLoopOptions) {
@@ -86,17 +92,29 @@ export class DeviceLoop implements FuseFiles {
     const { counters, disk } = device;
     const startedMs = this.#options.clock.monotonicMs();
     counters.begin(startedMs);
+    device.recorder?.record(offset, bytes, startedMs);
     const place = bytes >= UNCOPIED_BYTES ? disk.locate(offset, bytes) : -1;
     if (place >= 0) {
       replies.replyFrom(unique, this.#options.memory.bytes, place, bytes);
       counters.read(bytes, this.#options.clock.monotonicMs() - startedMs);
-      return;
-    }
-    if (disk.read(offset, bytes, replies.payload, 0)) {
+    } else if (disk.read(offset, bytes, replies.payload, 0)) {
       replies.replyPayload(unique, bytes);
       counters.read(bytes, this.#options.clock.monotonicMs() - startedMs);
-      return;
+    } else {
+      this.#parkRead(replies, device, unique, offset, bytes, startedMs);
     }
+    this.#readAhead(device);
+  }
+
+  #parkRead(
+    replies: FuseReplies,
+    device: LoopDevice,
+    unique: number,
+    offset: number,
+    bytes: number,
+    startedMs: number,
+  ): void {
+    const { counters, disk } = device;
     this.#misses.park({
       device,
       attempt: (farthest) => {
@@ -191,9 +209,11 @@ export class DeviceLoop implements FuseFiles {
   #obey(command: LoopCommand): void {
     if (command.type === 'filled') {
       this.#misses.filled(command.slot, command.tier, this.#options.clock.monotonicMs());
+      this.#settled(command.slot);
     } else if (command.type === 'unfilled') {
       const { code, message } = command.failure;
       this.#misses.unfilled(command.slot, new SluiceError(code, message));
+      this.#settled(command.slot);
     } else {
       this.#answer(command);
     }
@@ -209,6 +229,10 @@ export class DeviceLoop implements FuseFiles {
       }
       const device = this.#byName.get(command.deviceId);
       if (!device) throw new SluiceError('DEVICE_CLOSED', `${command.deviceId}: not open`);
+      if (command.type === 'log') {
+        this.#options.report({ type: 'answer', id, runs: device.recorder?.runs ?? [] });
+        return;
+      }
       const overlayBytes = (device.overlay?.storedPages ?? 0) * PAGE_SIZE_BYTES;
       const stats = device.counters.stats(overlayBytes);
       if (command.type === 'close') this.#close(device);
@@ -246,17 +270,74 @@ export class DeviceLoop implements FuseFiles {
       counters,
       ...(overlay && { overlay }),
     });
-    const nodeId = this.#nextNodeId++;
-    const { sizeBytes, writable } = disk;
-    const name = deviceId;
-    const device = { nodeId, name, sizeBytes, writable, rootId, disk, overlay, counters };
-    this.#byNode.set(nodeId, device);
-    this.#byName.set(name, device);
+    const device: LoopDevice = {
+      nodeId: this.#nextNodeId++,
+      name: deviceId,
+      sizeBytes: disk.sizeBytes,
+      writable: disk.writable,
+      rootId,
+      disk,
+      overlay,
+      counters,
+      recorder: request.record ? this.#recorderOf(disk) : undefined,
+    };
+    this.#byNode.set(device.nodeId, device);
+    this.#byName.set(device.name, device);
+    if (request.replay) this.#prefetch(device, chunksOf(request.replay, disk.chunkCount));
+  }
+
+  #recorderOf(disk: DiskDevice): AccessRecorder {
+    const pageCount = disk.sizeBytes / PAGE_SIZE_BYTES;
+    return new AccessRecorder(pageCount, this.#options.clock.monotonicMs());
+  }
+
+  #prefetch(device: LoopDevice, chunks: Uint32Array): void {
+    const { disk } = device;
+    const misses = this.#misses;
+    const target = {
+      get demand() {
+        return misses.demand;
+      },
+      prefetch: (chunk: number) => {
+        if (disk.isHole(chunk)) return 'present';
+        const slot = misses.prefetch(device, disk.chunkName(chunk));
+        if (typeof slot !== 'number') return slot;
+        disk.expect(chunk);
+        this.#prefetching.set(slot, prefetcher);
+        return 'asked';
+      },
+    } as const;
+    // What is fetched ahead must not push out what was fetched ahead just before.
+    const chunksMax = Math.floor(this.#options.memory.slotCount / 2);
+    const prefetcher = new Prefetcher(target, chunks, chunksMax);
+    this.#prefetchers.set(device, prefetcher);
+    prefetcher.advance();
+  }
+
+  /** Fetches the chunk after one that was just read in order. */
+  #readAhead(device: LoopDevice): void {
+    const { disk } = device;
+    const next = disk.takeStreamed() + 1;
+    if (next === 0 || next >= disk.chunkCount || disk.isHole(next)) return;
+    const slot = this.#misses.prefetch(device, disk.chunkName(next));
+    if (typeof slot === 'number') disk.expect(next);
+  }
+
+  #settled(slot: number): void {
+    const prefetcher = this.#prefetching.get(slot);
+    this.#prefetching.delete(slot);
+    prefetcher?.settled();
+    for (const [device, each] of this.#prefetchers) {
+      if (each.done) this.#prefetchers.delete(device);
+      else each.advance();
+    }
   }
 
   #close(device: LoopDevice): void {
     this.#byNode.delete(device.nodeId);
     this.#byName.delete(device.name);
+    this.#prefetchers.get(device)?.stop();
+    this.#prefetchers.delete(device);
     this.#misses.dropDevice(device);
     device.disk.close();
   }

@@ -1,3 +1,4 @@
+import type { AccessRun } from './access-log.ts';
 import type { AgentProcess } from './agent-process.ts';
 import type { DeviceStats } from './device-counters.ts';
 
@@ -9,6 +10,8 @@ export interface Device {
   /** Aborted when the agent died (reason: `AGENT_DIED`); from then on the file answers EIO. */
   readonly died: AbortSignal;
   stats(): Promise<DeviceStats>;
+  /** What was read so far, in order of the first touch; empty unless it was opened to record. */
+  accessRuns(): Promise<readonly AccessRun[]>;
   /** Takes the file away; whoever has it open gets ESTALE. Resolves with the last stats. */
   close(): Promise<DeviceStats | undefined>;
 }
@@ -42,6 +45,11 @@ export class AgentDevice implements Device {
   async stats(): Promise<DeviceStats> {
     const { stats } = await this.#agent.request({ type: 'stats', deviceId: this.deviceId });
     return stats as DeviceStats;
+  }
+
+  async accessRuns(): Promise<readonly AccessRun[]> {
+    const { runs } = await this.#agent.request({ type: 'log', deviceId: this.deviceId });
+    return runs ?? [];
   }
 
   async close(): Promise<DeviceStats | undefined> {

@@ -36,6 +36,9 @@ export class DiskDevice {
   /** Where each chunk was last found, believed only while the slot's generation is the same. */
   readonly #slots: Int32Array;
   readonly #generations: Uint32Array;
+  /** Chunks that were fetched ahead and not read yet. */
+  #ahead: Uint8Array | undefined;
+  #streamed = -1;
   readonly #page = Buffer.alloc(PAGE_SIZE_BYTES);
 
   constructor(options: DiskDeviceOptions) {
@@ -67,7 +70,28 @@ export class DiskDevice {
     return name;
   }
 
-  /** Is this range zero without any chunk or overlay page behind it? */
+  get chunkCount(): number {
+    return this.#slots.length;
+  }
+
+  /** Says that a chunk is being fetched ahead, to count it when it is read. */
+  expect(chunk: number): void {
+    this.#ahead ??= new Uint8Array(this.chunkCount);
+    this.#ahead[chunk] = 1;
+    this.#counters.prefetched();
+  }
+
+  /**
+   * A chunk that was just read for the first time after another right before it, if any: what is
+   * read in order will go on with the next. Asking forgets it.
+   */
+  takeStreamed(): number {
+    const chunk = this.#streamed;
+    this.#streamed = -1;
+    return chunk;
+  }
+
+  /** A zero chunk: nothing is stored of it. */
   isHole(chunk: number): boolean {
     return this.#slots[chunk] === ZERO_CHUNK;
   }
@@ -187,7 +211,12 @@ export class DiskDevice {
       const stop = Math.min(end, (chunk + 1) * CHUNK_SIZE_BYTES);
       if (this.#overlay?.touched && !this.#hasBasePage(start, stop)) continue;
       this.missing[this.missingCount++] = chunk;
+      this.#noteStream(chunk);
     }
+  }
+
+  #noteStream(chunk: number): void {
+    if (chunk > 0 && this.#slots[chunk - 1]! >= 0) this.#streamed = chunk;
   }
 
   #hasBasePage(start: number, stop: number): boolean {
@@ -208,6 +237,11 @@ export class DiskDevice {
     this.#plainPages.bind(slot, this.#manifest.chunkKey(chunk), name);
     this.#slots[chunk] = slot;
     this.#generations[chunk] = this.#memory.generation(slot);
+    if (this.#ahead?.[chunk]) {
+      this.#ahead[chunk] = 0;
+      this.#counters.usedPrefetched();
+      this.#noteStream(chunk);
+    }
     return slot;
   }
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../base/mod.ts';
+import type { AccessLog, AccessRun } from './access-log.ts';
 import type { DeviceStats, Tier } from './device-counters.ts';
 
 /** What an agent needs to show one disk; the data key opens this manifest and no other. */
@@ -10,6 +11,10 @@ export interface DeviceRequest {
   readonly rootId: string;
   readonly writable: boolean;
   readonly overlayLimitBytes: number;
+  /** Note which pages are read, for an access log. */
+  readonly record: boolean;
+  /** Fetch what an earlier start touched, ahead of the reads. */
+  readonly replay?: AccessLog;
 }
 
 /** Errors cross a process or thread as their catalogue code and message. */
@@ -23,6 +28,7 @@ export type LoopCommand =
   | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
   | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
   | { readonly type: 'stats'; readonly id: number; readonly deviceId: string }
+  | { readonly type: 'log'; readonly id: number; readonly deviceId: string }
   /** The chunk that was asked for lies in its slot, verified; `tier` is where it came from. */
   | { readonly type: 'filled'; readonly slot: number; readonly tier: Tier }
   | { readonly type: 'unfilled'; readonly slot: number; readonly failure: FailureMessage };
@@ -35,5 +41,10 @@ export type LoopReport =
       readonly rootId: string;
       readonly name: string;
     }
-  | { readonly type: 'answer'; readonly id: number; readonly stats?: DeviceStats }
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      readonly stats?: DeviceStats;
+      readonly runs?: readonly AccessRun[];
+    }
   | { readonly type: 'refusal'; readonly id: number; readonly failure: FailureMessage };

@@ -58,6 +58,21 @@ export class MissTable<D extends ParkedDevice> {
     this.#await(parked);
   }
 
+  /** Is any request waiting? */
+  get demand(): boolean {
+    return this.#parked.size > 0;
+  }
+
+  /** Asks for a chunk ahead of any request, which may join the wait; answers its slot. */
+  prefetch(device: D, name: string): number | 'present' | 'full' {
+    if (this.#memory.find(name) >= 0) return 'present';
+    const slot = this.#memory.reserve(name);
+    if (slot < 0) return 'full';
+    this.#waiters.set(slot, []);
+    this.#fetch(slot, device, name);
+    return slot;
+  }
+
   filled(slot: number, tier: Tier, nowMs: number): void {
     this.#memory.ready(slot, nowMs);
     for (const parked of this.#takeWaiters(slot)) {

@@ -1,3 +1,13 @@
+export {
+  type AccessLog,
+  type AccessRun,
+  encodeAccessLog,
+  fitOf,
+  isStale,
+  type LogFit,
+  mergeAccessLogs,
+  parseAccessLog,
+} from './access-log.ts';
 export type { AgentAnswer, AgentCommand } from './agent-messages.ts';
 export { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
 export { ChunkFiller, type ChunkFillerOptions } from './chunk-filler.ts';

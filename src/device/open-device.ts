@@ -1,4 +1,5 @@
 import { limits, SluiceError } from '../base/mod.ts';
+import type { AccessLog } from './access-log.ts';
 import type { DeviceRequest } from './messages.ts';
 
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -15,11 +16,15 @@ export interface OpenDevice {
   readonly writable: boolean;
   /** Room for what is written, in bytes. */
   readonly overlayLimitBytes?: number;
+  /** Note which pages are read, for `Device.accessLog`. */
+  readonly record?: boolean;
+  /** The log of an earlier start of this manifest: its chunks are fetched ahead of the reads. */
+  readonly replay?: AccessLog;
 }
 
 /** What the agent is told; it never learns the account. Throws `USAGE` for an id unfit as a name. */
 export function toDeviceRequest(request: OpenDevice): DeviceRequest {
-  const { deviceId, manifestBytes, dataKey, rootId, writable, overlayLimitBytes } = request;
+  const { deviceId, manifestBytes, dataKey, rootId, writable, replay } = request;
   if (!DEVICE_ID.test(deviceId)) {
     throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);
   }
@@ -29,6 +34,8 @@ export function toDeviceRequest(request: OpenDevice): DeviceRequest {
     dataKey,
     rootId,
     writable,
-    overlayLimitBytes: overlayLimitBytes ?? limits.device.overlayBytes,
+    overlayLimitBytes: request.overlayLimitBytes ?? limits.device.overlayBytes,
+    record: request.record ?? false,
+    ...(replay && { replay }),
   };
 }
