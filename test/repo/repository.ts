@@ -30,5 +30,5 @@ export function trackedFiles(): string[] {
 
 /** Test code beside the source: tests, conformance suites, and processes that only tests start. */
 export function isTestCode(file: string): boolean {
-  return /\.(test|conformance)\.ts$|-fixture\.ts$/.test(file);
+  return /\.(test|conformance|fakes)\.ts$|-fixture\.ts$|\/testing\//.test(file);
 }
