@@ -125,6 +125,7 @@ export const limits = {
     /** After this a node that has not answered counts as one that does not have the stripe. */
     stripeTimeoutMs: 250,
     responseHeadBytes: 4 * KIB,
+    spareParities: 64,
     uploadTimeoutMs: 1_000,
     uploadsAtOnce: 4,
     uploadsWaiting: 64,

@@ -135,6 +135,7 @@ class L2CachedChunks implements L2Source {
     );
     const chunk = round.space.subarray(0, chunkSizeBytes);
     if (!verifyChunk(chunkName, chunk)) return await this.#exposeLiars(chunkName, round);
+    this.#reader.release(round);
     const whole = round.stripes.slice(0, k).every((stripe) => stripe !== undefined);
     this.#reads.add(1, { outcome: whole ? 'hit' : 'rebuilt' });
     this.#complete(chunkName, chunk, round);

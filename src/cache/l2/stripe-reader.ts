@@ -23,6 +23,8 @@ export interface StripesRead {
   allAnswered: Promise<void>;
   /** k·stripe bytes, in which the data stripes lie in order. */
   readonly space: Buffer;
+  /** Where parity stripes arrive. */
+  readonly parity: readonly Buffer[];
 }
 
 export interface StripeReaderOptions {
@@ -41,6 +43,8 @@ export interface StripeReaderOptions {
  */
 export class StripeReader {
   readonly #options: StripeReaderOptions;
+  /** Parity buffers to use again: fresh ones cost page faults, and garbage collections. */
+  readonly #spareParity: Buffer[] = [];
   #reads = 0;
 
   constructor(options: StripeReaderOptions) {
@@ -59,6 +63,11 @@ export class StripeReader {
     return rest.length === 0
       ? Promise.resolve(round)
       : this.#read(chunkName, rest, undefined, round);
+  }
+
+  /** The round's stripes are looked at no more. */
+  release({ parity }: StripesRead): void {
+    if (this.#spareParity.length < limits.l2.spareParities) this.#spareParity.push(...parity);
   }
 
   #read(
@@ -109,19 +118,21 @@ export class StripeReader {
   }
 
   #empty(): StripesRead {
-    const { k, width, stripeSizeBytes } = this.#options.code;
+    const { k, m, width, stripeSizeBytes } = this.#options.code;
+    const parityBuffer = () => this.#spareParity.pop() ?? Buffer.allocUnsafeSlow(stripeSizeBytes);
     return {
       stripes: new Array<undefined>(width).fill(undefined),
       answers: new Array<undefined>(width).fill(undefined),
       allAnswered: Promise.resolve(),
       space: Buffer.allocUnsafeSlow(k * stripeSizeBytes),
+      parity: Array.from({ length: m }, parityBuffer),
     };
   }
 
   /** Data stripes arrive where they lie in the chunk. */
-  #target({ space }: StripesRead, index: number): Buffer {
+  #target({ space, parity }: StripesRead, index: number): Buffer {
     const { k, stripeSizeBytes } = this.#options.code;
-    if (index >= k) return Buffer.allocUnsafeSlow(stripeSizeBytes);
+    if (index >= k) return parity[index - k]!;
     return space.subarray(index * stripeSizeBytes, (index + 1) * stripeSizeBytes);
   }
 }
