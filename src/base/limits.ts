@@ -251,6 +251,9 @@ export const limits = {
   lambda: {
     syncPayloadBytes: 6 * MIB,
     asyncPayloadBytes: 1 * MIB,
+    /** Attempts after the first, and the age, of an asynchronous event without a configuration. */
+    retryAttemptsMax: 2,
+    eventAgeSecondsMax: 21_600,
     responsePayloadBytes: 6 * MIB + 100,
     streamedResponseBytes: 200 * MIB,
     requestBodyBytes: 70_167_211,

@@ -1,9 +1,11 @@
 import { type Clock, type Logger, limits, SluiceError, withDeadline } from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
+import type { Cgroup } from './cgroup/types.ts';
 import { composeStart } from './compose/start.ts';
 import { hostArchitecture } from './launch/launcher.ts';
 import { LauncherPool } from './launch/launcher-pool.ts';
 import { LeanSandbox } from './lean-sandbox.ts';
+import { ScratchDisks } from './scratch-disks.ts';
 import { checkSpec } from './spec.ts';
 import type { Sandbox, SandboxSpec, SweepReport } from './types.ts';
 
@@ -16,6 +18,11 @@ export interface LeanSandboxFactoryOptions {
   readonly logger: Logger;
   /** Launchers kept booted, so that a start need not wait for a new process. */
   readonly launchersReady?: number;
+  /**
+   * A directory of this instance's own, in which the sandboxes' /tmp rest, as sparse files that are
+   * unlinked at once. Without it /tmp is memory, and what it holds counts as the sandbox's memory.
+   */
+  readonly scratchDirectory?: string;
   /** Reads disks past the page cache of the file that holds them (default: true). */
   readonly directIo?: boolean;
 }
@@ -28,11 +35,14 @@ export interface LeanSandboxFactoryOptions {
 export class LeanSandboxFactory {
   readonly #options: LeanSandboxFactoryOptions;
   readonly #launchers: LauncherPool;
+  readonly #scratch: ScratchDisks | undefined;
   readonly #sandboxes = new Set<LeanSandbox>();
   #closed = false;
 
   constructor(options: LeanSandboxFactoryOptions) {
     this.#options = options;
+    const { scratchDirectory } = options;
+    if (scratchDirectory !== undefined) this.#scratch = new ScratchDisks(scratchDirectory);
     this.#launchers = new LauncherPool(
       hostArchitecture(),
       options.launchersReady ?? limits.sandbox.launchersReady,
@@ -56,13 +66,8 @@ export class LeanSandboxFactory {
     this.#sandboxes.add(sandbox);
     void sandbox.exited.then(() => this.#sandboxes.delete(sandbox));
     try {
-      const program = composeStart(spec, {
-        architecture: hostArchitecture(),
-        join: cgroup.join,
-        directIo: this.#options.directIo ?? true,
-      });
       const timeoutMs = limits.sandbox.startTimeoutMs;
-      const launch = () => sandbox.launch(program);
+      const launch = () => this.#launch(sandbox, spec, cgroup);
       await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
       cgroup.limitCpu(spec.cpuMillis);
       this.#options.logger.debug(
@@ -77,7 +82,8 @@ export class LeanSandboxFactory {
   }
 
   /** Removes what an earlier, killed life of this instance left; others are not touched. */
-  sweep(): Promise<SweepReport> {
+  async sweep(): Promise<SweepReport> {
+    await this.#scratch?.sweep();
     return this.#options.cgroups.sweep();
   }
 
@@ -87,6 +93,22 @@ export class LeanSandboxFactory {
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
     await this.#launchers.close();
     await this.#options.cgroups.close();
+  }
+
+  async #launch(sandbox: LeanSandbox, spec: SandboxSpec, cgroup: Cgroup): Promise<void> {
+    const path = await this.#scratch?.create(spec.tmpBytes);
+    try {
+      const program = composeStart(spec, {
+        architecture: hostArchitecture(),
+        join: cgroup.join,
+        directIo: this.#options.directIo ?? true,
+        tmp: path === undefined ? { kind: 'memory', bytes: spec.tmpBytes } : { kind: 'disk', path },
+      });
+      await sandbox.launch(program);
+    } catch (error) {
+      if (path !== undefined) await this.#scratch?.remove(path);
+      throw error;
+    }
   }
 
   async #acquire(spec: SandboxSpec) {

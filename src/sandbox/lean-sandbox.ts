@@ -30,7 +30,7 @@ export class LeanSandbox implements Sandbox {
   readonly #served = Promise.withResolvers<Server>();
   readonly #connections = new Set<Socket>();
   #server: Server | undefined;
-  #loop: LoopDevice | undefined;
+  readonly #loops: LoopDevice[] = [];
   #waitStatus: number | undefined;
   #peakBytes = 0;
   #released = false;
@@ -60,6 +60,9 @@ export class LeanSandbox implements Sandbox {
 
   /** Resolves when the entrypoint runs; rejects with `SANDBOX_START_FAILED` naming the step. */
   async launch(program: LaunchProgram): Promise<void> {
+    if (this.#stopping !== undefined) {
+      throw new SluiceError('CANCELLED', `${this.sandboxId}: stopped before it started`);
+    }
     this.#parts.launcher.run(program, {
       onRecord: (record) => this.#onRecord(record),
       onServer: (server) => this.#onServer(server),
@@ -102,10 +105,10 @@ export class LeanSandbox implements Sandbox {
     this.#released = true;
     this.#discardOutput();
     await pool.release(cgroup);
-    const loop = this.#loop;
-    if (loop === undefined) return;
-    const stays = `${this.sandboxId}: its loop device stays`;
-    await pollUntil(clock, stays, stopTimeoutMs, () => loop.isFree());
+    for (const loop of this.#loops) {
+      const stays = `${this.sandboxId}: its loop device stays`;
+      await pollUntil(clock, stays, stopTimeoutMs, () => loop.isFree());
+    }
   }
 
   /** Lets go of output that nobody began to read; what is being read can be read to its end. */
@@ -126,7 +129,7 @@ export class LeanSandbox implements Sandbox {
       this.#served.reject(startError(this.#parts.spec, record.step, record.errno));
     } else if (record.kind === 'loop') {
       this.milestones.mountedMs = this.#parts.clock.monotonicMs();
-      this.#loop = new LoopDevice(record.number);
+      this.#loops.push(new LoopDevice(record.number));
     } else if (record.kind === 'started') {
       this.milestones.startedMs = this.#parts.clock.monotonicMs();
       this.#started.resolve();

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB } from '../../src/base/mod.ts';
@@ -49,16 +51,40 @@ test('a fork bomb ends at the limit of processes', async (t) => {
   assert.equal(stdout.trim().split('\n').length, 19);
 });
 
-test('a full /tmp answers with no space left, by bytes and by files', async (t) => {
-  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
-  const { disk } = makeDisk(t);
-  const factory = await makeFactory(t);
-  const script = `dd if=/dev/zero of=/tmp/full bs=1M count=100 2>&1 | grep -o 'No space left on device'
+for (const kind of ['memory', 'disk'] as const) {
+  test(`a full /tmp of ${kind} answers with no space left, by bytes and by files`, async (t) => {
+    if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+    const { disk, directory } = makeDisk(t);
+    const scratchDirectory = join(directory, 'scratch');
+    const factory = await makeFactory(t, kind === 'disk' ? { scratchDirectory } : {});
+    const script = `dd if=/dev/zero of=/tmp/full bs=1M count=100 2>&1 | grep -o 'No space left on device'
     rm /tmp/full; i=0; while : > /tmp/$i; do i=$((i+1)); done 2>&1 | grep -o 'No space left on device'
     rm -rf /tmp/*; echo again > /tmp/file && cat /tmp/file`;
-  const { stdout } = await runScript(factory, makeSpec(disk), script);
-  const full = 'No space left on device\n';
-  assert.equal(stdout, `${full}${full}again\n`);
+    const { stdout } = await runScript(factory, makeSpec(disk), script);
+    const full = 'No space left on device\n';
+    assert.equal(stdout, `${full}${full}again\n`);
+  });
+}
+
+test('a /tmp on disk holds more than the memory, and is gone with the sandbox', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk, directory } = makeDisk(t);
+  const scratchDirectory = join(directory, 'scratch');
+  const factory = await makeFactory(t, { scratchDirectory });
+  const spec = makeSpec(disk, { memoryBytes: 32 * MIB, tmpBytes: 96 * MIB });
+  const script = `ls -A /tmp; stat -c '%a %u %g' /tmp
+    dd if=/dev/zero of=/tmp/large bs=1M count=90 2>/dev/null && wc -c < /tmp/large
+    cp /bin/busybox /tmp/busybox && /tmp/busybox echo runs`;
+  for (let i = 0; i < 2; i++) {
+    const result = await runScript(factory, spec, script);
+    assert.equal(result.stdout, `1777 0 0\n${90 * MIB}\nruns\n`);
+    assert.equal(result.oomKilled, false);
+  }
+  assert.deepEqual(readdirSync(scratchDirectory), []);
+  assert.deepEqual(loopDevicesOf(`${scratchDirectory}/scratch-1 (deleted)`), []);
+  writeFileSync(join(scratchDirectory, 'scratch-9'), 'of an earlier life');
+  await factory.sweep();
+  assert.deepEqual(readdirSync(scratchDirectory), []);
 });
 
 test('a share of a CPU is what it gets', async (t) => {

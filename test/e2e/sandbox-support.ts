@@ -9,6 +9,7 @@ import { MIB, noLogger, systemClock } from '../../src/base/mod.ts';
 import {
   CgroupPool,
   LeanSandboxFactory,
+  type LeanSandboxFactoryOptions,
   type Sandbox,
   type SandboxExit,
   type SandboxSpec,
@@ -42,15 +43,21 @@ export function makeDisk(
 
 let instances = 0;
 
-export async function makeOwnedFactory(ownerId: string): Promise<LeanSandboxFactory> {
+export async function makeOwnedFactory(
+  ownerId: string,
+  options: Partial<LeanSandboxFactoryOptions> = {},
+): Promise<LeanSandboxFactory> {
   const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
-  return new LeanSandboxFactory({ cgroups, clock: systemClock, logger: noLogger });
+  return new LeanSandboxFactory({ cgroups, clock: systemClock, logger: noLogger, ...options });
 }
 
 /** A factory of the test's own, closed and checked for leftovers when the test ends. */
-export async function makeFactory(t: TestContext): Promise<LeanSandboxFactory> {
+export async function makeFactory(
+  t: TestContext,
+  options: Partial<LeanSandboxFactoryOptions> = {},
+): Promise<LeanSandboxFactory> {
   const ownerId = `test-${process.pid}-${instances++}`;
-  const factory = await makeOwnedFactory(ownerId);
+  const factory = await makeOwnedFactory(ownerId, options);
   t.after(async () => {
     await factory.close();
     assert.deepEqual(cgroupsOf(ownerId), []);

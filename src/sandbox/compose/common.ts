@@ -1,4 +1,4 @@
-import type { DataReference, LaunchProgram, Value } from '../launch/program.ts';
+import type { CallOptions, DataReference, LaunchProgram, Value } from '../launch/program.ts';
 import { AT_FDCWD, O_CLOEXEC } from './linux.ts';
 
 /** Where Node puts the launcher's descriptors; 0, 1 and 2 are /dev/null until the entrypoint's. */
@@ -27,21 +27,28 @@ export function report(program: LaunchProgram, name: string, content: DataRefere
   program.call(name, 'write', [STATUS_FD, content, RECORD_BYTES]);
 }
 
+export interface MountOptions {
+  readonly source?: string | DataReference;
+  readonly target: string;
+  readonly type?: string;
+  readonly flags?: number;
+  readonly data?: string;
+}
+
+/** `mount`, in its many meanings: what is left out is a null pointer. */
 export function mount(
   program: LaunchProgram,
   name: string,
-  options: { source?: string; target: string; type?: string; flags?: number; data?: string },
-  tolerate: Parameters<LaunchProgram['call']>[3] = {},
+  options: MountOptions,
+  callOptions: CallOptions = {},
 ): void {
-  const text = (content: string | undefined): Value =>
-    content === undefined ? 0 : program.text(content);
+  const text = (content: string | DataReference | undefined): Value => {
+    if (content === undefined) return 0;
+    return typeof content === 'string' ? program.text(content) : content;
+  };
   const { source, target, type, flags = 0, data } = options;
-  program.call(
-    name,
-    'mount',
-    [text(source), program.text(target), text(type), flags, text(data)],
-    tolerate,
-  );
+  const values = [text(source), text(target), text(type), flags, text(data)];
+  program.call(name, 'mount', values, callOptions);
 }
 
 /** `openat` from the working directory, closed at the next execve. */
@@ -50,7 +57,7 @@ export function open(
   name: string,
   path: string | DataReference,
   flags: number,
-  options: Parameters<LaunchProgram['call']>[3] & { mode?: number } = {},
+  options: CallOptions & { readonly mode?: number } = {},
 ): void {
   const at = typeof path === 'string' ? program.text(path) : path;
   program.call(name, 'openat', [AT_FDCWD, at, flags | O_CLOEXEC, options.mode ?? 0], options);

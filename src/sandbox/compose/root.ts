@@ -1,7 +1,7 @@
 import type { LaunchProgram } from '../launch/program.ts';
 import { register } from '../launch/program.ts';
 import { mount, open } from './common.ts';
-import { type DiskOptions, mountDisk } from './disk.ts';
+import { type DiskOptions, mountDisk, mountScratchDisk, OPEN_DISK } from './disk.ts';
 import * as linux from './linux.ts';
 
 /** A directory of every host, covered in the sandbox's own mount namespace until it pivots. */
@@ -9,11 +9,18 @@ const SCRATCH = '/tmp';
 const SCRATCH_OPTIONS = 'size=512k,nr_inodes=256,mode=755';
 /** Below this many inodes a /tmp of the least size would be full of empty files at once. */
 const TMP_BYTES_PER_INODE = 16 * 1024;
+const diskFile = register(2);
+const scratchFile = register(10);
 const temporary = register(6);
+
+/** What /tmp is made of: memory of the sandbox's own, or a file with an empty ext4 in it. */
+export type TmpOptions =
+  | { readonly kind: 'memory'; readonly bytes: number }
+  | { readonly kind: 'disk'; readonly path: string };
 
 export interface RootOptions {
   readonly disk: DiskOptions;
-  readonly tmpBytes: number;
+  readonly tmp: TmpOptions;
   /** Files of the sandbox's own, absolute path to content; they replace those of the image. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -23,6 +30,9 @@ export interface RootOptions {
  * (mount points, /etc/hosts), and leaves everything of the host behind. Ends in `/`.
  */
 export function assembleRoot(program: LaunchProgram, options: RootOptions): void {
+  const { disk, tmp } = options;
+  open(program, OPEN_DISK, disk.path, linux.O_RDONLY, { result: diskFile });
+  if (tmp.kind === 'disk') openScratchDisk(program, tmp.path);
   program.call('reset the file mode mask', 'umask', [0]);
   const flags = linux.MS_REC | linux.MS_PRIVATE;
   mount(program, 'detach mounts from the host', { target: '/', flags });
@@ -33,11 +43,12 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
     flags: linux.MS_NOSUID | linux.MS_NODEV,
     data: SCRATCH_OPTIONS,
   });
-  for (const name of ['disk', 'upper', 'work', 'root']) {
+  for (const name of ['disk', 'upper', 'work', 'root', 'tmp']) {
     const path = program.text(`${SCRATCH}/${name}`);
     program.call('make the scratch area', 'mkdirat', [linux.AT_FDCWD, path, 0o755]);
   }
-  mountDisk(program, `${SCRATCH}/disk`, options.disk);
+  mountDisk(program, diskFile, `${SCRATCH}/disk`, disk.directIo);
+  if (tmp.kind === 'disk') prepareTmp(program);
   mount(program, 'mount the overlay', {
     source: 'sluice',
     target: `${SCRATCH}/root`,
@@ -50,7 +61,8 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   program.call('enter the root', 'pivot_root', [here, here]);
   program.call('leave the host behind', 'umount2', [here, linux.MNT_DETACH]);
   program.call('enter the root', 'chdir', [program.text('/')]);
-  mountTmp(program, options.tmpBytes);
+  if (tmp.kind === 'disk') moveTmp(program);
+  else mountTmp(program, tmp.bytes);
   for (const [path, content] of Object.entries(options.files)) replaceFile(program, path, content);
 }
 
@@ -83,6 +95,36 @@ function mountTmp(program: LaunchProgram, tmpBytes: number): void {
     flags: linux.MS_NOSUID | linux.MS_NODEV,
     data: `size=${tmpBytes},nr_inodes=${inodes},mode=1777`,
   });
+}
+
+/** Opened, and its name gone: the space is freed with the last that uses it. */
+function openScratchDisk(program: LaunchProgram, path: string): void {
+  open(program, 'open the disk of /tmp', path, linux.O_RDWR, { result: scratchFile });
+  const values = [linux.AT_FDCWD, program.text(path), 0];
+  program.call('unlink the disk of /tmp', 'unlinkat', values);
+}
+
+/** Mounts it while loop devices can be reached, and keeps a hold on it across the pivot. */
+function prepareTmp(program: LaunchProgram): void {
+  const path = `${SCRATCH}/tmp`;
+  mountScratchDisk(program, scratchFile, path);
+  const found = program.text(`${path}/lost+found`);
+  program.call('empty /tmp', 'unlinkat', [linux.AT_FDCWD, found, linux.AT_REMOVEDIR]);
+  const at = program.text(path);
+  program.call('open /tmp to all', 'fchmodat', [linux.AT_FDCWD, at, 0o1777]);
+  const flags = linux.OPEN_TREE_CLONE | linux.O_CLOEXEC;
+  const values = [linux.AT_FDCWD, at, flags];
+  program.call('keep /tmp', 'open_tree', values, { result: scratchFile });
+}
+
+function moveTmp(program: LaunchProgram): void {
+  makeDirectory(program, '/tmp', 0o1777);
+  const target = program.text('/tmp');
+  const empty = program.text('');
+  const flags = linux.MOVE_MOUNT_T_SYMLINKS | linux.MOVE_MOUNT_F_EMPTY_PATH;
+  const values = [scratchFile, empty, linux.AT_FDCWD, target, flags];
+  program.call('mount /tmp', 'move_mount', values);
+  program.call('mount /tmp', 'close', [scratchFile]);
 }
 
 /**

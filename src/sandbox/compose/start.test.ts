@@ -22,6 +22,8 @@ const spec: SandboxSpec = {
   openFiles: 1024,
 };
 
+const tmp = { kind: 'disk', path: '/scratch/1' } as const;
+
 const joins: Record<string, CgroupJoin> = {
   'version 1': { kind: 'write', files: ['/cg/memory/tasks'], freezerState: '/cg/freezer.state' },
   'version 2': { kind: 'clone', directory: '/cg/one' },
@@ -30,7 +32,7 @@ const joins: Record<string, CgroupJoin> = {
 for (const [version, join] of Object.entries(joins)) {
   for (const architecture of ['x86_64', 'aarch64'] as const) {
     describe(`the start program for ${architecture}, cgroups ${version}`, () => {
-      const program = composeStart(spec, { architecture, join, directIo: true });
+      const program = composeStart(spec, { architecture, join, directIo: true, tmp });
       const numbers = systemCallNumbers[architecture];
       const places = (call: string) =>
         program.steps.flatMap((step, index) =>
@@ -89,7 +91,7 @@ for (const [version, join] of Object.entries(joins)) {
 
       test('refuses what does not fit', () => {
         const huge = { ...spec, argv: ['handler', 'x'.repeat(600 * 1024)] };
-        const compose = () => composeStart(huge, { architecture, join, directIo: true });
+        const compose = () => composeStart(huge, { architecture, join, directIo: true, tmp });
         assert.throws(() => compose().encode(), { code: 'USAGE' });
         assert.ok(program.encode().length < 64 * 1024);
       });

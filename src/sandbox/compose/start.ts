@@ -3,7 +3,6 @@ import type { Architecture } from '../launch/system-call-numbers.ts';
 import { seccompFilter } from '../seccomp/profile.ts';
 import type { SandboxSpec } from '../types.ts';
 import { CONTROL_FD, STDERR_READ_FD, STDOUT_READ_FD } from './common.ts';
-import { openDisk } from './disk.ts';
 import { runEntrypoint } from './entrypoint.ts';
 import {
   type CgroupJoin,
@@ -16,7 +15,7 @@ import {
 import { mountDevices, mountProc } from './kernel-mounts.ts';
 import { listenForRuntime, raiseLoopback } from './network.ts';
 import { dropPrivileges, filterSystemCalls, limitResources } from './privileges.ts';
-import { assembleRoot, sealRoot } from './root.ts';
+import { assembleRoot, sealRoot, type TmpOptions } from './root.ts';
 
 const HOST_NAME = 'sandbox';
 
@@ -32,6 +31,7 @@ export interface StartOptions {
   readonly architecture: Architecture;
   readonly join: CgroupJoin;
   readonly directIo: boolean;
+  readonly tmp: TmpOptions;
 }
 
 /** The program that turns a booted launcher into the monitor of a sandbox with a running init. */
@@ -39,7 +39,7 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   const program = new LaunchProgram(options.architecture);
   const pid = register(0);
   const init = program.label();
-  const disk = { path: spec.diskPath, directIo: options.directIo };
+  const { directIo, tmp } = options;
   forkInit(program, options.join, pid);
   program.branchIfEqual('create namespaces', pid, 0, init);
   watchInit(program, pid, options.join);
@@ -47,12 +47,11 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   for (const fd of [STDOUT_READ_FD, STDERR_READ_FD]) {
     program.call('close the reading ends', 'close', [fd]);
   }
-  openDisk(program, disk);
   joinCgroup(program, options.join);
   setHostName(program, HOST_NAME);
   raiseLoopback(program);
   listenForRuntime(program);
-  assembleRoot(program, { disk, tmpBytes: spec.tmpBytes, files: FILES });
+  assembleRoot(program, { disk: { path: spec.diskPath, directIo }, tmp, files: FILES });
   mountDevices(program);
   mountProc(program);
   sealRoot(program);
