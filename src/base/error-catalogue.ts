@@ -86,6 +86,8 @@ export const errorCatalogue = {
   FUNCTION_EXISTS: callerFault(409),
   FUNCTION_BUSY: { retryable: true, fault: 'caller', httpStatus: 409 },
   REVISION_MISMATCH: callerFault(412),
+  ACCOUNT_EXISTS: callerFault(409),
+  ACCOUNT_NOT_FOUND: callerFault(404),
 
   // runtime, sandbox, worker, assignment
   SANDBOX_START_FAILED: { retryable: true, fault: 'us', httpStatus: 500 },

@@ -65,6 +65,10 @@ export class ApiError extends Error {
   }
 }
 
+export function isApiError(error: unknown, exception?: ExceptionName): error is ApiError {
+  return error instanceof ApiError && (exception === undefined || error.exception === exception);
+}
+
 export const invalidParameter = (message: string) =>
   new ApiError('InvalidParameterValueException', message);
 

@@ -19,6 +19,7 @@ import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
 import { allOperations } from './operations/all.ts';
 import { provisionAll } from './provisioning.ts';
+import { QueuedInvokes } from './queued-invokes.ts';
 import type { CodeInstaller, CredentialStore, EventQueue, Invoker, Provisioner } from './seams.ts';
 import type { Services } from './services.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
@@ -55,6 +56,8 @@ export class Frontend {
   readonly #installs: Installs;
   readonly #server: HttpServer;
   readonly #services: Services;
+  /** What runs the events of the queue. */
+  readonly queued: QueuedInvokes;
   readonly #functionUrlDomain: string | undefined;
   #port = 0;
 
@@ -71,6 +74,7 @@ export class Frontend {
       cache: this.#cache,
       installs: this.#installs,
     };
+    this.queued = new QueuedInvokes(this.#services);
     const operations = allOperations(this.#services);
     const authenticator = new Authenticator(credentials, region, clock);
     const budget = new ByteBudget(limits.http.bodyBytesInFlight);
@@ -107,6 +111,7 @@ export class Frontend {
 
   /** Refuses new requests, lets running ones end within `graceMs`; unfinished installs stay recorded. */
   async close(graceMs: number): Promise<void> {
+    this.queued.close();
     await this.#server.close(graceMs);
     await this.#installs.close();
     this.#cache.close();

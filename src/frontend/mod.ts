@@ -1,5 +1,5 @@
 export { Frontend, type FrontendOptions } from './frontend.ts';
-export type { IdentityPolicy, IdentityStatement } from './policies/identity-policy.ts';
+export type { QueuedInvokes, QueuedOutcome, QueuedPolicy } from './queued-invokes.ts';
 export type {
   CodeInstaller,
   ConcurrencyAllowance,

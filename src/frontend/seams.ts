@@ -1,5 +1,9 @@
-import type { Architecture, FunctionVersion, InstalledCode } from '../functions/mod.ts';
-import type { IdentityPolicy } from './policies/identity-policy.ts';
+import type {
+  Architecture,
+  FunctionVersion,
+  IdentityPolicy,
+  InstalledCode,
+} from '../functions/mod.ts';
 
 /** An access key of an account. */
 export interface Credential {
@@ -97,7 +101,7 @@ export interface QueuedEvent {
   readonly accountId: string;
   readonly functionName: string;
   /** As the caller gave it; resolved anew at each attempt. */
-  readonly qualifier: string | undefined;
+  readonly qualifier?: string | undefined;
   readonly requestId: string;
   readonly traceId: string;
   readonly payload: Buffer;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
+import type { IdentityPolicy } from '../functions/mod.ts';
 import { allOperations } from './operations/all.ts';
-import type { IdentityPolicy } from './policies/identity-policy.ts';
 import type { Services } from './services.ts';
 import { owner, REGION, startFrontend, stranger } from './testing/harness.ts';
 import { createActive, refusal } from './testing/lambda.ts';

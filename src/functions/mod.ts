@@ -1,5 +1,13 @@
+export type {
+  AccessKeyRecord,
+  AccountRecord,
+  IdentityPolicy,
+  IdentityStatement,
+  KnownKey,
+} from './account-records.ts';
 export { MemoryFunctionStore } from './memory-function-store.ts';
 export * from './records.ts';
+export { SqliteAccountStore } from './sqlite-account-store.ts';
 export { SqliteFunctionStore } from './sqlite-function-store.ts';
 export type {
   AccountTotals,

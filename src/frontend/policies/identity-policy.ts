@@ -1,16 +1,4 @@
-/** One statement of an identity policy (IAM JSON policy elements; the subset that is evaluated). */
-export interface IdentityStatement {
-  readonly Effect: 'Allow' | 'Deny';
-  readonly Action: string | readonly string[];
-  readonly Resource: string | readonly string[];
-  readonly Condition?: Readonly<
-    Record<string, Readonly<Record<string, string | readonly string[]>>>
-  >;
-}
-
-export interface IdentityPolicy {
-  readonly Statement: IdentityStatement | readonly IdentityStatement[];
-}
+import type { IdentityPolicy, IdentityStatement } from '../../functions/mod.ts';
 
 /** What a condition may ask about a request, by lower-case key. */
 export type PolicyContext = Readonly<Record<string, string | undefined>>;

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { IdentityPolicy, IdentityStatement, PolicyStatement } from '../../functions/mod.ts';
+import { evaluateIdentity, wildcardMatches } from './identity-policy.ts';
+import { resourceAllows } from './resource-policy.ts';
+
+const request = {
+  action: 'lambda:InvokeFunction',
+  resource: 'arn:aws:lambda:us-east-1:1:function:f',
+};
+const policy = (...Statement: Partial<IdentityStatement>[]): IdentityPolicy => ({
+  Statement: Statement.map((each) => ({ Effect: 'Allow', Action: '*', Resource: '*', ...each })),
+});
+const verdict = (context: Record<string, string>, ...policies: IdentityPolicy[]) =>
+  evaluateIdentity(policies, request, context);
+
+test('wildcards match as the equal regular expression does, in linear time', () => {
+  const text = fc.stringMatching(/^[ab:*?]{0,12}$/);
+  fc.assert(
+    fc.property(text, fc.stringMatching(/^[ab:]{0,12}$/), (pattern, subject) => {
+      const source = pattern.replace(/[*?]/g, (char) => (char === '*' ? '.*' : '.'));
+      assert.equal(wildcardMatches(pattern, subject), new RegExp(`^${source}$`).test(subject));
+    }),
+    { interruptAfterTimeLimit: 2000 },
+  );
+  assert.equal(wildcardMatches(`${'a*'.repeat(2000)}b`, 'a'.repeat(20_000)), false);
+});
+
+test('nothing is allowed unless something says so, and a deny wins', () => {
+  assert.equal(verdict({}), 'none');
+  assert.equal(verdict({}, policy({})), 'allow');
+  assert.equal(verdict({}, policy({}, { Effect: 'Deny' })), 'deny');
+  assert.equal(verdict({}, policy({ Effect: 'Deny' }), policy({})), 'deny');
+  assert.equal(verdict({}, policy({ Action: 'lambda:invoke*' })), 'allow', 'any case');
+  assert.equal(verdict({}, policy({ Action: ['s3:*', 'lambda:Get*'] })), 'none');
+  assert.equal(verdict({}, policy({ Resource: `${request.resource}:*` })), 'none');
+});
+
+test('conditions hold only for what is known and equal', () => {
+  const when = (Condition: IdentityStatement['Condition'], Effect: 'Allow' | 'Deny' = 'Allow') =>
+    policy({ Effect, Condition: Condition ?? {} });
+  const context = { 'aws:principalaccount': '1' };
+  assert.equal(verdict(context, when({ StringEquals: { 'aws:PrincipalAccount': '1' } })), 'allow');
+  assert.equal(verdict(context, when({ StringEquals: { 'aws:PrincipalAccount': '2' } })), 'none');
+  assert.equal(verdict(context, when({ StringEquals: { 'aws:Other': '1' } })), 'none');
+  assert.equal(verdict(context, when({ NumericEquals: { 'aws:PrincipalAccount': '1' } })), 'none');
+  const both = { StringLike: { 'aws:PrincipalAccount': ['x', '?'] }, ArnLike: { a: '*' } };
+  assert.equal(verdict(context, when(both)), 'none');
+  const unknown = when({ NumericEquals: { a: '1' } }, 'Deny');
+  assert.equal(verdict(context, policy({}), unknown), 'deny', 'a deny is not passed over');
+});
+
+test('a resource policy allows whom it names, under all of its conditions', () => {
+  const statement: PolicyStatement = {
+    ...{ Sid: 's', Effect: 'Allow', Principal: { AWS: 'arn:aws:iam::1:root' } },
+    ...{ Action: 'lambda:InvokeFunction', Resource: request.resource },
+  };
+  const allows = (
+    change: Partial<PolicyStatement>,
+    context: Record<string, string> = {},
+    accountId = '1',
+  ) =>
+    resourceAllows(
+      { statements: [{ ...statement, ...change }], revisionId: 'r' },
+      { ...request, accountId, principalArn: `arn:aws:iam::${accountId}:user/u`, context },
+    );
+  assert.equal(allows({}), true);
+  assert.equal(allows({}, {}, '2'), false);
+  assert.equal(allows({ Principal: '*' }, {}, '2'), true);
+  assert.equal(allows({ Principal: { Service: 's3.amazonaws.com' } }), false);
+  assert.equal(allows({ Principal: { AWS: 'arn:aws:iam::1:user/u' } }), true);
+  assert.equal(allows({ Action: 'lambda:GetFunction' }), false);
+  const Condition = { StringEquals: { 'AWS:SourceAccount': '5' } };
+  assert.equal(allows({ Condition }), false);
+  assert.equal(allows({ Condition }, { 'AWS:SourceAccount': '5' }), true);
+  assert.equal(
+    resourceAllows(undefined, { ...request, accountId: '1', principalArn: '', context: {} }),
+    false,
+  );
+});

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { isSluiceError } from '../base/mod.ts';
+import type { AccessKeyRecord } from './account-records.ts';
+import { SqliteAccountStore } from './sqlite-account-store.ts';
+
+const account = { accountId: '111111111111', name: 'one', createdMs: 1 };
+const key: AccessKeyRecord = {
+  accessKeyId: 'AKIA1',
+  secretAccessKey: 's',
+  accountId: account.accountId,
+  createdMs: 1,
+  disabled: false,
+};
+
+function open(t: TestContext, path: string): SqliteAccountStore {
+  const store = SqliteAccountStore.open(path);
+  t.after(() => store.close());
+  return store;
+}
+
+test('accounts and keys are kept, in a file for the owner alone', (t) => {
+  const path = join(temporaryDirectory(t), 'accounts.db');
+  const first = open(t, path);
+  first.addAccount(account);
+  const policies = [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }] as const;
+  first.putKeys([key, { ...key, accessKeyId: 'AKIA2', userName: 'u', policies }]);
+  first.close();
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const second = open(t, path);
+  assert.deepEqual(second.listAccounts(), [account]);
+  assert.deepEqual(second.listKeys(account.accountId)[0], key);
+  assert.equal(second.find('AKIA1')?.principalArn, 'arn:aws:iam::111111111111:root');
+  assert.equal(second.find('AKIA2')?.principalArn, 'arn:aws:iam::111111111111:user/u');
+  assert.deepEqual(second.find('AKIA2')?.policies, policies);
+  assert.equal(second.find('AKIA3'), undefined);
+});
+
+test('what another process commits is in force at once', (t) => {
+  const path = join(temporaryDirectory(t), 'accounts.db');
+  const serving = open(t, path);
+  const commandLine = open(t, path);
+  commandLine.addAccount(account);
+  commandLine.putKeys([key]);
+  assert.equal(serving.find('AKIA1')?.disabled, false);
+  commandLine.putKeys([
+    { ...key, disabled: true },
+    { ...key, accessKeyId: 'AKIA2' },
+  ]);
+  assert.equal(serving.find('AKIA1')?.disabled, true);
+  assert.equal(serving.find('AKIA2')?.disabled, false);
+});
+
+test('accounts exist once, have twelve digits, and come before their keys', (t) => {
+  const store = open(t, ':memory:');
+  store.addAccount(account);
+  assert.throws(
+    () => store.addAccount(account),
+    (e) => isSluiceError(e, 'ACCOUNT_EXISTS'),
+  );
+  const short = { ...account, accountId: '1' };
+  assert.throws(
+    () => store.addAccount(short),
+    (e) => isSluiceError(e, 'USAGE'),
+  );
+  const orphan = { ...key, accountId: '222222222222' };
+  assert.throws(
+    () => store.putKeys([key, orphan]),
+    (e) => isSluiceError(e, 'ACCOUNT_NOT_FOUND'),
+  );
+  assert.equal(store.find('AKIA1'), undefined, 'all or none');
+});
