@@ -2,7 +2,7 @@ import { DirectoryObjects } from './directory-objects.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import type { Origin } from './origin.ts';
 import { retryingObjects } from './retrying.ts';
-import { connectS3, type S3Location, S3Objects } from './s3-objects.ts';
+import type { S3Location } from './s3-objects.ts';
 import { type OriginOptions, StoredOrigin } from './stored-origin.ts';
 
 /** An origin in a directory that any number of processes may share; made on the first write. */
@@ -15,8 +15,12 @@ export function memoryOrigin(options: OriginOptions): Origin {
   return new StoredOrigin(new MemoryObjects(), options);
 }
 
-/** An origin in an S3 bucket, retrying within a budget of its own. */
-export function s3Origin(location: S3Location, options: OriginOptions): Origin {
+/**
+ * An origin in an S3 bucket, retrying within a budget of its own. The SDK is loaded only here:
+ * it takes a third of a second, which no start of an agent on a directory shall pay.
+ */
+export async function s3Origin(location: S3Location, options: OriginOptions): Promise<Origin> {
+  const { connectS3, S3Objects } = await import('./s3-objects.ts');
   const objects = new S3Objects(connectS3(location), location.bucket, location.prefix);
   const { clock, random } = options;
   return new StoredOrigin(retryingObjects(objects, clock, random), options);

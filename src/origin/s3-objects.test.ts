@@ -79,7 +79,7 @@ test('S3: a long list that breaks off goes on where it was', async (t) => {
 
 test('S3: bytes corrupted on their way are asked for again, corrupt at rest are refused', async (t) => {
   const { server, locate } = await serve(t);
-  const origin = s3Origin(locate(), options);
+  const origin = await s3Origin(locate(), options);
   const bytes = randomBytes(100_000);
   const ref = { rootId: await origin.activeRoot(), name: nameOf(bytes) };
   await origin.put(ref, bytes);
@@ -109,18 +109,18 @@ test('S3: a flattener whose credential may only put chunks can flatten', async (
     allows: (action, key) => action === 'put' || (action === 'list' && key === ''),
   };
   const { locate } = await serve(t, [credential, putOnly]);
-  await s3Origin(locate(), options).activeRoot();
-  const origin = s3Origin(locate(putOnly), options);
+  await (await s3Origin(locate(), options)).activeRoot();
+  const origin = await s3Origin(locate(putOnly), options);
   const bytes = randomBytes(1000);
   const ref = { rootId: await origin.activeRoot(), name: nameOf(bytes) };
   assert.equal(await origin.put(ref, bytes), 'stored');
   assert.equal(await origin.put(ref, bytes), 'present');
   await assert.rejects(origin.get(ref), { code: 'ACCESS_DENIED' });
-  assert.deepEqual(await s3Origin(locate(), options).get(ref), bytes);
+  assert.deepEqual(await (await s3Origin(locate(), options)).get(ref), bytes);
 });
 
 test('S3: a bucket that is not there is named', async (t) => {
   const { locate } = await serve(t);
-  const origin = s3Origin({ ...locate(), bucket: 'another' }, options);
+  const origin = await s3Origin({ ...locate(), bucket: 'another' }, options);
   await assert.rejects(origin.activeRoot(), { code: 'CONFIG_INVALID' });
 });
