@@ -86,6 +86,7 @@ export const errorCatalogue = {
   FUNCTION_EXISTS: callerFault(409),
   FUNCTION_BUSY: { retryable: true, fault: 'caller', httpStatus: 409 },
   REVISION_MISMATCH: callerFault(412),
+  CODE_NOT_FOUND: callerFault(404),
   ACCOUNT_EXISTS: callerFault(409),
   ACCOUNT_NOT_FOUND: callerFault(404),
 

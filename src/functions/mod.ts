@@ -5,6 +5,13 @@ export type {
   IdentityStatement,
   KnownKey,
 } from './account-records.ts';
+export { type CodeArchive, DirectoryCodeArchive, MemoryCodeArchive } from './code-archive.ts';
+export {
+  type LayerKey,
+  type LayerStore,
+  type LayerVersionRecord,
+  SqliteLayerStore,
+} from './layer-store.ts';
 export { MemoryFunctionStore } from './memory-function-store.ts';
 export * from './records.ts';
 export { SqliteAccountStore } from './sqlite-account-store.ts';

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert, type Random, SluiceError, systemErrorCode } from '../base/mod.ts';
+
+/**
+ * Zip archives as they were uploaded: what an install reads, again after a crash, and what
+ * `GetFunction` hands out. Named by account and SHA-256 in hexadecimal; one account's archives
+ * say nothing of another's.
+ */
+export interface CodeArchive {
+  /** Durable when it resolves; the same bytes again change nothing. Answers the name. */
+  put(accountId: string, bytes: Buffer): Promise<string>;
+  /** Rejects with `CODE_NOT_FOUND`. */
+  get(accountId: string, sha256: string): Promise<Buffer>;
+}
+
+const nameOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+function missing(sha256: string, cause?: unknown): SluiceError {
+  return new SluiceError('CODE_NOT_FOUND', `${sha256}: no such archive`, { cause });
+}
+
+/** One file an archive below a directory of the account's. */
+export class DirectoryCodeArchive implements CodeArchive {
+  readonly #directory: string;
+  readonly #random: Random;
+
+  constructor(directory: string, random: Random) {
+    this.#directory = directory;
+    this.#random = random;
+  }
+
+  async put(accountId: string, bytes: Buffer): Promise<string> {
+    const name = nameOf(bytes);
+    const path = this.#path(accountId, name);
+    const temporary = `${path}.${this.#random.uuid()}`;
+    await mkdir(join(this.#directory, accountId), { recursive: true, mode: 0o700 });
+    try {
+      const file = await open(temporary, 'wx', 0o600);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncDirectory(join(this.#directory, accountId));
+    return name;
+  }
+
+  async get(accountId: string, sha256: string): Promise<Buffer> {
+    try {
+      return await readFile(this.#path(accountId, sha256));
+    } catch (error) {
+      throw systemErrorCode(error) === 'ENOENT' ? missing(sha256, error) : error;
+    }
+  }
+
+  #path(accountId: string, sha256: string): string {
+    assert(/^\d{12}$/.test(accountId) && /^[0-9a-f]{64}$/.test(sha256), 'a name and no path');
+    return join(this.#directory, accountId, `${sha256}.zip`);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** For tests. */
+export class MemoryCodeArchive implements CodeArchive {
+  readonly #archives = new Map<string, Buffer>();
+
+  async put(accountId: string, bytes: Buffer): Promise<string> {
+    const name = nameOf(bytes);
+    this.#archives.set(`${accountId}/${name}`, Buffer.from(bytes));
+    return name;
+  }
+
+  async get(accountId: string, sha256: string): Promise<Buffer> {
+    const bytes = this.#archives.get(`${accountId}/${sha256}`);
+    if (!bytes) throw missing(sha256);
+    return bytes;
+  }
+}
