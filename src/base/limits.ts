@@ -96,6 +96,13 @@ export const limits = {
     dataStripes: 32,
     parityStripes: 8,
   },
+  nbd: {
+    /** What the protocol's clients take for granted. */
+    requestBytes: 32 * MIB,
+    optionBytes: 64 * KIB,
+    requestsAtOnce: 16,
+    connections: 64,
+  },
   cache: {
     memoryBytes: 256 * MIB,
     slabBytes: 8 * GIB,
@@ -204,6 +211,7 @@ export const limits = {
     backoffMaxMs: 5 * 60_000,
     maximumEventAgeMs: 6 * 60 * 60_000,
     deliveryAttempts: 5,
+    deliveryTimeoutMs: 10_000,
     errorMessageBytes: 1 * KIB,
   },
   worker: {
@@ -251,9 +259,6 @@ export const limits = {
   lambda: {
     syncPayloadBytes: 6 * MIB,
     asyncPayloadBytes: 1 * MIB,
-    /** Attempts after the first, and the age, of an asynchronous event without a configuration. */
-    retryAttemptsMax: 2,
-    eventAgeSecondsMax: 21_600,
     responsePayloadBytes: 6 * MIB + 100,
     streamedResponseBytes: 200 * MIB,
     requestBodyBytes: 70_167_211,

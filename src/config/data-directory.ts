@@ -19,6 +19,8 @@ export interface DataDirectory {
   readonly spool: string;
   /** Functions' logs. */
   readonly logs: string;
+  /** What events' ends are written to that name a directory; a folder an account. */
+  readonly destinations: string;
   /** What each function used. */
   readonly usageFile: string;
   /** Access keys in AWS's shared-credentials format; 0600. */
@@ -40,6 +42,7 @@ export function dataDirectory(path: string): DataDirectory {
     run: join(root, 'run'),
     spool: join(root, 'spool'),
     logs: join(root, 'logs'),
+    destinations: join(root, 'destinations'),
     usageFile: join(root, 'state', 'usage.json'),
     credentialsFile: join(root, 'credentials'),
     addressFile: join(root, 'address.json'),

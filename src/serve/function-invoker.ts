@@ -1,9 +1,15 @@
 import type { AssignmentService, SandboxTemplate } from '../assignment/mod.ts';
-import type { InvokeOutcome, InvokeRequest, Invoker } from '../frontend/mod.ts';
+import type {
+  InvokeOutcome,
+  InvokeRequest,
+  Invoker,
+  ProvisionedState,
+  Provisioner,
+} from '../frontend/mod.ts';
 import type { FunctionVersion } from '../functions/mod.ts';
 
 /** Joins the frontend to the assignment leader of this process. */
-export class FunctionInvoker implements Invoker {
+export class FunctionInvoker implements Invoker, Provisioner {
   readonly #assignment: AssignmentService;
   readonly #region: string;
   readonly #templates = new WeakMap<FunctionVersion, SandboxTemplate>();
@@ -20,6 +26,14 @@ export class FunctionInvoker implements Invoker {
 
   drain(functionVersionArn: string): Promise<void> {
     return this.#assignment.drainVersion(functionVersionArn);
+  }
+
+  provision(version: FunctionVersion, count: number): void {
+    this.#assignment.provision(this.#templateOf(version), count);
+  }
+
+  provisioned(version: FunctionVersion): ProvisionedState {
+    return this.#assignment.provisioned(this.#templateOf(version));
   }
 
   /** Versions are immutable and come from the frontend's cache, so each is translated once. */

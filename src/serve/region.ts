@@ -10,6 +10,7 @@ import {
 } from '../config/mod.ts';
 import { type CredentialStore, Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
+import { AsyncEvents } from './async-events.ts';
 import { startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
 import { openFunctions, openStores } from './stores.ts';
@@ -91,11 +92,15 @@ async function startParts(
     l2: options.l2,
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
+  const events = await AsyncEvents.open(data, logger, systemRandom);
+  const invoker = new FunctionInvoker(compute.assignment, options.regionName);
   const frontend = new Frontend({
     region: options.regionName,
     store: functions,
     installer: stores.installer,
-    invoker: new FunctionInvoker(compute.assignment, options.regionName),
+    invoker,
+    events,
+    provisioner: invoker,
     credentials: credentialStore(ensureCredentialsFile(data.credentialsFile, systemRandom)),
     meter,
     metrics: meter,
@@ -103,7 +108,9 @@ async function startParts(
     random: systemRandom,
     logger,
   });
+  cleanups.push(() => events.close());
   cleanups.push(() => frontend.close(limits.http.drainMs));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
+  events.start(frontend.queued);
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -16,12 +16,12 @@ import type { Services } from '../services.ts';
 import { number, type ShapeType, string, structure } from '../shapes.ts';
 
 const path = '/2019-09-25/functions/:FunctionName/event-invoke-config';
-/** The service's own forms, and a URL: a queue that speaks SQS, or a webhook. */
+/** The service's own forms, a URL (a queue that speaks SQS, or a webhook), or a directory's name. */
 const destination = string({
   max: 350,
   min: 0,
   pattern:
-    '$|https?://[^\\s]+|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|' +
+    '$|https?://[^\\s]+|directory:[A-Za-z0-9_-]{1,64}|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|' +
     '(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)',
 });
 const configInput = structure(
@@ -100,7 +100,7 @@ async function requireDestinations(
   const shown = (arn: string | undefined, name: string) =>
     arn ? `${name}(destination=${arn})` : 'null';
   for (const arn of [config.onSuccess, config.onFailure]) {
-    if (!arn || arn.startsWith('http')) continue;
+    if (!arn || arn.startsWith('http') || arn.startsWith('directory:')) continue;
     const service = arn.split(':')[2];
     if (service === 'lambda') {
       await requireDestinationFunction(services, request, reference, arn);
