@@ -71,13 +71,12 @@ export class DataRegion {
     const items = this.#items.filter((item) => item.inode.linkCount > 0);
     const packages = this.#indexPackages(items);
     const bins = packItems(items, (path) => packages.ownerOf(path));
-    const slots = bins.length <= FEW_BINS ? bins.length : slotsFor(bins.length);
-    const places = placeByHash(
-      bins.map((bin) => bin[0]!.path),
-      slots,
-    );
-    for (const [i, bin] of bins.entries()) await this.#writeBin(bin, this.#nextChunk + places[i]!);
-    this.#nextChunk += slots;
+    const runs = bins.map((bin) => ({ key: bin[0]!.path, length: 1 }));
+    const places = placeByHash(runs, bins.length <= FEW_BINS ? bins.length : slotsFor(bins.length));
+    for (const [i, bin] of bins.entries()) {
+      await this.#writeBin(bin, this.#nextChunk + places.first[i]!);
+    }
+    this.#nextChunk += places.slots;
     this.#items = [];
     await this.#spool.clear();
     return packages;

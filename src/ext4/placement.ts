@@ -1,4 +1,3 @@
-import { assert } from '../base/mod.ts';
 import type { ByteString } from './entry.ts';
 
 /** A 32-bit hash of a byte string (FNV-1a, then mixed so that all bits depend on all bytes). */
@@ -13,28 +12,52 @@ export function hashBytes(text: ByteString): number {
 }
 
 /**
- * How many slots to offer to `count` keys: a third more at least, and in coarse steps, so that a few
- * keys more or less don't move all others.
+ * How many slots to offer to `count` keys: a third more at least, so that few want the same, and in
+ * coarse steps, so that a few keys more or less hardly ever change the number, and all places with
+ * it.
  */
 export function slotsFor(count: number): number {
-  let slots = 16;
-  while (slots * 3 < count * 4) slots = slots % 3 === 0 ? (slots / 3) * 4 : (slots / 2) * 3;
+  let slots = 4;
+  while (slots * 0.75 < count) slots = slots % 3 === 0 ? (slots / 3) * 4 : (slots / 2) * 3;
   return slots;
 }
 
+export interface Run {
+  readonly key: ByteString;
+  readonly length: number;
+}
+
+/** Where each run begins, and how many slots they need together. */
+export interface Places {
+  readonly first: readonly number[];
+  readonly slots: number;
+}
+
 /**
- * Gives each key a slot that depends on it and hardly on the others: the first free one from its
- * hash on. A key that comes or goes moves few others, where numbering them would move all behind it.
- * @param reserved how many of the first slots nobody gets
+ * Gives each run of slots a place that depends on its key and hardly on the others: the first one
+ * from its hash on that is free. A run that comes or goes moves few others, where putting them one
+ * after another would move all behind it. One that fits nowhere goes behind all slots.
  */
-export function placeByHash(keys: readonly ByteString[], slots: number, reserved = 0): number[] {
-  const open = slots - reserved;
-  assert(keys.length <= open, 'there is a slot for each key');
-  const taken = new Uint8Array(open);
-  return keys.map((key) => {
-    let slot = hashBytes(key) % open;
-    while (taken[slot]) slot = (slot + 1) % open;
-    taken[slot] = 1;
-    return slot + reserved;
+export function placeByHash(runs: readonly Run[], slots: number): Places {
+  const taken = new Uint8Array(slots);
+  let end = slots;
+  const first = runs.map(({ key, length }) => {
+    const slot = findRoom(taken, hashBytes(key) % slots, length);
+    if (slot !== undefined) taken.fill(1, slot, slot + length);
+    else end += length;
+    return slot ?? end - length;
   });
+  return { first, slots: end };
+}
+
+/** The first of `length` free slots in a row, from `wanted` to the end and then from the start. */
+function findRoom(taken: Uint8Array, wanted: number, length: number): number | undefined {
+  for (const start of [wanted, 0]) {
+    let free = 0;
+    for (let slot = start; slot < taken.length; slot++) {
+      free = taken[slot] ? 0 : free + 1;
+      if (free === length) return slot - length + 1;
+    }
+  }
+  return undefined;
 }

@@ -9,7 +9,7 @@ import {
   SYMLINK_BYTES_MAX,
 } from './format.ts';
 import { MetadataWriter } from './metadata-writer.ts';
-import { type NamedInode, Numbering, sortDirectories } from './numbering.ts';
+import { type NamedInode, Numbering } from './numbering.ts';
 import { Spool } from './spool.ts';
 import { type Directory, type Inode, Tree } from './tree.ts';
 import { buildXattrs, type XattrParts } from './xattr.ts';
@@ -102,9 +102,9 @@ export class DiskWriter {
       if (inode.linkCount > 0) live.push({ inode, path });
     }
     this.#layerInodes.clear();
-    this.#numbering.numberLayer(live, packages);
+    const directories = this.#numbering.numberLayer(live, packages);
     for (const { inode } of live) this.#inodes[inode.number] = inode;
-    this.#directories.push(...sortDirectories(live, packages));
+    for (const directory of directories) this.#directories.push(directory);
   }
 
   async finish(): Promise<DiskSummary> {

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { CHUNK_SIZE_BYTES, SeededRandom } from '../base/mod.ts';
+import { DATA_FIRST_CHUNK } from './geometry.ts';
+import { directory, file, type LayerStep, type MemoryDisk, writeLayers } from './testing.ts';
+
+const mtimeSeconds = 1_600_000_000;
+
+/** A layer of `packages` directories with 10 to 50 files each, most small, a few large. */
+function makeLayer(name: string, packages: number, seed: number): LayerStep[] {
+  const random = new SeededRandom(seed);
+  const noise = random.bytes(1_600_000);
+  const steps: LayerStep[] = [directory(name)];
+  for (let p = 0; p < packages; p++) {
+    steps.push(directory(`${name}/package-${p}`));
+    const files = 10 + Math.floor(random.float() * 40);
+    for (let f = 0; f < files; f++) {
+      const size = Math.floor(random.float() ** 30 * 1_500_000) + Math.floor(random.float() * 9000);
+      const at = Math.floor(random.float() * (noise.length - size));
+      const content = Buffer.from(noise.subarray(at, at + size));
+      steps.push(file(`${name}/package-${p}/file-${f}`, content, { mtimeSeconds }));
+    }
+  }
+  return steps;
+}
+
+const layers = [makeLayer('base', 60, 1), makeLayer('middle', 20, 2), makeLayer('app', 3, 3)];
+
+const dataChunks = (disk: MemoryDisk): Map<number, Buffer> =>
+  new Map([...disk.chunks].filter(([index]) => index >= DATA_FIRST_CHUNK));
+
+const hashes = (chunks: Iterable<Buffer>): Set<string> => {
+  const set = new Set<string>();
+  for (const chunk of chunks) set.add(createHash('sha256').update(chunk).digest('hex'));
+  return set;
+};
+
+function sharedShare(before: Map<number, Buffer>, after: Map<number, Buffer>): number {
+  const known = hashes(before.values());
+  const found = [...hashes(after.values())];
+  return found.filter((each) => known.has(each)).length / found.length;
+}
+
+test('more layers leave every data chunk of the layers below as it was', async (t) => {
+  const work = temporaryDirectory(t, 'layout');
+  const whiteouts: LayerStep[] = [{ remove: 'base/package-3' }, { removeChildren: 'middle' }];
+  const { disk: lower } = await writeLayers(layers.slice(0, 2), work);
+  const { disk: upper } = await writeLayers([...layers, whiteouts], work);
+  for (const [index, chunk] of dataChunks(lower)) {
+    assert.ok(upper.chunks.get(index)?.equals(chunk), `chunk ${index}`);
+  }
+});
+
+test('one small file changed changes at most four chunks, metadata included', async (t) => {
+  const work = temporaryDirectory(t, 'layout');
+  const { disk: before } = await writeLayers(layers, work);
+  const random = new SeededRandom(11);
+  for (const [layerIndex, stepIndex] of [
+    [0, 100],
+    [0, 900],
+    [1, 200],
+    [2, 40],
+  ] as const) {
+    const step = layers[layerIndex]![stepIndex]!;
+    assert.ok('add' in step && step.add.kind === 'file' && step.content);
+    const content = random.bytes(step.content.length + 100);
+    assert.ok(content.length < CHUNK_SIZE_BYTES);
+    const changed = layers.map((layer) => [...layer]);
+    changed[layerIndex]![stepIndex] = file(step.add.path, content, { mtimeSeconds: 1_600_000_001 });
+    const { disk: after } = await writeLayers(changed, work);
+    const known = hashes(before.chunks.values());
+    const fresh = [...hashes(after.chunks.values())].filter((each) => !known.has(each));
+    assert.ok(fresh.length <= 4, `${step.add.path}: ${fresh.length} chunks`);
+  }
+});
+
+test('another order of the tar and other mtimes give the same data chunks', async (t) => {
+  const work = temporaryDirectory(t, 'layout');
+  const { disk: before } = await writeLayers(layers, work);
+  const [top, ...rest] = layers[0]!;
+  const directories = rest.filter((step) => 'add' in step && step.add.kind === 'directory');
+  const files = rest.filter((step) => 'add' in step && step.add.kind === 'file').toReversed();
+  const otherTimes = [top!, ...directories, ...files].map((step, i) =>
+    'add' in step ? { ...step, add: { ...step.add, mtimeSeconds: 1_700_000_000 + i } } : step,
+  );
+  const { disk: after } = await writeLayers([otherTimes, ...layers.slice(1)], work);
+  assert.equal(sharedShare(dataChunks(before), dataChunks(after)), 1);
+});
+
+test('the same files in other layers share most of their data chunks', async (t) => {
+  const work = temporaryDirectory(t, 'layout');
+  const { disk: before } = await writeLayers(layers, work);
+  const { disk: after } = await writeLayers([[...layers[1]!], layers[0]!.concat(layers[2]!)], work);
+  assert.ok(sharedShare(dataChunks(before), dataChunks(after)) >= 0.95);
+});
+
+test('equal layers give the bytes that they always gave', async (t) => {
+  const { disk, summary } = await writeLayers(layers, temporaryDirectory(t, 'layout'));
+  const hash = createHash('sha256').update(JSON.stringify(summary));
+  for (const index of [...disk.chunks.keys()].sort((a, b) => a - b)) {
+    hash.update(`${index}:`).update(disk.chunks.get(index)!);
+  }
+  // A change here changes the chunks of every image in every store: say so in the changelog.
+  assert.equal(
+    hash.digest('hex'),
+    '460d9050b1608d9128be66dd241bb23b8f2c06b688d0c8d31d370eb7c01449a4',
+  );
+});
