@@ -13,6 +13,7 @@ import {
 } from './l2-latency.ts';
 import { cdf, type Plot, plotAsSvg, plotAsText } from './l2-plot.ts';
 import { measurePolicies, type TierShares } from './l2-policy.ts';
+import { measurePriming, type PrimingFigures } from './l2-priming.ts';
 
 export const title =
   'L2: get latency healthy and with a stopped node, 4-of-5 against 4-of-4, codec, LRU-2 against LRU, empty cache';
@@ -50,13 +51,26 @@ const summary = ({ getMs, fourOfFiveMs, fourOfFourMs, originGets }: LatencyRun) 
   originGets,
 });
 
-async function benchLatency(load: LoadOptions): Promise<LatencyFigures> {
+async function inScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = scratchDirectory('l2-bench');
   try {
-    return await measureLatency(directory.path, load);
+    return await work(directory.path);
   } finally {
     directory.remove();
   }
+}
+
+function printPriming(figures: readonly PrimingFigures[]): void {
+  print(
+    'the first hundred starts of a new image on ten workers',
+    ['L2', 'reads of L2', 'origin gets', 'hits'],
+    figures.map(({ primed, l2Reads, originGets, hitShare }) => [
+      primed ? 'primed' : 'not primed',
+      String(l2Reads),
+      String(originGets),
+      `${(hitShare * 100).toFixed(1)} %`,
+    ]),
+  );
 }
 
 function printLatency(load: LoadOptions, figures: LatencyFigures): number {
@@ -156,8 +170,10 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     readsPerSecond: flag(flags, 'rate', DEFAULT_RATE),
     seconds: flag(flags, 'seconds', DEFAULT_SECONDS),
   };
-  const figures = await benchLatency(load);
+  const figures = await inScratch((directory) => measureLatency(directory, load));
   const p99Ratio = printLatency(load, figures);
+  const priming = await inScratch(measurePriming);
+  printPriming(priming);
   const erasure = measureErasure();
   printCodec(erasure);
   const policies = measurePolicies();
@@ -171,6 +187,6 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     oneStopped: summary(oneStopped),
     p99Ratio,
     originMs: quantiles(originMs),
-    ...{ server, storageOverhead, erasure, policies, drills },
+    ...{ server, storageOverhead, priming, erasure, policies, drills },
   };
 }
