@@ -64,7 +64,7 @@ class L2CachedChunks implements L2Source {
   readonly #reader: StripeReader;
   readonly #uploader: Uploader;
   readonly #flights = new SingleFlight<ChunkName, Buffer>();
-  readonly #completing = new Set<Promise<void>>();
+  readonly #answering = new Set<Promise<void>>();
   readonly #reads: Counter;
   readonly #liars: Counter;
   readonly #seconds: Histogram;
@@ -101,7 +101,7 @@ class L2CachedChunks implements L2Source {
   }
 
   async idle(): Promise<void> {
-    await Promise.all(this.#completing);
+    await Promise.all(this.#answering);
     await this.#uploader.idle();
   }
 
@@ -122,7 +122,7 @@ class L2CachedChunks implements L2Source {
     if (!this.#fits(chunk)) return chunk;
     const liars = liarsAmong(this.#code, round.stripes, chunk);
     if (liars.length > 0) this.#replace(ref.name, chunk, liars);
-    this.#complete(ref.name, chunk, round);
+    this.#uploadOnceAnswered(ref.name, chunk, round);
     return chunk;
   }
 
@@ -138,7 +138,7 @@ class L2CachedChunks implements L2Source {
     this.#reader.release(round);
     const whole = round.stripes.slice(0, k).every((stripe) => stripe !== undefined);
     this.#reads.add(1, { outcome: whole ? 'hit' : 'rebuilt' });
-    this.#complete(chunkName, chunk, round);
+    this.#upload(chunkName, chunk, missesOf(round));
     return chunk;
   }
 
@@ -165,15 +165,18 @@ class L2CachedChunks implements L2Source {
     void this.#uploader.offer({ chunkName, chunk, indexes, replace: true });
   }
 
-  /** Gives healthy nodes what they said they lack, once all have had their time to say so. */
-  #complete(chunkName: ChunkName, chunk: Buffer, round: StripesRead): void {
-    if (this.#completing.size >= limits.l2.uploadsWaiting) return;
-    const completing = round.allAnswered.then(() => {
-      this.#completing.delete(completing);
-      const indexes = missesOf(round);
-      void this.#uploader.offer({ chunkName, chunk, indexes, replace: false });
+  /** The read ended before all had answered; who lacks a stripe is known when all have. */
+  #uploadOnceAnswered(chunkName: ChunkName, chunk: Buffer, round: StripesRead): void {
+    if (this.#answering.size >= limits.l2.uploadsWaiting) return;
+    const answering = round.allAnswered.then(() => {
+      this.#answering.delete(answering);
+      this.#upload(chunkName, chunk, missesOf(round));
     });
-    this.#completing.add(completing);
+    this.#answering.add(answering);
+  }
+
+  #upload(chunkName: ChunkName, chunk: Buffer, indexes: readonly number[]): void {
+    void this.#uploader.offer({ chunkName, chunk, indexes, replace: false });
   }
 }
 
