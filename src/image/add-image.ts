@@ -36,7 +36,7 @@ export interface AddImageOptions {
   /** A fresh UUID unless given. */
   readonly manifestId?: string;
   readonly sizeLimitBytes?: number;
-  /** Sealing threads; as many as the host runs at once unless given. */
+  /** Sealing threads; one less than the host runs at once unless given. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;

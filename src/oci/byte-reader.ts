@@ -44,7 +44,9 @@ export class ByteReader {
   /** Makes `count` bytes available in one Buffer; false when the source ends before. */
   async ensure(count: number): Promise<boolean> {
     while (this.#bytes.length < count) {
-      const before = this.#bytes;
+      // Copied first: the source may use the memory again for what comes next.
+      const before = Buffer.from(this.#bytes);
+      this.#bytes = before;
       if (!(await this.#next())) return false;
       if (before.length > 0) this.#bytes = Buffer.concat([before, this.#bytes]);
     }
@@ -56,7 +58,7 @@ export class ByteReader {
     return this.#bytes.subarray(0, count);
   }
 
-  /** Up to `count` of the available bytes: a view that the source will not write into again. */
+  /** Up to `count` of the available bytes: a view, good until the reader waits again. */
   take(count: number): Buffer {
     const taken = this.#bytes.length <= count ? this.#bytes : this.#bytes.subarray(0, count);
     this.#bytes = taken === this.#bytes ? NO_BYTES : this.#bytes.subarray(count);

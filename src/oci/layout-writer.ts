@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Transform } from 'node:stream';
@@ -156,12 +157,8 @@ async function writeLayer(
 async function feed(layer: LayerToWrite, compressor: Transform, hash: Hash): Promise<void> {
   const tar = new TarWriter(async (bytes) => {
     hash.update(bytes);
-    if (!compressor.write(bytes)) {
-      await new Promise<void>((resolve, reject) => {
-        compressor.once('drain', resolve);
-        compressor.once('close', () => reject(compressor.errored ?? new Error('closed')));
-      });
-    }
+    if (compressor.destroyed) throw compressor.errored ?? new Error('the layer was given up');
+    if (!compressor.write(bytes)) await once(compressor, 'drain');
   });
   try {
     await layer.write(tar);

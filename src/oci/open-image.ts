@@ -1,10 +1,11 @@
-import { type Clock, SluiceError, systemClock } from '../base/mod.ts';
-import { decompressed } from './decompress.ts';
-import { type Digest, verified } from './digest.ts';
+import { type Clock, MIB, SluiceError, systemClock } from '../base/mod.ts';
+import type { Digest } from './digest.ts';
 import { DockerArchiveSource } from './docker-archive-source.ts';
 import { malformed, parseImageDocument } from './documents.ts';
 import { type ImageConfig, parseImageConfig } from './image-config.ts';
 import type { ImageSource, ManifestBytes } from './image-source.ts';
+import { layerBytes } from './layer-bytes.ts';
+import { LayerThread } from './layer-thread/layer-thread.ts';
 import { LayoutDirectory } from './layout-files.ts';
 import { LayoutSource } from './layout-source.ts';
 import { choosePlatform, hostPlatform, type Platform, platformName } from './platform.ts';
@@ -45,10 +46,10 @@ export interface OciImage {
   /** Lowest first. */
   readonly layers: readonly LayerDescriptor[];
   /**
-   * A layer's uncompressed tar stream. Bytes go out before the digests are known to match, so what
-   * is made of them counts only once the stream has ended. Throws `IMAGE_DIGEST_MISMATCH`,
-   * `IMAGE_LAYER_TRUNCATED` and `IMAGE_LAYER_CORRUPT`, each naming the layer. `onStoredBytes` hears
-   * of the bytes as they are read from their store, for progress.
+   * A layer's uncompressed tar stream; each Buffer is good until the next is asked for. Bytes go
+   * out before the digests are known to match, so what is made of them counts only once the stream
+   * has ended. Throws `IMAGE_DIGEST_MISMATCH`, `IMAGE_LAYER_TRUNCATED` and `IMAGE_LAYER_CORRUPT`,
+   * each naming the layer. `onStoredBytes` hears of the bytes as they are read, for progress.
    */
   openLayer(
     index: number,
@@ -125,6 +126,7 @@ async function readImage(
     ...layer,
     diffId: config.diffIds[index]!,
   }));
+  const reader = new LayerReader(source.layersHaveDigests);
   return {
     reference,
     resolvedReference: `${referenceBase(reference)}@${digest}`,
@@ -136,9 +138,12 @@ async function readImage(
       const layer = layers[index];
       if (layer === undefined) throw new RangeError(`layer ${index} of ${layers.length}`);
       const stored = source.layer(layer, index, signal);
-      return layerBytes(source, layer, onStoredBytes ? counted(stored, onStoredBytes) : stored);
+      return reader.read(layer, onStoredBytes ? counted(stored, onStoredBytes) : stored);
     },
-    close: () => source.close(),
+    close: async () => {
+      await reader.close();
+      await source.close();
+    },
   };
 }
 
@@ -165,18 +170,33 @@ function checkPlatform(config: ImageConfig, platform: Platform, name: string): v
   );
 }
 
-function layerBytes(
-  source: ImageSource,
-  { digest, sizeBytes, diffId }: LayerDescriptor,
-  stored: AsyncIterable<Buffer>,
-): AsyncIterable<Buffer> {
-  const checked = source.layersHaveDigests
-    ? verified(stored, { digest, sizeBytes, layerDigest: digest })
-    : stored;
-  const bytes = decompressed(checked, digest);
-  // An uncompressed layer's digest is its diff id, and one check is enough.
-  if (source.layersHaveDigests && digest === diffId) return bytes;
-  return verified(bytes, { digest: diffId, layerDigest: digest });
+/** Layers smaller than this are decompressed where they are used: a thread costs more. */
+const THREAD_FROM_BYTES = 1 * MIB;
+
+/** Reads an image's layers, the larger ones in a thread that is started for the first of them. */
+class LayerReader {
+  readonly #layersHaveDigests: boolean;
+  #thread: LayerThread | undefined;
+
+  constructor(layersHaveDigests: boolean) {
+    this.#layersHaveDigests = layersHaveDigests;
+  }
+
+  read(layer: LayerDescriptor, stored: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    const { digest, sizeBytes, diffId } = layer;
+    const checks = {
+      layerDigest: digest,
+      diffId,
+      ...(this.#layersHaveDigests && { stored: { digest, sizeBytes } }),
+    };
+    if (sizeBytes < THREAD_FROM_BYTES || this.#thread?.busy) return layerBytes(stored, checks);
+    this.#thread ??= new LayerThread();
+    return this.#thread.read(stored, checks);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread?.close();
+  }
 }
 
 async function* counted(

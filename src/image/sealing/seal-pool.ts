@@ -22,7 +22,8 @@ export class SealPool {
   #failure: unknown;
 
   constructor(options: { salt: Buffer; threads?: number }) {
-    const threads = options.threads ?? availableParallelism();
+    // One core is busy with the layers: decompressing, and laying the disk out.
+    const threads = options.threads ?? Math.max(1, availableParallelism() - 1);
     const slots = limits.disk.chunksInFlight;
     this.#slots = new SharedArrayBuffer(slots * CHUNK_SIZE_BYTES);
     for (let slot = 0; slot < slots; slot++) this.#free.push(slot);

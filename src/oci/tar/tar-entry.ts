@@ -40,8 +40,8 @@ export interface TarEntry {
   /** How many bytes `content()` answers: less than `sizeBytes` when the file is sparse. */
   readonly storedBytes: number;
   /**
-   * The stored bytes, once: of a sparse file the bytes of its extents, one after another. The
-   * Buffers are views that nobody writes into. What is not read is skipped before the next entry.
+   * The stored bytes, once: of a sparse file the bytes of its extents, one after another. A
+   * Buffer is a view, good until the next is asked for. What is not read is skipped.
    */
   content(): AsyncIterable<Buffer>;
 }

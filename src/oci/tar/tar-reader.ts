@@ -152,7 +152,7 @@ class TarParser {
       );
     }
     if (!(await this.#reader.ensure(header.sizeBytes))) throw this.#truncated();
-    const bytes = this.#reader.take(header.sizeBytes);
+    const bytes = Buffer.from(this.#reader.take(header.sizeBytes));
     await this.#skip(padding(header.sizeBytes));
     return bytes;
   }
