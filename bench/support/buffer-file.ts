@@ -40,8 +40,8 @@ function serve({ fd, sizeBytes }: BufferFileData['bufferFile']): void {
       buffer.copy(replies.payload, 0, offset, offset + bytes);
       replies.replyPayload(unique, bytes);
     },
-    write: (replies, unique) => replies.replyError(unique, 30),
-    discard: (replies, unique) => replies.replyError(unique, 30),
+    write: (replies, unique) => replies.replyFailure(unique, 'read-only'),
+    discard: (replies, unique) => replies.replyFailure(unique, 'read-only'),
     awakened: () => {},
     errnoOf: () => 5,
   };

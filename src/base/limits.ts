@@ -60,7 +60,7 @@ export const limits = {
     retryWaitMs: 50,
     connectMs: 2000,
     requestMs: 20_000,
-    connections: 64,
+    connections: 16,
     /** How long a process may go by the states of roots that it has read. */
     rootStateMs: 5000,
     /** After which a temporary file was left by a writer that is gone. */
@@ -101,7 +101,7 @@ export const limits = {
     requestBytes: 32 * MIB,
     optionBytes: 64 * KIB,
     requestsAtOnce: 16,
-    connections: 64,
+    connections: 16,
   },
   cache: {
     memoryBytes: 256 * MIB,
@@ -169,7 +169,7 @@ export const limits = {
   },
   runtime: {
     /** Of one sandbox to its Runtime API. */
-    connections: 64,
+    connections: 16,
     errorBodyBytes: 1 * MIB,
   },
   assignment: {

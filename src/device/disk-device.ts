@@ -8,6 +8,12 @@ import type { PlainPages } from './plain-pages.ts';
 const UNKNOWN = -1;
 const ZERO_CHUNK = -2;
 
+/** A run of bytes of one kind; a hole has nothing stored and reads as zeros. */
+export interface Extent {
+  readonly lengthBytes: number;
+  readonly hole: boolean;
+}
+
 export interface DiskDeviceOptions {
   readonly manifest: Manifest;
   readonly memory: ChunkMemory;
@@ -111,6 +117,25 @@ export class DiskDevice {
     return this.#memory.offsetOf(slot) + inChunk;
   }
 
+  /** What is in a range, front to back, without gaps; the same kind never twice in a row. */
+  extents(offset: number, length: number): readonly Extent[] {
+    const extents: { lengthBytes: number; hole: boolean }[] = [];
+    const end = offset + length;
+    let next = offset;
+    while (next < end) {
+      const page = Math.floor(next / PAGE_SIZE_BYTES);
+      const wholeChunk = !this.#overlay?.touched;
+      const unit = wholeChunk ? CHUNK_SIZE_BYTES : PAGE_SIZE_BYTES;
+      const stop = Math.min(end, (Math.floor(next / unit) + 1) * unit);
+      const hole = this.#isHolePage(page);
+      const last = extents.at(-1);
+      if (last?.hole === hole) last.lengthBytes += stop - next;
+      else extents.push({ lengthBytes: stop - next, hole });
+      next = stop;
+    }
+    return extents;
+  }
+
   /** Reads a range inside the device into `into`; true when it is there, false when chunks lack. */
   read(offset: number, length: number, into: Buffer, at: number): boolean {
     this.#need(offset, length);
@@ -170,6 +195,11 @@ export class DiskDevice {
   close(): void {
     this.#overlay?.close();
     this.#manifest.wipe();
+  }
+
+  #isHolePage(page: number): boolean {
+    if (this.#overlay && !this.#overlay.isBase(page)) return this.#overlay.isZero(page);
+    return this.isHole(Math.floor((page * PAGE_SIZE_BYTES) / CHUNK_SIZE_BYTES));
   }
 
   #writableOverlay(): Overlay {

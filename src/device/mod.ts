@@ -21,8 +21,9 @@ export {
   type TierStats,
 } from './device-counters.ts';
 export { DeviceLoop, type DeviceLoopOptions } from './device-loop.ts';
-export { DiskDevice, type DiskDeviceOptions } from './disk-device.ts';
+export { DiskDevice, type DiskDeviceOptions, type Extent } from './disk-device.ts';
 export { type FileDeviceOptions, openDeviceOnFile } from './file-device.ts';
+export { LocalDevice, type LocalDeviceOptions } from './local-device.ts';
 export { type MountDeviceOptions, mountDevice, unmountDevice } from './loop-mount.ts';
 export type { DeviceRequest, FailureMessage, LoopCommand, LoopReport } from './messages.ts';
 export type { OpenDevice } from './open-device.ts';

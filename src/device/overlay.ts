@@ -57,6 +57,11 @@ export class Overlay {
     return this.#places[page] === BASE;
   }
 
+  /** Was it made zero, and not written since? */
+  isZero(page: number): boolean {
+    return this.#places[page] === ZERO;
+  }
+
   /** How many pages from `page` on, up to `end`, are as `page` is: all base or all not. */
   runOf(page: number, end: number): number {
     const base = this.isBase(page);

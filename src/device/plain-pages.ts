@@ -57,12 +57,6 @@ export class PlainPages {
     }
   }
 
-  /** Forgets keys; what is decrypted stays until its slot is given away. */
-  wipe(): void {
-    this.#keys.fill(0);
-    this.#generations.fill(0xffffffff);
-  }
-
   #isPlain(slot: number, page: number): boolean {
     return (this.#plain[slot * WORDS + (page >>> 5)]! & (1 << (page & 31))) !== 0;
   }

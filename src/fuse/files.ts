@@ -13,8 +13,8 @@ export interface FuseReplies {
   readonly payload: Buffer;
   replyPayload(unique: number, bytes: number): void;
   replyFrom(unique: number, data: Buffer, at: number, bytes: number): void;
-  /** `code` is a positive errno. */
-  replyError(unique: number, code: number): void;
+  /** Answers with the errno that `FuseFiles.errnoOf` gives for the error. */
+  replyFailure(unique: number, error: unknown): void;
   replyWritten(unique: number, bytes: number): void;
   replyDone(unique: number): void;
 }

@@ -87,8 +87,8 @@ export class FuseServer implements FuseReplies {
     this.#channel.replyFrom(unique, data, at, bytes);
   }
 
-  replyError(unique: number, code: number): void {
-    this.#channel.replyError(unique, code);
+  replyFailure(unique: number, error: unknown): void {
+    this.#channel.replyError(unique, this.#files.errnoOf(error));
   }
 
   replyDone(unique: number): void {

@@ -76,7 +76,8 @@ test('a device shows the bytes of its disk, and nothing of it is in the host mou
   if (!hostHas(t, 'root', 'fuse')) return;
   const { seal, show, directory } = rig(t);
   const disk = someDisk(8 * MIB);
-  const device = await show(await seal(disk));
+  const sealed = await seal(disk);
+  const device = await show(sealed);
   assert.ok(disk.equals(await readFile(device.path)));
   assert.deepEqual(mountsBelow(directory), []);
   const stats = await device.stats();
@@ -84,6 +85,9 @@ test('a device shows the bytes of its disk, and nothing of it is in the host mou
   assert.equal(stats.tiers.origin.reads > 0, true);
   await device.close();
   await assert.rejects(readFile(device.path), { code: 'ENOENT' });
+  const again = await show(sealed);
+  assert.ok(disk.equals(await readFile(again.path)), 'from memory that another device filled');
+  assert.equal((await again.stats()).chunksFetched, 0);
 });
 
 test('a device on a file of the host: written to, then unmounted without a trace', async (t) => {

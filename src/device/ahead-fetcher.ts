@@ -1,0 +1,75 @@
+import { type AccessLog, chunksOf } from './access-log.ts';
+import type { LoopDevice } from './device-table.ts';
+import type { MissTable } from './miss-table.ts';
+import { Prefetcher, type PrefetchTarget } from './prefetcher.ts';
+
+/**
+ * Chunks that are fetched before anybody reads them: those of a replayed access log, and without
+ * one, the chunk after each that is read in order.
+ */
+export class AheadFetcher {
+  readonly #misses: MissTable<LoopDevice>;
+  readonly #chunksMax: number;
+  /** Who asked for the chunk that is to come into a slot. */
+  readonly #bySlot = new Map<number, Prefetcher>();
+  readonly #byDevice = new Map<LoopDevice, Prefetcher>();
+  readonly #replaying = new WeakSet<LoopDevice>();
+
+  /** `chunksMax`: how many one replay may bring, lest its end pushes out its start. */
+  constructor(misses: MissTable<LoopDevice>, chunksMax: number) {
+    this.#misses = misses;
+    this.#chunksMax = chunksMax;
+  }
+
+  replay(device: LoopDevice, log: AccessLog): void {
+    const misses = this.#misses;
+    const target: PrefetchTarget = {
+      get demand() {
+        return misses.demand;
+      },
+      prefetch: (chunk) => {
+        const asked = this.#ask(device, chunk);
+        if (typeof asked !== 'number') return asked;
+        this.#bySlot.set(asked, prefetcher);
+        return 'asked';
+      },
+    };
+    const chunks = chunksOf(log, device.disk.chunkCount);
+    const prefetcher = new Prefetcher(target, chunks, this.#chunksMax);
+    this.#byDevice.set(device, prefetcher);
+    this.#replaying.add(device);
+    prefetcher.advance();
+  }
+
+  /** Goes on where a device reads in order; a log knows better, if there is one. */
+  follow(device: LoopDevice): void {
+    const next = device.disk.takeStreamed() + 1;
+    if (next === 0 || next >= device.disk.chunkCount || this.#replaying.has(device)) return;
+    this.#ask(device, next);
+  }
+
+  /** What was to come into a slot has come, or never will. */
+  settled(slot: number): void {
+    const prefetcher = this.#bySlot.get(slot);
+    this.#bySlot.delete(slot);
+    prefetcher?.settled();
+    for (const [device, each] of this.#byDevice) {
+      if (each.done) this.#byDevice.delete(device);
+      else each.advance();
+    }
+  }
+
+  stop(device: LoopDevice): void {
+    this.#byDevice.get(device)?.stop();
+    this.#byDevice.delete(device);
+  }
+
+  /** The slot that the chunk is to come into, if it was asked for. */
+  #ask(device: LoopDevice, chunk: number): number | 'present' | 'full' {
+    const { disk } = device;
+    if (disk.isHole(chunk)) return 'present';
+    const slot = this.#misses.prefetch(device, disk.chunkName(chunk));
+    if (typeof slot === 'number') disk.expect(chunk);
+    return slot;
+  }
+}

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import {
+  assert,
+  type Clock,
+  limits,
+  PAGE_SIZE_BYTES,
+  type Random,
+  SluiceError,
+} from '../base/mod.ts';
+import type { FuseFile } from '../fuse/mod.ts';
+import { openManifest } from '../seal/mod.ts';
+import { AccessRecorder } from './access-log.ts';
+import type { ChunkMemory } from './chunk-memory.ts';
+import { DeviceCounters, type DeviceStats } from './device-counters.ts';
+import { DiskDevice } from './disk-device.ts';
+import type { DeviceRequest } from './messages.ts';
+import { Overlay } from './overlay.ts';
+import { PlainPages } from './plain-pages.ts';
+
+/** One device as its agent's loop knows it. */
+export interface LoopDevice extends FuseFile {
+  readonly rootId: string;
+  readonly disk: DiskDevice;
+  readonly overlay: Overlay | undefined;
+  readonly counters: DeviceCounters;
+  readonly recorder: AccessRecorder | undefined;
+}
+
+export interface DeviceTableOptions {
+  readonly memory: ChunkMemory;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where overlay files are made. */
+  readonly overlayDirectory: string;
+  /** What `fuse` leaves free for files: 1 when the mount is one file. */
+  readonly firstNodeId: number;
+}
+
+/** The devices that are open, by node id and by name. Node ids are not used twice. */
+export class DeviceTable {
+  readonly #options: DeviceTableOptions;
+  readonly #plainPages: PlainPages;
+  readonly #byNode = new Map<number, LoopDevice>();
+  readonly #byName = new Map<string, LoopDevice>();
+  #nextNodeId: number;
+
+  constructor(options: DeviceTableOptions) {
+    this.#options = options;
+    this.#plainPages = new PlainPages(options.memory);
+    this.#nextNodeId = options.firstNodeId;
+  }
+
+  byName(name: string): LoopDevice | undefined {
+    return this.#byName.get(name);
+  }
+
+  byNode(nodeId: number): LoopDevice | undefined {
+    return this.#byNode.get(nodeId);
+  }
+
+  all(): LoopDevice[] {
+    return [...this.#byNode.values()];
+  }
+
+  /** Throws the manifest's errors, and `OVERLOADED`. The data key is overwritten. */
+  open(request: DeviceRequest): LoopDevice {
+    const { deviceId, rootId } = request;
+    const { memory, clock } = this.#options;
+    assert(!this.#byName.has(deviceId), `a device has one name: ${deviceId}`);
+    if (this.#byNode.size >= limits.device.devicesPerAgent) {
+      throw new SluiceError('OVERLOADED', `${deviceId}: the agent shows its limit of devices`);
+    }
+    const dataKey = Buffer.from(request.dataKey);
+    const manifest = openManifest(Buffer.from(request.manifestBytes), dataKey);
+    dataKey.fill(0);
+    const pageCount = Math.ceil(manifest.diskBytes / PAGE_SIZE_BYTES);
+    const overlay = request.writable ? this.#makeOverlay(request, pageCount) : undefined;
+    const counters = new DeviceCounters();
+    const plainPages = this.#plainPages;
+    const disk = new DiskDevice({
+      manifest,
+      memory,
+      plainPages,
+      counters,
+      ...(overlay && { overlay }),
+    });
+    const device: LoopDevice = {
+      nodeId: this.#nextNodeId++,
+      name: deviceId,
+      sizeBytes: disk.sizeBytes,
+      writable: disk.writable,
+      rootId,
+      disk,
+      overlay,
+      counters,
+      recorder: request.record ? new AccessRecorder(pageCount, clock.monotonicMs()) : undefined,
+    };
+    this.#byNode.set(device.nodeId, device);
+    this.#byName.set(device.name, device);
+    return device;
+  }
+
+  statsOf({ counters, overlay }: LoopDevice): DeviceStats {
+    return counters.stats((overlay?.storedPages ?? 0) * PAGE_SIZE_BYTES);
+  }
+
+  /** Overwrites its manifest's keys; its overlay is gone. Chunks in memory stay readable. */
+  close(device: LoopDevice): void {
+    this.#byNode.delete(device.nodeId);
+    this.#byName.delete(device.name);
+    device.disk.close();
+  }
+
+  #makeOverlay(request: DeviceRequest, pageCount: number): Overlay {
+    return new Overlay({
+      path: join(this.#options.overlayDirectory, request.deviceId),
+      pageCount,
+      limitBytes: request.overlayLimitBytes,
+      random: this.#options.random,
+    });
+  }
+}

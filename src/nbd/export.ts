@@ -1,0 +1,22 @@
+/** A run of bytes that are alike; a hole has nothing stored and reads as zeros. */
+export interface Extent {
+  readonly lengthBytes: number;
+  readonly hole: boolean;
+}
+
+/**
+ * What an NBD server shows. Ranges lie inside the export and any number of calls may run at once.
+ * A rejection with `DEVICE_FULL` or `DISK_FULL` is ENOSPC to the client, `DEVICE_CLOSED` is
+ * ESHUTDOWN, anything else EIO.
+ */
+export interface NbdExport {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly writable: boolean;
+  read(offset: number, lengthBytes: number): Promise<Buffer>;
+  write(offset: number, data: Buffer): Promise<void>;
+  /** Makes a range zero and gives its room back. */
+  discard(offset: number, lengthBytes: number): Promise<void>;
+  /** What is in a range, front to back, without gaps; may end before the range does, not empty. */
+  extents(offset: number, lengthBytes: number): readonly Extent[];
+}

@@ -1,0 +1,2 @@
+export type { Extent, NbdExport } from './export.ts';
+export { NbdServer } from './server.ts';
