@@ -7,6 +7,7 @@ export {
 } from './keys/kms-client.ts';
 export { KmsKeyService } from './keys/kms-key-service.ts';
 export { LocalKeyService } from './keys/local-key-service.ts';
+export { rewrapManifests } from './keys/rewrap-manifests.ts';
 export { limitedObjects } from './limited.ts';
 export { MemoryObjects } from './memory-objects.ts';
 export { meteredObjects } from './metered.ts';

@@ -7,7 +7,7 @@ import { nameOf } from '../seal/mod.ts';
 import { retryingObjects, s3Origin } from './mod.ts';
 import { objectStoreConformance } from './object-store.conformance.ts';
 import { originConformance } from './origin.conformance.ts';
-import { collect } from './origin-fixture.ts';
+import { collect, sealedManifest } from './origin-fixture.ts';
 import { connectS3, S3Objects } from './s3-objects.ts';
 
 const credential: S3Credential = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
@@ -117,6 +117,26 @@ test('S3: a flattener whose credential may only put chunks can flatten', async (
   assert.equal(await origin.put(ref, bytes), 'present');
   await assert.rejects(origin.get(ref), { code: 'ACCESS_DENIED' });
   assert.deepEqual(await (await s3Origin(locate(), options)).get(ref), bytes);
+});
+
+test('S3: a flattener whose root was retired under it says so, though it may not delete', async (t) => {
+  const putOnly: S3Credential = {
+    accessKeyId: 'AKIAPUT',
+    secretAccessKey: 'put',
+    allows: (action) => action === 'put' || action === 'list',
+  };
+  const { locate, server } = await serve(t, [credential, putOnly]);
+  const region = await s3Origin(locate(), options);
+  const rootId = await region.activeRoot();
+  const flattener = await s3Origin(locate(putOnly), options);
+  const bytes = await sealedManifest({ manifestId: 'm-1', rootId });
+  // Retired by another process, in the moment before the manifest is put.
+  server.fault = ({ action, key }) => {
+    const marker = `p/state/${rootId}/retired`;
+    if (action === 'put' && key.endsWith('m-1')) server.objects.set(marker, Buffer.from('{}'));
+    return undefined;
+  };
+  await assert.rejects(flattener.putManifest(rootId, 'm-1', bytes), { code: 'ROOT_READ_ONLY' });
 });
 
 test('S3: a bucket that is not there is named', async (t) => {

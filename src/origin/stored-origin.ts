@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  isSluiceError,
   type Logger,
   type Meter,
   noLogger,
@@ -71,7 +72,7 @@ export class StoredOrigin implements Origin {
     try {
       await this.#mustBeActive(rootId);
     } catch (error) {
-      await this.#shelf.removeManifest(rootId, manifestId);
+      await this.#withdraw(rootId, manifestId);
       throw error;
     }
   }
@@ -193,6 +194,15 @@ export class StoredOrigin implements Origin {
       await this.#alarms.raise({ rootId, kind: 'manifest', name: manifestId });
     }
     return bytes;
+  }
+
+  /** A credential that can only put leaves it behind: nobody refers to it, and its root will go. */
+  async #withdraw(rootId: string, manifestId: string): Promise<void> {
+    try {
+      await this.#shelf.removeManifest(rootId, manifestId);
+    } catch (error) {
+      if (!isSluiceError(error, 'ACCESS_DENIED')) throw error;
+    }
   }
 
   async #mustBeActive(rootId: string): Promise<void> {
