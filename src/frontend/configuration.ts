@@ -1,7 +1,13 @@
 import { limits } from '../base/mod.ts';
-import type { FunctionConfiguration, ImageOverrides, PackageType } from '../functions/mod.ts';
+import type {
+  FunctionConfiguration,
+  ImageOverrides,
+  LayerReference,
+  PackageType,
+} from '../functions/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import type { ConfigurationInput, CreateFunctionInput } from './function-inputs.ts';
+import { requireRuntime } from './runtimes.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 3;
 
@@ -76,8 +82,11 @@ function refuseForPackage(packageType: PackageType, input: ConfigurationInput): 
           'PackageType is IMAGE.',
       );
     }
-  } else if (input.ImageConfig) {
-    throw invalidParameter('Please provide ImageConfig only for functions of packageType Image.');
+  } else {
+    if (input.ImageConfig) {
+      throw invalidParameter('Please provide ImageConfig only for functions of packageType Image.');
+    }
+    if (input.Runtime !== undefined) requireRuntime(input.Runtime);
   }
 }
 
@@ -85,6 +94,7 @@ function refuseForPackage(packageType: PackageType, input: ConfigurationInput): 
 export function applyConfiguration(
   current: FunctionConfiguration,
   input: ConfigurationInput,
+  layers: readonly LayerReference[] = current.layers,
 ): FunctionConfiguration {
   refuseUnsupported(input);
   refuseForPackage(current.packageType, input);
@@ -99,6 +109,7 @@ export function applyConfiguration(
     tracingMode: TracingConfig?.Mode ?? current.tracingMode,
     snapStartApplyOn: SnapStart?.ApplyOn ?? current.snapStartApplyOn,
     logging: applyLogging(current.logging, input.LoggingConfig),
+    layers,
   };
   if (input.Runtime !== undefined) next.runtime = input.Runtime;
   if (input.Handler !== undefined) next.handler = input.Handler;
@@ -143,7 +154,13 @@ export function newConfiguration(
   name: string,
   packageType: PackageType,
   input: CreateFunctionInput,
+  layers: readonly LayerReference[],
 ): FunctionConfiguration {
+  if (packageType === 'Zip' && (!input.Runtime || !input.Handler)) {
+    throw invalidParameter(
+      'Runtime and Handler are mandatory parameters for functions created with deployment packages.',
+    );
+  }
   const defaults: FunctionConfiguration = {
     packageType,
     role: input.Role,
@@ -157,5 +174,5 @@ export function newConfiguration(
     logging: { format: 'Text', group: `/aws/lambda/${name}` },
     snapStartApplyOn: 'None',
   };
-  return applyConfiguration(defaults, input);
+  return applyConfiguration(defaults, input, layers);
 }

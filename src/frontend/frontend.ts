@@ -9,6 +9,8 @@ import {
   type Random,
 } from '../base/mod.ts';
 import type { FunctionStore } from '../functions/mod.ts';
+import { DownloadHandler } from './download-handler.ts';
+import { DownloadLinks } from './download-links.ts';
 import { FunctionCache } from './function-cache.ts';
 import { FunctionUrlHandler } from './function-url/handler.ts';
 import { readUrlRequest } from './function-url/url-request.ts';
@@ -20,7 +22,14 @@ import { Installs } from './installs.ts';
 import { allOperations } from './operations/all.ts';
 import { provisionAll } from './provisioning.ts';
 import { QueuedInvokes } from './queued-invokes.ts';
-import type { CodeInstaller, CredentialStore, EventQueue, Invoker, Provisioner } from './seams.ts';
+import type {
+  CodeInstaller,
+  CredentialStore,
+  EventQueue,
+  Invoker,
+  Provisioner,
+  ZipSupport,
+} from './seams.ts';
 import type { Services } from './services.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
 
@@ -32,6 +41,8 @@ export interface FrontendOptions {
   readonly invoker: Invoker;
   /** Without one, `Event` invokes are refused. */
   readonly events?: EventQueue;
+  /** Without it, zip functions and layers are refused. */
+  readonly zip?: ZipSupport;
   /** Without one, provisioned concurrency is refused. */
   readonly provisioner?: Provisioner;
   /** What function URLs end with, `HOST[:PORT]`; the port listened on at `localhost` if absent. */
@@ -66,10 +77,15 @@ export class Frontend {
     const logger = options.logger ?? noLogger;
     this.#functionUrlDomain = options.functionUrlDomain;
     this.#cache = new FunctionCache(store, limits.functions.cached);
-    this.#installs = new Installs({ store, installer, invoker, region, clock, random, logger });
+    this.#installs = new Installs({
+      ...{ store, installer, invoker, region, clock, random, logger },
+      zip: options.zip,
+    });
     this.#services = {
       ...{ region, store, invoker, events, clock, random, logger },
       provisioner: options.provisioner,
+      zip: options.zip,
+      downloads: new DownloadLinks(random.bytes(32)),
       functionUrl: (urlId) => `${this.#urlOrigin(urlId)}/`,
       cache: this.#cache,
       installs: this.#installs,
@@ -87,11 +103,13 @@ export class Frontend {
       meter: options.meter ?? noMeter,
     });
     const { metrics } = options;
+    const downloads = new DownloadHandler(this.#services);
     const handle = (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => {
       const url = readUrlRequest(request);
       if (url) return urls.handle(request, response, url, signal);
       if (isGet(request, '/healthz')) return answer(response, 'application/json', healthy);
       if (metrics && isGet(request, '/metrics')) return answerMetrics(response, metrics);
+      if (request.url?.startsWith('/archives/')) return downloads.handle(request, response);
       return api.handle(request, response, signal);
     };
     this.#server = new HttpServer(handle, clock, random);

@@ -6,6 +6,7 @@ import {
   limits,
   type Random,
   Semaphore,
+  SluiceError,
   toSluiceError,
 } from '../base/mod.ts';
 import {
@@ -19,12 +20,13 @@ import {
   settlePublished,
 } from '../functions/mod.ts';
 import { functionArn } from './function-name.ts';
-import type { CodeInstaller, Invoker } from './seams.ts';
+import type { CodeInstaller, InstallRequest, Invoker, ZipSupport } from './seams.ts';
 
 export interface InstallsOptions {
   readonly store: FunctionStore;
   readonly installer: CodeInstaller;
   readonly invoker: Invoker;
+  readonly zip: ZipSupport | undefined;
   readonly region: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,6 +39,7 @@ const reasonCodes: Partial<Record<ErrorCode, string>> = {
   KEY_NOT_FOUND: 'KMSKeyNotFound',
   KEY_DISABLED: 'DisabledKMSKey',
   KEY_DENIED: 'KMSKeyAccessDenied',
+  CODE_NOT_FOUND: 'InvalidZipFileException',
 };
 
 /** The state reason that a failed install leaves: its own words, and the nearest of Lambda's codes. */
@@ -114,21 +117,37 @@ export class Installs {
     const { source, code, configuration } = record.latest;
     // A change of configuration alone needs no install.
     if (code) return { code };
+    const common = {
+      accountId: record.accountId,
+      functionName: record.name,
+      architecture: configuration.architecture,
+    };
     try {
-      if (source.kind !== 'image') throw new TypeError('zip code has no installer');
-      const request = {
-        accountId: record.accountId,
-        functionName: record.name,
-        imageUri: source.imageUri,
-        architecture: configuration.architecture,
-      };
-      const work = () => this.#options.installer.install(request, signal);
+      const work = () =>
+        source.kind === 'image'
+          ? this.#options.installer.install({ ...common, imageUri: source.imageUri }, signal)
+          : this.#installZip(common, record, source.sha256, signal);
       return { code: await this.#slots.run(work, signal) };
     } catch (error) {
       const fields = { account: record.accountId, function: record.name, err: error };
       if (!signal.aborted) this.#options.logger.warn(fields, 'an install failed');
       return { reason: reasonOf(error) };
     }
+  }
+
+  async #installZip(
+    common: Pick<InstallRequest, 'accountId' | 'functionName' | 'architecture'>,
+    { accountId, latest }: FunctionRecord,
+    sha256: string,
+    signal: AbortSignal,
+  ): Promise<InstalledCode> {
+    const { zip } = this.#options;
+    if (!zip) throw new SluiceError('HOST_LACKS', `${common.functionName}: no zip support here`);
+    const { layers, runtime = '' } = latest.configuration;
+    const archive = await zip.archive.get(accountId, sha256);
+    const layerArchives = layers.map((each) => zip.archive.get(accountId, each.sha256));
+    const request = { ...common, runtime, archive, layers: await Promise.all(layerArchives) };
+    return zip.installer.installZip(request, signal);
   }
 
   /** False when the function was deleted or replaced meanwhile. */

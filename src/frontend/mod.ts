@@ -14,4 +14,7 @@ export type {
   Provisioner,
   QueuedEvent,
   ResponseSink,
+  ZipInstaller,
+  ZipInstallRequest,
+  ZipSupport,
 } from './seams.ts';

@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly labels: Readonly<Record<string, string | undefined>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  /** Whether it came over TLS. */
+  readonly secure: boolean;
   readonly body: Buffer;
   /** Aborts when the server is forced to close. */
   readonly signal: AbortSignal;

@@ -1,5 +1,7 @@
 import { type FunctionRecord, LATEST, type VersionRecord } from '../functions/mod.ts';
 import { functionArn } from './function-name.ts';
+import type { ApiRequest } from './operation.ts';
+import type { Services } from './services.ts';
 
 /** `2025-01-31T12:00:00.000+0000`, the form of most dates in this API. */
 export function isoDate(ms: number): string {
@@ -17,19 +19,20 @@ export function renderConfiguration(
   version: VersionRecord,
   qualifier?: string,
 ): Record<string, unknown> {
-  const { configuration: config, code } = version;
+  const { configuration: config } = version;
+  const { codeSize, codeSha256 } = codeFacts(version);
   const image = config.packageType === 'Image';
   return {
     FunctionName: record.name,
     FunctionArn: functionArn(region, record, qualifier),
     ...(image ? {} : { Runtime: config.runtime, Handler: config.handler }),
     Role: config.role,
-    CodeSize: code?.codeSizeBytes ?? 0,
+    CodeSize: codeSize,
     Description: config.description,
     Timeout: config.timeoutSeconds,
     MemorySize: config.memoryMb,
     LastModified: isoDate(version.lastModifiedMs),
-    ...(code ? { CodeSha256: code.codeSha256 } : {}),
+    ...(codeSha256 ? { CodeSha256: codeSha256 } : {}),
     Version: versionName(version.version),
     ...(config.environment ? { Environment: { Variables: config.environment } } : {}),
     ...(config.deadLetterTargetArn
@@ -88,12 +91,36 @@ function renderImageOverrides({ configuration }: VersionRecord): Record<string, 
   };
 }
 
+/** An archive's facts are known when it is uploaded, an image's once it is resolved. */
+function codeFacts({ source, code }: VersionRecord) {
+  if (source.kind === 'image') {
+    return { codeSize: code?.codeSizeBytes ?? 0, codeSha256: code?.codeSha256 };
+  }
+  const codeSha256 = Buffer.from(source.sha256, 'hex').toString('base64');
+  return { codeSize: source.sizeBytes, codeSha256 };
+}
+
+/** How the client reached this server, for addresses in answers. */
+export function originOf(request: ApiRequest): string {
+  return `${request.secure ? 'https' : 'http'}://${request.headers.host}`;
+}
+
 /** `FunctionCodeLocation` of the model: where the code came from and what it was resolved to. */
-export function renderCode(version: VersionRecord): Record<string, unknown> {
-  if (version.source.kind !== 'image') return { RepositoryType: 'S3' };
+export function renderCode(
+  services: Services,
+  request: ApiRequest,
+  { accountId }: FunctionRecord,
+  { source, code }: VersionRecord,
+): Record<string, unknown> {
+  if (source.kind === 'zip') {
+    const target = { accountId, sha256: source.sha256 };
+    const nowMs = services.clock.nowMs();
+    const Location = services.downloads.create(originOf(request), target, nowMs);
+    return { RepositoryType: 'S3', Location };
+  }
   return {
     RepositoryType: 'ECR',
-    ImageUri: version.source.imageUri,
-    ...(version.code ? { ResolvedImageUri: version.code.resolvedImageUri } : {}),
+    ImageUri: source.imageUri,
+    ...(code ? { ResolvedImageUri: code.resolvedImageUri } : {}),
   };
 }

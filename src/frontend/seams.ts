@@ -1,8 +1,10 @@
 import type {
   Architecture,
+  CodeArchive,
   FunctionVersion,
   IdentityPolicy,
   InstalledCode,
+  LayerStore,
 } from '../functions/mod.ts';
 
 /** An access key of an account. */
@@ -55,6 +57,30 @@ export interface ResponseSink {
   begin(contentType: string): void;
   /** A promise when the receiver is slow: wait for it before the next. */
   write(chunk: Buffer): Promise<void> | undefined;
+}
+
+export interface ZipInstallRequest {
+  readonly accountId: string;
+  readonly functionName: string;
+  readonly architecture: Architecture;
+  /** One of the runtimes that the frontend lets through. */
+  readonly runtime: string;
+  /** Unpacked to /var/task. */
+  readonly archive: Buffer;
+  /** Unpacked to /opt, in this order. */
+  readonly layers: readonly Buffer[];
+}
+
+/** Makes a zip archive into a manifest that workers can run; as `CodeInstaller` otherwise. */
+export interface ZipInstaller {
+  installZip(request: ZipInstallRequest, signal: AbortSignal): Promise<InstalledCode>;
+}
+
+/** All that zip functions and layers need. */
+export interface ZipSupport {
+  readonly installer: ZipInstaller;
+  readonly archive: CodeArchive;
+  readonly layers: LayerStore;
 }
 
 export interface InvokeRequest {

@@ -1,8 +1,9 @@
 import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { FunctionStore, Stamp } from '../functions/mod.ts';
+import type { DownloadLinks } from './download-links.ts';
 import type { FunctionCache } from './function-cache.ts';
 import type { Installs } from './installs.ts';
-import type { EventQueue, Invoker, Provisioner } from './seams.ts';
+import type { EventQueue, Invoker, Provisioner, ZipSupport } from './seams.ts';
 
 /** What operations work with; one object for the life of the server. */
 export interface Services {
@@ -13,6 +14,8 @@ export interface Services {
   readonly invoker: Invoker;
   readonly events: EventQueue | undefined;
   readonly provisioner: Provisioner | undefined;
+  readonly zip: ZipSupport | undefined;
+  readonly downloads: DownloadLinks;
   /** The address of a function URL, as clients reach it. */
   readonly functionUrl: (urlId: string) => string;
   readonly clock: Clock;

@@ -41,6 +41,8 @@ export interface ImageOverrides {
 export interface LayerReference {
   readonly arn: string;
   readonly codeSizeBytes: number;
+  /** The archive's name in the `CodeArchive`; it outlives the layer version. */
+  readonly sha256: string;
 }
 
 export interface LoggingConfiguration {

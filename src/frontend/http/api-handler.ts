@@ -94,6 +94,7 @@ export class ApiHandler {
     const api: ApiRequest = {
       ...{ requestId, labels, headers, signal, body: noBody },
       caller: caller.credential,
+      secure: 'encrypted' in request.socket,
       query: new URLSearchParams(rawQuery),
     };
     const maxBytes = operation.maxBodyBytes?.(headers) ?? limits.http.smallBodyBytes;

@@ -27,6 +27,13 @@ import {
 } from './function-urls.ts';
 import { invoke, invokeAsync } from './invoke.ts';
 import { invokeWithResponseStream } from './invoke-with-response-stream.ts';
+import {
+  deleteLayerVersion,
+  getLayerVersion,
+  listLayers,
+  listLayerVersions,
+  publishLayerVersion,
+} from './layers.ts';
 import { addPermission, getPolicy, removePermission } from './permissions.ts';
 import {
   deleteProvisionedConcurrencyConfig,
@@ -93,6 +100,14 @@ const settingOperations = [
   getAccountSettings,
 ];
 
+const layerOperations = [
+  publishLayerVersion,
+  getLayerVersion,
+  deleteLayerVersion,
+  listLayerVersions,
+  listLayers,
+];
+
 const eventSourceOperations = [
   createEventSourceMapping,
   listEventSourceMappings,
@@ -109,6 +124,7 @@ export function allOperations(services: Services): Operation[] {
     invokeWithResponseStream,
     ...functionOperations,
     ...settingOperations,
+    ...layerOperations,
     ...eventSourceOperations,
   ].map((each) => each(services));
 }

@@ -1,15 +1,12 @@
 import { isSluiceError, limits } from '../../base/mod.ts';
-import {
-  type CodeSource,
-  newFunction,
-  type PackageType,
-  publishWithWork,
-} from '../../functions/mod.ts';
-import { ApiError, conflict, invalidParameter } from '../api-error.ts';
+import { newFunction, publishWithWork } from '../../functions/mod.ts';
+import { ApiError, conflict } from '../api-error.ts';
 import { authorizeFunction } from '../authorization.ts';
+import { resolveSource } from '../code-source.ts';
 import { newConfiguration } from '../configuration.ts';
-import { type CodeInput, createFunctionInput } from '../function-inputs.ts';
+import { createFunctionInput } from '../function-inputs.ts';
 import { parseFunctionReference } from '../function-name.ts';
+import { resolveLayers } from '../layer-name.ts';
 import { json, type Operation, readInput } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { type Services, stampOf } from '../services.ts';
@@ -29,8 +26,10 @@ export function createFunction(services: Services): Operation {
       authorizeFunction(services, request, 'CreateFunction', reference);
       const { accountId, name } = reference;
       const packageType = input.PackageType ?? 'Zip';
-      const configuration = newConfiguration(name, packageType, input);
-      const source = sourceOf(packageType, input.Code, 'creating');
+      const layers = await resolveLayers(services, accountId, input.Layers ?? []);
+      const configuration = newConfiguration(name, packageType, input, layers);
+      await requireStorage(services, accountId);
+      const source = await resolveSource(services, accountId, packageType, input.Code, 'creating');
       const stamp = stampOf(services);
       const created = newFunction({ accountId, name }, configuration, source, stamp);
       requireTags(input.Tags ?? {});
@@ -38,7 +37,6 @@ export function createFunction(services: Services): Operation {
       const change = input.Publish
         ? publishWithWork(tagged, undefined, stamp)
         : { function: tagged, putVersions: [] };
-      await requireStorage(services, accountId);
       try {
         await services.store.insert(change.function, change.putVersions);
       } catch (error) {
@@ -50,29 +48,6 @@ export function createFunction(services: Services): Operation {
       return json(201, renderConfiguration(services.region, change.function, shown));
     },
   };
-}
-
-/** Where the code comes from, or the error for a source that does not fit the package type. */
-export function sourceOf(
-  packageType: PackageType,
-  code: CodeInput,
-  verb: 'creating' | 'updating',
-): CodeSource {
-  const zipMembers = [code.ZipFile, code.S3Bucket, code.S3Key, code.S3ObjectVersion];
-  if (packageType === 'Zip') {
-    if (code.ImageUri !== undefined) {
-      throw invalidParameter(
-        `Please don't provide ImageUri when ${verb} a function with packageType Zip.`,
-      );
-    }
-    throw invalidParameter('Functions with packageType Zip are not supported; use an image.');
-  }
-  if (!code.ImageUri || zipMembers.some((each) => each !== undefined)) {
-    throw invalidParameter(
-      `Please provide ImageUri when ${verb} a function with packageType Image.`,
-    );
-  }
-  return { kind: 'image', imageUri: code.ImageUri };
 }
 
 /** The account's code storage is a quota, checked before more is taken in. */

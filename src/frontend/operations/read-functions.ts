@@ -19,7 +19,7 @@ export function getFunction(services: Services): Operation {
       const { reservedConcurrency, tags } = record;
       return json(200, {
         Configuration: renderConfiguration(services.region, record, version, reference.qualifier),
-        Code: renderCode(version),
+        Code: renderCode(services, request, record, version),
         ...(Object.keys(tags).length > 0 ? { Tags: tags } : {}),
         ...(reservedConcurrency === undefined
           ? {}

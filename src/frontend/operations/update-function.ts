@@ -6,14 +6,16 @@ import {
   publishWithWork,
 } from '../../functions/mod.ts';
 import { changeError } from '../change.ts';
+import { resolveSource } from '../code-source.ts';
 import { applyConfiguration } from '../configuration.ts';
 import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../function-inputs.ts';
 import type { FunctionReference } from '../function-name.ts';
-import { functionNotFound, referenceOf } from '../lookup.ts';
+import { resolveLayers } from '../layer-name.ts';
+import { findFunction, functionNotFound, referenceOf } from '../lookup.ts';
 import { type ApiResponse, json, type Operation, readInput } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { type Services, stampOf } from '../services.ts';
-import { sourceOf } from './create-function.ts';
+import { requireStorage } from './create-function.ts';
 
 /** `UpdateFunctionCode`: the previous code serves until the new one is installed. */
 export function updateFunctionCode(services: Services): Operation {
@@ -25,10 +27,13 @@ export function updateFunctionCode(services: Services): Operation {
     async handle(request) {
       const reference = referenceOf(services, request, 'UpdateFunctionCode');
       const input = readInput(request, updateFunctionCodeInput);
+      const { packageType } = (await findFunction(services, reference)).latest.configuration;
+      const { accountId } = reference;
+      await requireStorage(services, accountId);
+      const source = await resolveSource(services, accountId, packageType, input, 'updating');
       const stamp = stampOf(services);
       const change = (record: FunctionRecord): FunctionChange => {
         const current = record.latest.configuration;
-        const source = sourceOf(current.packageType, input, 'updating');
         const architecture = input.Architectures?.[0] ?? current.architecture;
         const configuration = { ...current, architecture };
         const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
@@ -49,11 +54,16 @@ export function updateFunctionConfiguration(services: Services): Operation {
     async handle(request) {
       const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
       const input = readInput(request, updateFunctionConfigurationInput);
+      const layers =
+        input.Layers && (await resolveLayers(services, reference.accountId, input.Layers));
       const stamp = stampOf(services);
       const change = (record: FunctionRecord): FunctionChange => {
-        const configuration = applyConfiguration(record.latest.configuration, input);
+        const { latest } = record;
+        const configuration = applyConfiguration(latest.configuration, input, layers);
         const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
-        return { function: beginUpdate(record, { configuration, ...revision }, stamp) };
+        // What is on the disk depends on these two, so it is installed again.
+        const source = layers || input.Runtime ? { source: latest.source } : {};
+        return { function: beginUpdate(record, { configuration, ...source, ...revision }, stamp) };
       };
       return update(services, reference, change, false);
     },

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SluiceError, systemClock, systemRandom } from '../../base/mod.ts';
@@ -6,7 +7,9 @@ import {
   type FunctionStore,
   type FunctionVersion,
   type InstalledCode,
+  MemoryCodeArchive,
   MemoryFunctionStore,
+  SqliteLayerStore,
 } from '../../functions/mod.ts';
 import { Frontend } from '../frontend.ts';
 import type {
@@ -21,6 +24,8 @@ import type {
   ProvisionedState,
   Provisioner,
   QueuedEvent,
+  ZipInstaller,
+  ZipInstallRequest,
 } from '../seams.ts';
 
 export const REGION = 'us-east-1';
@@ -104,6 +109,29 @@ export class FakeInvoker implements Invoker {
   }
 }
 
+/** Takes any archive for code. */
+export class FakeZipInstaller implements ZipInstaller {
+  readonly requests: ZipInstallRequest[] = [];
+
+  async installZip(request: ZipInstallRequest): Promise<InstalledCode> {
+    this.requests.push(request);
+    return {
+      manifestId: `manifest of ${request.archive.length} bytes`,
+      resolvedImageUri: '',
+      imageDigest: '',
+      codeSizeBytes: request.archive.length,
+      codeSha256: createHash('sha256').update(request.archive).digest('base64'),
+      imageConfig: {
+        entrypoint: ['/var/runtime/bootstrap'],
+        command: [],
+        environment: [],
+        workingDirectory: '/var/task',
+        user: '',
+      },
+    };
+  }
+}
+
 /** Has at once whatever it is told to have. */
 export class FakeProvisioner implements Provisioner {
   readonly counts = new Map<string, number>();
@@ -137,6 +165,7 @@ export interface Harness {
   readonly installer: FakeInstaller;
   readonly invoker: FakeInvoker;
   readonly provisioner: FakeProvisioner;
+  readonly zipInstaller: FakeZipInstaller;
   readonly events: FakeQueue;
   readonly credentials: FixedCredentials;
   client(credential?: Credential): LambdaClient;
@@ -151,10 +180,16 @@ export async function startFrontend(
   const installer = new FakeInstaller();
   const invoker = new FakeInvoker();
   const provisioner = new FakeProvisioner();
+  const zipInstaller = new FakeZipInstaller();
+  const zip = {
+    installer: zipInstaller,
+    archive: new MemoryCodeArchive(),
+    layers: SqliteLayerStore.open(':memory:'),
+  };
   const events = new FakeQueue();
   const credentials = new FixedCredentials(owner, stranger);
   const frontend = new Frontend({
-    ...{ region: REGION, store, credentials, installer, invoker, provisioner, events },
+    ...{ region: REGION, store, credentials, installer, invoker, provisioner, events, zip },
     clock: systemClock,
     random: systemRandom,
   });
@@ -184,6 +219,7 @@ export async function startFrontend(
     invoker,
     provisioner,
     events,
+    zipInstaller,
     credentials,
     client,
   };

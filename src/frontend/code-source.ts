@@ -1,0 +1,62 @@
+import type { CodeSource, PackageType } from '../functions/mod.ts';
+import { invalidParameter } from './api-error.ts';
+import type { CodeInput } from './function-inputs.ts';
+import type { ZipSupport } from './seams.ts';
+import type { Services } from './services.ts';
+import { requireZip } from './zip-archive.ts';
+
+/** What zip functions and layers need; throws where the region has none of it. */
+export function zipSupport(services: Services): ZipSupport {
+  if (services.zip) return services.zip;
+  throw invalidParameter('Functions with packageType Zip are not supported here; use an image.');
+}
+
+/**
+ * Where the code comes from. An archive is checked and stored now, so that the install finds it
+ * whatever happens in between. Throws for a source that does not fit the package type.
+ */
+export async function resolveSource(
+  services: Services,
+  accountId: string,
+  packageType: PackageType,
+  code: CodeInput,
+  verb: 'creating' | 'updating',
+): Promise<CodeSource> {
+  const other = code.ZipFile ?? code.S3Bucket ?? code.S3Key ?? code.S3ObjectVersion;
+  if (packageType === 'Zip') {
+    if (code.ImageUri !== undefined) {
+      throw invalidParameter(
+        `Please don't provide ImageUri when ${verb} a function with packageType Zip.`,
+      );
+    }
+    return storeArchive(services, accountId, code);
+  }
+  if (!code.ImageUri || other !== undefined) {
+    throw invalidParameter(
+      `Please provide ImageUri when ${verb} a function with packageType Image.`,
+    );
+  }
+  return { kind: 'image', imageUri: code.ImageUri };
+}
+
+/** Checks and stores `ZipFile`; archives are not fetched from S3. */
+export async function storeArchive(
+  services: Services,
+  accountId: string,
+  code: Pick<CodeInput, 'ZipFile' | 'S3Bucket' | 'S3Key'>,
+): Promise<CodeSource & { kind: 'zip' }> {
+  const { archive } = zipSupport(services);
+  if (code.S3Bucket !== undefined || code.S3Key !== undefined) {
+    throw invalidParameter(
+      'Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The ' +
+        'specified bucket does not exist',
+    );
+  }
+  if (!code.ZipFile) {
+    throw invalidParameter('Please provide a source for function code.');
+  }
+  const bytes = Buffer.from(code.ZipFile, 'base64');
+  requireZip(bytes);
+  const sha256 = await archive.put(accountId, bytes);
+  return { kind: 'zip', sha256, sizeBytes: bytes.length };
+}
