@@ -19,7 +19,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
 const CHUNKS = 16;
 const NODES = 6;
 /** Far above what a busy host's scheduler takes, so that only a node at fault is ever given up. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 4000;
 
 const chunks = new Map<string, Buffer>();
 for (let seed = 0; seed < CHUNKS; seed++) {
@@ -54,7 +54,11 @@ function startWorker(t: TestContext, addresses: readonly string[], options: Work
     membership: staticMembership(addresses),
     code: ErasureCode.create({ k: 4, m }),
     ...{ secrets: testSecrets, clock: systemClock, meter: noMeter, logger: noLogger },
-    ...{ stripeTimeoutMs, onStripe: (timing: StripeTiming) => timings.push(timing) },
+    ...{
+      stripeTimeoutMs,
+      uploadTimeoutMs: PATIENCE_MS,
+      onStripe: (timing: StripeTiming) => timings.push(timing),
+    },
   });
   t.after(() => source.close());
   const read = async (ref: ChunkRef) => {
@@ -182,6 +186,7 @@ test('stripes that lie, all of a node, make no read wrong and do not stay', asyn
   await worker.fill();
   const liar = new NodeClient({
     ...{ address: addresses[0]!, secrets: testSecrets, clock: systemClock },
+    uploadTimeoutMs: PATIENCE_MS,
   });
   t.after(() => liar.close());
   const placement = new Placement(addresses, 5);

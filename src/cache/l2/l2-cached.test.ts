@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -73,7 +73,7 @@ function startWorker(t: TestContext, origin: ChunkSource, options: WorkerOptions
     membership: staticMembership(nodes),
     code: ErasureCode.create({ k, m }),
     // These tests are of what is found, on hosts however busy.
-    stripeTimeoutMs: 5000,
+    ...{ stripeTimeoutMs: 20_000, uploadTimeoutMs: 20_000 },
     ...{ secrets: SECRETS, clock: systemClock, meter: noMeter, logger: noLogger },
   });
   t.after(() => worker.close());
@@ -113,7 +113,12 @@ test('m nodes may be gone and nothing is missed, for m = 1 and m = 2', async (t)
 
 async function putLie(nodes: readonly string[], ref: ChunkRef, m: number, index: number) {
   const address = new Placement(nodes, 4 + m).nodeOf(ref.name, index)!;
-  const client = new NodeClient({ address, secrets: SECRETS, clock: systemClock });
+  const client = new NodeClient({
+    address,
+    secrets: SECRETS,
+    clock: systemClock,
+    uploadTimeoutMs: 20_000,
+  });
   const id = stripeId({ chunkName: ref.name, k: 4, m, index });
   await client.delete(id);
   const lie = new SeededRandom(99).bytes(128 * KIB);
@@ -121,12 +126,27 @@ async function putLie(nodes: readonly string[], ref: ChunkRef, m: number, index:
   return {
     read: async () => {
       const target = Buffer.alloc(128 * KIB);
-      const answer = await new Promise((resolve) => client.get(id, target, 1000, resolve));
+      const answer = await new Promise((resolve) => client.get(id, target, 20_000, resolve));
       if (answer !== 'hit') return answer;
       return target.equals(lie) ? 'a lie' : nameOf(target);
     },
     close: () => client.close(),
   };
+}
+
+/** A line to a node whose answers can be held back. */
+async function line(t: TestContext, node: CacheNode) {
+  const delay = { ms: 0 };
+  const server = createServer((client) => {
+    const upstream = connect(node.port, '127.0.0.1');
+    for (const socket of [client, upstream]) socket.on('error', () => {});
+    client.pipe(upstream);
+    upstream.on('data', (bytes) => setTimeout(() => client.write(bytes), delay.ms));
+    client.on('close', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { address: `127.0.0.1:${(server.address() as { port: number }).port}`, delay };
 }
 
 test('a stripe that lies is found out, and replaced by the true one', async (t) => {
@@ -135,7 +155,8 @@ test('a stripe that lies is found out, and replaced by the true one', async (t) 
     [1, 4],
     [2, 3],
   ] as const) {
-    const nodes = (await startNodes(t, 6)).map(addressOf);
+    const lines = await Promise.all((await startNodes(t, 6)).map((node) => line(t, node)));
+    const nodes = lines.map(({ address }) => address);
     const origin = new CountingOrigin();
     const ref = origin.add(7);
     const chunk = origin.chunks.get(ref.name)!;
@@ -144,15 +165,17 @@ test('a stripe that lies is found out, and replaced by the true one', async (t) 
     await worker.idle();
     const liar = await putLie(nodes, ref, m, index);
     t.after(() => liar.close());
-    assert.equal(await liar.read(), 'a lie');
-    // The lie may be the stripe that came too late to count, so one read need not meet it.
-    for (let i = 0; i < 200 && (await liar.read()) === 'a lie'; i++) {
-      assert.ok((await worker.get(ref)).equals(chunk));
-      await worker.idle();
+    // m honest stripes come late, so that the lie is among the first k.
+    const placement = new Placement(nodes, 4 + m);
+    for (const late of [1, 2].slice(0, m)) {
+      const address = placement.nodeOf(ref.name, late);
+      lines.find((each) => each.address === address)!.delay.ms = 300;
     }
+    assert.ok((await worker.get(ref)).equals(chunk));
+    assert.equal(origin.gets, 1, 'the others were enough');
+    await worker.idle();
     const truth = ErasureCode.create({ k: 4, m }).encode(chunk)[index]!;
     assert.equal(await liar.read(), nameOf(truth));
-    assert.equal(origin.gets, 1, 'the others were enough');
   }
 });
 
@@ -250,7 +273,8 @@ test('members change while reads go on; a bad file changes nothing', async (t) =
   const refs = Array.from({ length: 30 }, (_, seed) => origin.add(seed));
   const code = ErasureCode.create({ k: 4, m: 1 });
   const worker = l2Cached(origin, {
-    ...{ membership, code, secrets: SECRETS, clock: systemClock, stripeTimeoutMs: 5000 },
+    ...{ membership, code, secrets: SECRETS, clock: systemClock },
+    ...{ stripeTimeoutMs: 20_000, uploadTimeoutMs: 20_000 },
     ...{ meter: noMeter, logger: noLogger },
   });
   t.after(() => worker.close());
@@ -262,7 +286,8 @@ test('members change while reads go on; a bad file changes nothing', async (t) =
   assert.equal(membership.nodes().length, 7);
   for (const ref of refs) assert.ok((await worker.get(ref)).equals(origin.chunks.get(ref.name)!));
   const missed = origin.gets - refs.length;
-  assert.ok(missed <= 0.25 * refs.length, `${missed} of ${refs.length} missed after a join`);
+  // A seventh on average; a sample of thirty chunks strays from it.
+  assert.ok(missed <= 0.4 * refs.length, `${missed} of ${refs.length} missed after a join`);
   await worker.idle();
 
   await write(running, 'not an address\n');

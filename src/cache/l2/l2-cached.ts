@@ -25,6 +25,8 @@ export interface L2Options {
   readonly logger: Logger;
   /** How long a stripe is waited for while k have not come; `limits.l2` says unless given. */
   readonly stripeTimeoutMs?: number;
+  /** How long a node may take to accept a stripe; likewise. */
+  readonly uploadTimeoutMs?: number;
   readonly onStripe?: (timing: StripeTiming) => void;
 }
 

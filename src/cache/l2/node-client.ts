@@ -11,6 +11,8 @@ export interface NodeClientOptions {
   readonly address: string;
   readonly secrets: SharedSecrets;
   readonly clock: Clock;
+  /** `limits.l2.uploadTimeoutMs` unless given. */
+  readonly uploadTimeoutMs?: number;
 }
 
 /** A get that is under way. */
@@ -28,13 +30,15 @@ export class NodeClient {
   readonly address: string;
   readonly #secrets: SharedSecrets;
   readonly #clock: Clock;
+  readonly #uploadTimeoutMs: number;
   readonly #endpoint: { host: string; port: number };
   readonly #idle: NodeConnection[] = [];
   readonly #open = new Set<NodeConnection>();
   #closed = false;
 
-  constructor({ address, secrets, clock }: NodeClientOptions) {
+  constructor({ address, secrets, clock, uploadTimeoutMs }: NodeClientOptions) {
     this.address = address;
+    this.#uploadTimeoutMs = uploadTimeoutMs ?? limits.l2.uploadTimeoutMs;
     this.#secrets = secrets;
     this.#clock = clock;
     this.#endpoint = parseNodeAddress(address);
@@ -65,14 +69,14 @@ export class NodeClient {
     const head = this.#head('PUT', id, `x-sluice-body: ${digest}\r\n`, digest, stripe.length);
     return new Promise((resolve) => {
       const done = (status: number | undefined) => resolve(status === 200 || status === 201);
-      this.#start({ head, body: stripe, done }, limits.l2.uploadTimeoutMs);
+      this.#start({ head, body: stripe, done }, this.#uploadTimeoutMs);
     });
   }
 
   delete(id: string): Promise<boolean> {
     return new Promise((resolve) => {
       const done = (status: number | undefined) => resolve(status === 204);
-      this.#start({ head: this.#head('DELETE', id, ''), done }, limits.l2.uploadTimeoutMs);
+      this.#start({ head: this.#head('DELETE', id, ''), done }, this.#uploadTimeoutMs);
     });
   }
 

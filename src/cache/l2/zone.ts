@@ -11,6 +11,7 @@ export interface ZoneOptions {
   readonly width: number;
   readonly secrets: SharedSecrets;
   readonly clock: Clock;
+  readonly uploadTimeoutMs?: number;
 }
 
 /** The cache nodes of this moment, a client for each, and which of them a stripe belongs to. */
@@ -40,7 +41,6 @@ export class Zone {
   #change(nodes: readonly string[]): void {
     this.#nodes = nodes;
     this.#placement = new Placement(nodes, this.#options.width);
-    const { secrets, clock } = this.#options;
     for (const [address, client] of this.#clients) {
       if (nodes.includes(address)) continue;
       client.close();
@@ -48,7 +48,7 @@ export class Zone {
     }
     for (const address of nodes) {
       if (this.#clients.has(address)) continue;
-      this.#clients.set(address, new NodeClient({ address, secrets, clock }));
+      this.#clients.set(address, new NodeClient({ ...this.#options, address }));
     }
   }
 }
