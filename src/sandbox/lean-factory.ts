@@ -1,6 +1,6 @@
 import { type Clock, type Logger, limits, SluiceError, withDeadline } from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
-import type { Cgroup } from './cgroup/types.ts';
+import type { CgroupJoin } from './compose/isolate.ts';
 import { composeStart } from './compose/start.ts';
 import { hostArchitecture } from './launch/launcher.ts';
 import { LauncherPool } from './launch/launcher-pool.ts';
@@ -67,7 +67,8 @@ export class LeanSandboxFactory {
     void sandbox.exited.then(() => this.#sandboxes.delete(sandbox));
     try {
       const timeoutMs = limits.sandbox.startTimeoutMs;
-      const launch = () => this.#launch(sandbox, spec, cgroup);
+      const launch = () =>
+        this.#launch(sandbox, spec, { join: cgroup.join, launcherId: launcher.launcherId });
       await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
       cgroup.limitCpu(spec.cpuMillis);
       this.#options.logger.debug(
@@ -95,12 +96,16 @@ export class LeanSandboxFactory {
     await this.#options.cgroups.close();
   }
 
-  async #launch(sandbox: LeanSandbox, spec: SandboxSpec, cgroup: Cgroup): Promise<void> {
+  async #launch(
+    sandbox: LeanSandbox,
+    spec: SandboxSpec,
+    where: { readonly join: CgroupJoin; readonly launcherId: number },
+  ): Promise<void> {
     const path = await this.#scratch?.create(spec.tmpBytes);
     try {
       const program = composeStart(spec, {
         architecture: hostArchitecture(),
-        join: cgroup.join,
+        ...where,
         directIo: this.#options.directIo ?? true,
         tmp: path === undefined ? { kind: 'memory', bytes: spec.tmpBytes } : { kind: 'disk', path },
       });

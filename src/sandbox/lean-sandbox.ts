@@ -66,7 +66,13 @@ export class LeanSandbox implements Sandbox {
     this.#parts.launcher.run(program, {
       onRecord: (record) => this.#onRecord(record),
       onServer: (server) => this.#onServer(server),
-      onGone: () => this.#refuseStart('it was killed while it started'),
+      onSpawnerLost: () => this.#refuseStart('the spawner ended while it started'),
+      onGone: () => {
+        // An entrypoint that ended at once did start, and its server is on its way.
+        if (this.milestones.startedMs === undefined) {
+          this.#refuseStart('it was killed while it started');
+        }
+      },
     });
     await Promise.all([this.#started.promise, this.#served.promise]);
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostHas } from '../support/host.ts';
@@ -134,4 +135,40 @@ test('orphans are reaped, and all go when the entrypoint does', async (t) => {
   assert.equal((await sandbox.exited).exitCode, 7);
   assert.deepEqual(processesWith(needle), []);
   await sandbox.stop();
+});
+
+test('an entrypoint that ends at once did start, every time', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const starts = Array.from({ length: 30 }, async () => {
+    const sandbox = await factory.start(makeSpec(disk, { argv: ['sh', '-c', 'exit 5'] }));
+    assert.equal((await sandbox.exited).exitCode, 5);
+    await sandbox.stop();
+  });
+  await Promise.all(starts);
+});
+
+test('a killed spawner takes no sandbox along and is replaced', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const spec = makeSpec(disk, { argv: ['sh', '-c', 'echo up; sleep 1000'] });
+  const before = await factory.start(spec);
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+    .trim()
+    .split(' ');
+  const isSpawner = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8') === 'init\0';
+  const spawners = children.filter(isSpawner);
+  assert.equal(spawners.length, 1);
+  process.kill(Number(spawners[0]), 'SIGKILL');
+  await until('the spawner goes', () => !existsSync(`/proc/${spawners[0]}/exe`));
+  for (let i = 0; i < 4; i++) {
+    const after = await factory.start(spec);
+    assert.equal(await firstLine(after.stdout), 'up');
+    await after.stop();
+  }
+  assert.equal(await Promise.race([before.exited, sleep(20).then(() => 'runs')]), 'runs');
+  await before.stop();
+  assert.deepEqual(loopDevicesOf(disk), []);
 });

@@ -69,7 +69,7 @@ export function setHostName(program: LaunchProgram, name: string): void {
 /** Ends by itself should the control channel have closed before the death signal was set. */
 export function dieWithMonitor(program: LaunchProgram): void {
   const alive = program.label();
-  const hungUp = program.bytes(pollEntries([{ fd: CONTROL_FD, events: 0 }]));
+  const hungUp = program.bytes(pollEntries([{ fd: CONTROL_FD, events: linux.POLLRDHUP }]));
   const now = program.bytes(Buffer.alloc(16));
   program.call('die with the monitor', 'prctl', [linux.PR_SET_PDEATHSIG, linux.SIGKILL, 0, 0, 0]);
   program.call('is the monitor alive', 'ppoll', [hungUp, 1, now, 0, 0], { result: temporary });
@@ -90,7 +90,7 @@ export function watchInit(program: LaunchProgram, pid: Register, join: CgroupJoi
   }
   const entries = program.bytes(
     pollEntries([
-      { fd: CONTROL_FD, events: 0 },
+      { fd: CONTROL_FD, events: linux.POLLRDHUP },
       { fd: -1, events: linux.POLLIN },
     ]),
   );

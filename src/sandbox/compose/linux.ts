@@ -28,6 +28,8 @@ export const CLONE_NEWNET = 0x40000000;
 export const CLONE_INTO_CGROUP = 0x200000000n;
 export const SIGKILL = 9;
 export const SIGCHLD = 17;
+export const SIG_DFL = 0;
+export const SIG_IGN = 1;
 
 // linux/mount.h
 export const MS_RDONLY = 1;
@@ -66,7 +68,8 @@ export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
-export const SO_REUSEADDR = 2;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const SCM_RIGHTS = 1;
 export const SIOCSIFFLAGS = 0x8914;
 export const IFF_UP = 1;
@@ -102,3 +105,4 @@ export const RLIMITS = {
 
 // poll.h
 export const POLLIN = 1;
+export const POLLRDHUP = 0x2000;

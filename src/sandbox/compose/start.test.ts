@@ -32,7 +32,13 @@ const joins: Record<string, CgroupJoin> = {
 for (const [version, join] of Object.entries(joins)) {
   for (const architecture of ['x86_64', 'aarch64'] as const) {
     describe(`the start program for ${architecture}, cgroups ${version}`, () => {
-      const program = composeStart(spec, { architecture, join, directIo: true, tmp });
+      const program = composeStart(spec, {
+        architecture,
+        join,
+        launcherId: 7,
+        directIo: true,
+        tmp,
+      });
       const numbers = systemCallNumbers[architecture];
       const places = (call: string) =>
         program.steps.flatMap((step, index) =>
@@ -91,7 +97,8 @@ for (const [version, join] of Object.entries(joins)) {
 
       test('refuses what does not fit', () => {
         const huge = { ...spec, argv: ['handler', 'x'.repeat(600 * 1024)] };
-        const compose = () => composeStart(huge, { architecture, join, directIo: true, tmp });
+        const compose = () =>
+          composeStart(huge, { architecture, join, launcherId: 7, directIo: true, tmp });
         assert.throws(() => compose().encode(), { code: 'USAGE' });
         assert.ok(program.encode().length < 64 * 1024);
       });

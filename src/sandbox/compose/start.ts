@@ -30,6 +30,7 @@ const FILES = {
 export interface StartOptions {
   readonly architecture: Architecture;
   readonly join: CgroupJoin;
+  readonly launcherId: number;
   readonly directIo: boolean;
   readonly tmp: TmpOptions;
 }
@@ -50,7 +51,7 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   joinCgroup(program, options.join);
   setHostName(program, HOST_NAME);
   raiseLoopback(program);
-  listenForRuntime(program);
+  listenForRuntime(program, options.launcherId);
   assembleRoot(program, { disk: { path: spec.diskPath, directIo }, tmp, files: FILES });
   mountDevices(program);
   mountProc(program);

@@ -1,13 +1,14 @@
 import type { Clock, Timer } from '../../base/mod.ts';
-import { Launcher } from './launcher.ts';
+import type { Launcher } from './launcher.ts';
+import { Spawner } from './spawner.ts';
 import type { Architecture } from './system-call-numbers.ts';
 
-/** Spawning blocks this thread for a moment: let the start that took one be over by then. */
-const REFILL_AFTER_MS = 25;
+/** Let the start that took one be over by then. */
+const REFILL_AFTER_MS = 10;
 
 /** Launchers booted ahead of the sandboxes that take them. */
 export class LauncherPool {
-  readonly #architecture: Architecture;
+  readonly #spawner: Spawner;
   readonly #readyTarget: number;
   readonly #clock: Clock;
   #refill: Timer | undefined;
@@ -15,14 +16,14 @@ export class LauncherPool {
   #closed = false;
 
   constructor(architecture: Architecture, readyTarget: number, clock: Clock) {
-    this.#architecture = architecture;
+    this.#spawner = new Spawner(architecture);
     this.#readyTarget = readyTarget;
     this.#clock = clock;
   }
 
   /** A booted launcher, of the caller's own from now on. */
   async acquire(): Promise<Launcher> {
-    const launcher = this.#ready.shift() ?? new Launcher(this.#architecture);
+    const launcher = this.#ready.shift() ?? this.#spawner.spawn();
     this.#refill ??= this.#clock.setTimer(REFILL_AFTER_MS, () => this.#fill());
     try {
       await launcher.booted;
@@ -36,7 +37,7 @@ export class LauncherPool {
   #fill(): void {
     this.#refill = undefined;
     while (!this.#closed && this.#ready.length < this.#readyTarget) {
-      const launcher = new Launcher(this.#architecture);
+      const launcher = this.#spawner.spawn();
       void launcher.gone.then(() => this.#forget(launcher));
       this.#ready.push(launcher);
     }
@@ -48,10 +49,13 @@ export class LauncherPool {
     const left = this.#ready.splice(0);
     for (const launcher of left) launcher.end();
     await Promise.all(left.map((launcher) => launcher.gone));
+    await this.#spawner.close();
   }
 
   #forget(launcher: Launcher): void {
     const index = this.#ready.indexOf(launcher);
-    if (index >= 0) this.#ready.splice(index, 1);
+    if (index < 0) return;
+    this.#ready.splice(index, 1);
+    launcher.end();
   }
 }

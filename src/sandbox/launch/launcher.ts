@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants as fsConstants, openSync } from 'node:fs';
-import { Server, Socket } from 'node:net';
+import { type Server, Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-import { assert, SluiceError } from '../../base/mod.ts';
-import { composeBoot } from '../compose/boot.ts';
+import type { Readable } from 'node:stream';
+import { assert, SluiceError, systemErrorCode } from '../../base/mod.ts';
 import { RECORD, RECORD_BYTES, STDERR_READ_FD, STDOUT_READ_FD } from '../compose/common.ts';
 import type { LaunchProgram } from './program.ts';
 import type { Architecture } from './system-call-numbers.ts';
@@ -19,7 +16,10 @@ export type LaunchRecord =
 
 export interface LauncherEvents {
   onRecord(record: LaunchRecord): void;
+  /** May come after `onGone`: servers arrive on the spawner's channel, not on the launcher's. */
   onServer(server: Server): void;
+  /** No server will come any more, nor anything else that the spawner would bring. */
+  onSpawnerLost(): void;
   /** The monitor and with it every process of its sandbox is gone. */
   onGone(): void;
 }
@@ -35,53 +35,31 @@ export function hostArchitecture(): Architecture {
 }
 
 /**
- * One `launch` process. It boots by itself as soon as it is spawned, and waits for the one
- * program that makes it the monitor of a sandbox. It dies with this process, and with it all
- * that it started.
+ * One `launch` process, forked by the spawner, that waits for the one program that makes it the
+ * monitor of a sandbox. It ends with its channel to this process, and with it all that it started.
  */
 export class Launcher {
+  readonly launcherId: number;
   readonly booted: Promise<void>;
   readonly gone: Promise<void>;
-  readonly #child: ChildProcess;
-  readonly #control: Writable;
-  readonly #programs: LaunchProgram[];
+  readonly #boot = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<void>();
+  readonly #gone = Promise.withResolvers<void>();
+  #program: LaunchProgram;
+  #channel: Socket | undefined;
   #events: LauncherEvents | undefined;
-  #boot = Promise.withResolvers<void>();
+  #pid: number | undefined;
   #pending = Buffer.alloc(0);
   #output: { stdout: Readable; stderr: Readable } | undefined;
+  #ended = false;
 
-  constructor(architecture: Architecture) {
-    const boot = composeBoot(architecture);
-    this.#programs = [boot];
-    const binary = fileURLToPath(new URL(`launch.${architecture}`, import.meta.url));
-    this.#child = spawn(binary, [], {
-      argv0: 'init',
-      env: {},
-      cwd: '/',
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'ipc'],
-      serialization: 'json',
-    });
+  /** `boot` is the program that it was forked in, and says what may fail until it is ready. */
+  constructor(launcherId: number, boot: LaunchProgram) {
+    this.launcherId = launcherId;
+    this.#program = boot;
     this.booted = this.#boot.promise;
     this.booted.catch(() => {});
-    const [, , , control, status] = this.#child.stdio;
-    this.#control = control as Writable;
-    this.#control.on('error', () => {});
-    (status as Readable).on('error', () => {}).on('data', (chunk) => this.#read(chunk));
-    const ended = new Promise<void>((resolve) => {
-      this.#child.once('error', () => resolve());
-      this.#child.once('exit', () => resolve());
-    });
-    const read = new Promise<void>((resolve) => (status as Readable).once('close', resolve));
-    this.gone = Promise.all([ended, read]).then(() => this.#die());
-    this.#child.on('message', (_message, server) => {
-      if (server instanceof Server) this.#events?.onServer(server);
-      if (this.#child.connected) this.#child.disconnect();
-    });
-    this.#control.write(boot.encode());
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
+    this.gone = this.#gone.promise;
   }
 
   /** The entrypoint's output; there once the launcher booted. */
@@ -90,23 +68,56 @@ export class Launcher {
     return this.#output;
   }
 
+  /** Its channel arrived. */
+  connect(channel: Socket): void {
+    this.#channel = channel;
+    channel.on('error', () => {});
+    channel.on('data', (chunk) => this.#read(chunk));
+    channel.once('close', () => this.#die('ended before it was ready'));
+    if (this.#ended) channel.end();
+  }
+
+  /** Its sandbox's server arrived. */
+  serve(server: Server): void {
+    if (this.#events === undefined) server.close();
+    else this.#events.onServer(server);
+  }
+
+  /** The spawner is gone: whose channel did not arrive yet has none. */
+  lose(why: string): void {
+    if (this.#channel === undefined) this.#die(why);
+    this.#events?.onSpawnerLost();
+  }
+
   /** Sends the program; from now on records and the end go to `events`. */
   run(program: LaunchProgram, events: LauncherEvents): void {
     assert(this.#events === undefined, 'a launcher runs one program after its boot');
     this.#events = events;
-    this.#programs.push(program);
-    this.#control.write(program.encode());
+    this.#program = program;
+    this.#channel?.write(program.encode());
   }
 
-  /** Closes the control channel, upon which the monitor kills all and leaves. */
+  /** Resolves when it is gone and nobody waits for its server any more. */
+  get over(): Promise<void> {
+    return Promise.all([this.gone, this.#over.promise]).then(() => {});
+  }
+
+  /** Closes this end of the channel, upon which the monitor kills all and leaves. */
   end(): void {
-    this.#control.destroy();
-    if (this.#child.connected) this.#child.disconnect();
+    this.#ended = true;
+    this.#over.resolve();
+    this.#channel?.end();
   }
 
   /** For a monitor that does not leave by itself. */
   kill(): void {
-    this.#child.kill('SIGKILL');
+    this.end();
+    if (this.#pid === undefined || this.#channel?.destroyed === true) return;
+    try {
+      process.kill(this.#pid, 'SIGKILL');
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ESRCH') throw error;
+    }
   }
 
   #read(chunk: Buffer): void {
@@ -122,11 +133,10 @@ export class Launcher {
     const kind = record.readUInt32LE(0);
     const value = record.readUInt32LE(12);
     if (kind === RECORD.failed) {
-      const program = this.#programs[record.readUInt32LE(4)];
-      const step = program?.stepName(record.readUInt32LE(8)) ?? 'unknown step';
+      const step = this.#program.stepName(record.readUInt32LE(8));
       if (this.#output === undefined) this.#boot.reject(bootError(`${step}: ${errnoName(value)}`));
       this.#events?.onRecord({ kind: 'failed', step, errno: value });
-    } else if (kind === RECORD.ready) this.#onReady();
+    } else if (kind === RECORD.ready) this.#onReady(value);
     else if (kind === RECORD.loop) this.#events?.onRecord({ kind: 'loop', number: value });
     else if (kind === RECORD.started) this.#events?.onRecord({ kind: 'started' });
     else if (kind === RECORD.exited) {
@@ -134,10 +144,11 @@ export class Launcher {
     }
   }
 
-  #onReady(): void {
+  #onReady(pid: number): void {
+    this.#pid = pid;
     try {
-      const stdout = openPipe(this.pid, STDOUT_READ_FD);
-      const stderr = openPipe(this.pid, STDERR_READ_FD);
+      const stdout = openPipe(pid, STDOUT_READ_FD);
+      const stderr = openPipe(pid, STDERR_READ_FD);
       this.#output = { stdout, stderr };
       this.#boot.resolve();
     } catch (error) {
@@ -145,9 +156,13 @@ export class Launcher {
     }
   }
 
-  #die(): void {
-    this.#boot.reject(bootError('ended before it was ready'));
+  #die(why: string): void {
+    this.#boot.reject(bootError(why));
+    this.#gone.resolve();
     this.#events?.onGone();
+    if (this.#events !== undefined) return;
+    this.#output?.stdout.destroy();
+    this.#output?.stderr.destroy();
   }
 }
 

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Server, Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { composeLauncher, composeSpawner } from '../compose/boot.ts';
+import type { HandOver } from '../compose/hand-over.ts';
+import { Launcher } from './launcher.ts';
+import type { Architecture } from './system-call-numbers.ts';
+
+/**
+ * The process that forks launchers. Node starts it once: a fork of Node itself takes milliseconds
+ * in which nothing else runs, one of this process takes microseconds. Should it die, the next
+ * launcher starts another; it leaves when its control channel closes.
+ */
+export class Spawner {
+  readonly #architecture: Architecture;
+  readonly #launchers = new Map<number, Launcher>();
+  #child: ChildProcess | undefined;
+  #counter = 0;
+
+  constructor(architecture: Architecture) {
+    this.#architecture = architecture;
+  }
+
+  /** A new launcher; its `booted` tells when it can be used. */
+  spawn(): Launcher {
+    const launcherId = this.#counter++;
+    const program = composeLauncher(this.#architecture, launcherId);
+    const launcher = new Launcher(launcherId, program);
+    this.#launchers.set(launcherId, launcher);
+    void launcher.over.then(() => this.#launchers.delete(launcherId));
+    controlOf(this.#running()).write(program.encode());
+    return launcher;
+  }
+
+  /** Launchers that are still there stay; nothing new can be started from them. */
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const exit = new Promise((resolve) => child.once('exit', resolve));
+    controlOf(child).destroy();
+    await exit;
+  }
+
+  #running(): ChildProcess {
+    if (this.#child !== undefined) return this.#child;
+    const binary = fileURLToPath(new URL(`launch.${this.#architecture}`, import.meta.url));
+    const child = spawn(binary, [], {
+      argv0: 'init',
+      env: {},
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'ipc'],
+      serialization: 'json',
+    });
+    controlOf(child).on('error', () => {});
+    child.on('message', (message, handle) => this.#receive(message, handle));
+    child.once('error', (error) => this.#lose(child, error.message));
+    child.once('exit', () => this.#lose(child, 'the spawner ended'));
+    controlOf(child).write(composeSpawner(this.#architecture).encode());
+    this.#child = child;
+    return child;
+  }
+
+  #receive(message: unknown, handle: unknown): void {
+    const launcher = this.#launchers.get((message as HandOver).launcherId);
+    if (handle instanceof Socket) {
+      if (launcher === undefined) handle.destroy();
+      else launcher.connect(handle);
+    } else if (handle instanceof Server) {
+      if (launcher === undefined) handle.close();
+      else launcher.serve(handle);
+    }
+  }
+
+  #lose(child: ChildProcess, why: string): void {
+    if (this.#child === child) this.#child = undefined;
+    for (const launcher of this.#launchers.values()) launcher.lose(why);
+  }
+}
+
+function controlOf(child: ChildProcess): Writable {
+  return child.stdio[3] as Writable;
+}
