@@ -14,7 +14,8 @@ export const execute = promisify(execFile);
 export interface DeviceRig {
   readonly directory: string;
   readonly originDirectory: string;
-  seal(disk: Buffer): Promise<SealedDisk>;
+  /** Of a disk's bytes, or of the file that holds them. */
+  seal(disk: Buffer | string): Promise<SealedDisk>;
   /** Agents that share nothing with another pool's but the origin. */
   pool(settings?: Partial<AgentSettings>): AgentPool<AgentSettings>;
   close(): Promise<void>;
