@@ -17,7 +17,8 @@ const FEW_BINS = 4;
 /** Content smaller than a chunk, a whole file's or the rest of one, waiting in the spool. */
 interface SpooledItem extends PackItem {
   readonly inode: Inode;
-  readonly segments: readonly Segment[];
+  /** The blocks that have data, of a sparse file. */
+  readonly segments: readonly Segment[] | undefined;
   /** Blocks of the file before this item's first. */
   readonly blocksBefore: number;
   readonly spoolOffset: number;
@@ -55,14 +56,23 @@ export class DataRegion {
     const counted = countBytes(content, dataBytes);
     const stream = entry.sparse ? sparseBlocks(extents, counted) : counted;
     const iterator = stream[Symbol.asyncIterator]();
-    inode.runs = [];
     const wholeChunks = Math.floor(blocks / BLOCKS_PER_CHUNK);
     let rest: Buffer | undefined;
     inode.wholeChunks = wholeChunks;
     if (wholeChunks > 0) rest = await this.#writeWhole(inode, segments, wholeChunks, iterator);
     const blocksBefore = wholeChunks * BLOCKS_PER_CHUNK;
-    const item = { inode, path: entry.path, segments, blocksBefore, blocks: blocks - blocksBefore };
-    await this.#spoolRest(item, rest, iterator);
+    const spoolOffset = this.#spool.sizeBytes;
+    await this.#spoolRest(rest, iterator);
+    if (blocks === blocksBefore) return;
+    this.#items.push({
+      inode,
+      path: entry.path,
+      segments: entry.sparse ? segments : undefined,
+      blocksBefore,
+      blocks: blocks - blocksBefore,
+      spoolOffset,
+      bytes: this.#spool.sizeBytes - spoolOffset,
+    });
   }
 
   /** Packs what the layer spooled, in bins of one chunk each; answers whose files they are. */
@@ -99,8 +109,10 @@ export class DataRegion {
     for (const item of bin) {
       const physical = chunk * BLOCKS_PER_CHUNK + at / BLOCK_SIZE_BYTES;
       this.#spool.read(item.spoolOffset, item.bytes, buffer, at);
-      placeBlocks(item.inode, item.segments, item.blocksBefore, item.blocks, physical);
+      const segments = item.segments ?? [{ logical: 0, count: item.blocksBefore + item.blocks }];
+      placeBlocks(item.inode, segments, item.blocksBefore, item.blocks, physical);
       const end = at + item.blocks * BLOCK_SIZE_BYTES;
+      assert(item.bytes <= end - at, 'content fits the blocks it was given');
       buffer.fill(0, at + item.bytes, end);
       at = end;
     }
@@ -138,25 +150,11 @@ export class DataRegion {
     return piece;
   }
 
-  async #spoolRest(
-    item: Pick<SpooledItem, 'inode' | 'path' | 'segments' | 'blocksBefore' | 'blocks'>,
-    first: Buffer | undefined,
-    stream: AsyncIterator<Buffer>,
-  ): Promise<void> {
-    const spoolOffset = this.#spool.sizeBytes;
-    let piece = first;
-    for (;;) {
-      if (piece && piece.length > 0) {
-        await this.#spool.append(piece);
-      }
-      const next = await stream.next();
-      if (next.done) break;
-      piece = next.value;
+  async #spoolRest(first: Buffer | undefined, stream: AsyncIterator<Buffer>): Promise<void> {
+    if (first && first.length > 0) await this.#spool.append(first);
+    for (let next = await stream.next(); !next.done; next = await stream.next()) {
+      await this.#spool.append(next.value);
     }
-    const bytes = this.#spool.sizeBytes - spoolOffset;
-    assert(bytes <= item.blocks * BLOCK_SIZE_BYTES, 'content fits the blocks it was given');
-    if (item.blocks === 0) return;
-    this.#items.push({ ...item, spoolOffset, bytes });
   }
 }
 
@@ -185,13 +183,17 @@ function placeBlocks(
   count: number,
   physical: number,
 ): void {
-  assert(inode.runs, 'a file that has blocks has runs');
   let before = 0;
   for (const segment of segments) {
     const from = Math.max(skip, before);
     const to = Math.min(skip + count, before + segment.count);
     if (from < to) {
-      addRun(inode.runs, segment.logical + from - before, physical + from - skip, to - from);
+      inode.runs = addRun(
+        inode.runs,
+        segment.logical + from - before,
+        physical + from - skip,
+        to - from,
+      );
     }
     before += segment.count;
   }

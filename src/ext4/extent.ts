@@ -12,18 +12,24 @@ const ROOT_ENTRIES = 4;
 const NODE_ENTRIES = Math.floor((BLOCK_SIZE_BYTES - ENTRY_BYTES) / ENTRY_BYTES);
 const EXTENT_BLOCKS_MAX = 32_768;
 
-/** Appends a run, joined to the one before where both sides go on. */
-export function addRun(runs: Runs, logical: number, physical: number, count: number): void {
+/**
+ * Appends a run, joined to the one before where both sides go on. Answers the runs, a new array for
+ * the first one: most files have no more, and it has no room to spare.
+ */
+export function addRun(
+  runs: Runs | undefined,
+  logical: number,
+  physical: number,
+  count: number,
+): Runs {
+  if (!runs) return [logical, physical, count];
   const last = runs.length - 3;
-  if (
-    last >= 0 &&
-    runs[last]! + runs[last + 2]! === logical &&
-    runs[last + 1]! + runs[last + 2]! === physical
-  ) {
+  if (runs[last]! + runs[last + 2]! === logical && runs[last + 1]! + runs[last + 2]! === physical) {
     runs[last + 2]! += count;
   } else {
     runs.push(logical, physical, count);
   }
+  return runs;
 }
 
 interface TreeEntry {

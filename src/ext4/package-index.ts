@@ -31,6 +31,7 @@ export class PackageIndex {
 
   /** The package that a file belongs to: by itself, as compiled code, or by its directory. */
   ownerOf(path: ByteString): string | undefined {
+    if (this.#packages.size === 0) return undefined;
     const control = dpkgFile.exec(path)?.[1];
     if (control !== undefined) return this.#packages.has(control) ? control : undefined;
     const compiled = compiledPython.exec(path);

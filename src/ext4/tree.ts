@@ -55,6 +55,11 @@ function invalid(path: ByteString, what: string): SluiceError {
   return new SluiceError('IMAGE_ENTRY_INVALID', `${path}: ${what}`, { data: { path } });
 }
 
+/** A copy: a slice would keep the whole path in memory for as long as the tree. */
+function ownString(slice: ByteString): ByteString {
+  return Buffer.from(slice, 'latin1').toString('latin1');
+}
+
 function checkName(path: ByteString, name: ByteString): void {
   if (name === '' || name === '.' || name === '..' || name.includes('\0')) {
     throw invalid(path, 'not a relative path without empty, . or .. parts');
@@ -101,7 +106,7 @@ export class Tree {
       return this.root;
     }
     const parent = this.#openParent(entry.path);
-    const name = entry.path.slice(entry.path.lastIndexOf('/') + 1);
+    const name = ownString(entry.path.slice(entry.path.lastIndexOf('/') + 1));
     checkName(entry.path, name);
     const existing = parent.children.get(name)?.inode;
     const inode = this.#inodeFor(entry, parent, existing);
