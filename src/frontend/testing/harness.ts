@@ -231,25 +231,26 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a stock client as a process, with the credentials in its environment. */
+/** Runs a stock client as a process, with the owner's credentials in its environment. */
 export function runCommand(
   program: string,
   args: readonly string[],
   endpoint: string,
-  credential: Credential = owner,
+  options: { input?: string } = {},
 ): Promise<CommandResult> {
   const child = spawn(program, args, {
     env: {
       PATH: '/usr/bin:/bin',
       HOME: '/nonexistent',
-      AWS_ACCESS_KEY_ID: credential.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credential.secretAccessKey,
+      AWS_ACCESS_KEY_ID: owner.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: owner.secretAccessKey,
       AWS_DEFAULT_REGION: REGION,
       AWS_ENDPOINT_URL: endpoint,
       AWS_PAGER: '',
       AWS_MAX_ATTEMPTS: '1',
     },
   });
+  child.stdin.end(options.input ?? '');
   return new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';
