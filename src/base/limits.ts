@@ -170,6 +170,9 @@ export const limits = {
   runtime: {
     /** Of one sandbox to its Runtime API. */
     connections: 16,
+    extensions: 10,
+    /** What extensions have to end in when their sandbox goes. */
+    shutdownMs: 2000,
     errorBodyBytes: 1 * MIB,
   },
   assignment: {

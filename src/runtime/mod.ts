@@ -1,2 +1,8 @@
 export { RuntimeApi } from './runtime-api.ts';
-export type { InitOutcome, ResponseSink, RuntimeEvent, RuntimeOutcome } from './types.ts';
+export type {
+  InitOutcome,
+  ResponseSink,
+  RuntimeEvent,
+  RuntimeIdentity,
+  RuntimeOutcome,
+} from './types.ts';

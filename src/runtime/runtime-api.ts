@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Server as NetServer, Socket } from 'node:net';
-import { assert, type Clock, limits } from '../base/mod.ts';
+import type { Server as NetServer } from 'node:net';
+import { assert, type Clock, type Random } from '../base/mod.ts';
+import { Connections } from './connections.ts';
+import { type ExtensionFailure, ExtensionsApi } from './extensions-api.ts';
 import { nextHeaders, sendAccepted, sendError, sendText } from './http.ts';
 import { type ReadPost, readError, readInitError, readResponse } from './posts.ts';
 import {
@@ -10,7 +12,13 @@ import {
   type RuntimeStimulus,
   step,
 } from './state.ts';
-import type { InitOutcome, ResponseSink, RuntimeEvent, RuntimeOutcome } from './types.ts';
+import type {
+  InitOutcome,
+  ResponseSink,
+  RuntimeEvent,
+  RuntimeIdentity,
+  RuntimeOutcome,
+} from './types.ts';
 
 const versionPrefix = '/2018-06-01/';
 const invocationPrefix = '/2018-06-01/runtime/invocation/';
@@ -32,15 +40,25 @@ export class RuntimeApi {
 
   readonly #clock: Clock;
   readonly #http: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Connections();
   #state: RuntimeState = initialRuntimeState;
   #parked: ServerResponse | undefined;
   #current: CurrentInvoke | undefined;
   #resolveReady: (outcome: InitOutcome) => void = nothing;
   #whenSettled: (() => void)[] = [];
+  readonly #extensions: ExtensionsApi | undefined;
+  /** What the next invoke, or the one that runs, is answered: an extension has failed. */
+  #fatal: RuntimeOutcome | undefined;
 
-  constructor(options: { clock: Clock }) {
-    this.#clock = options.clock;
+  /** Without an identity there is no Extensions API. */
+  constructor(options: { clock: Clock; random?: Random; identity?: RuntimeIdentity }) {
+    const { clock, random, identity } = options;
+    this.#clock = clock;
+    if (random && identity) {
+      const onProgress = () => this.#progress();
+      const onFailure = (failure: ExtensionFailure) => this.#extensionFailed(failure);
+      this.#extensions = new ExtensionsApi({ identity, random, onProgress, onFailure });
+    }
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
@@ -53,14 +71,8 @@ export class RuntimeApi {
   /** Takes the connections of `server`, which listens inside the sandbox. */
   attach(server: NetServer): void {
     server.on('connection', (socket) => {
-      if (this.#state.phase === 'closed' || this.#sockets.size >= limits.runtime.connections) {
-        socket.destroy();
-        return;
-      }
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-      socket.on('error', nothing);
-      this.#http.emit('connection', socket);
+      if (this.#state.phase === 'closed') socket.destroy();
+      else if (this.#connections.admit(socket)) this.#http.emit('connection', socket);
     });
   }
 
@@ -71,21 +83,27 @@ export class RuntimeApi {
   invoke(event: RuntimeEvent, sink?: ResponseSink): Promise<RuntimeOutcome> {
     assert(this.#current === undefined, `${event.requestId}: the runtime is already lent`);
     if (this.#state.phase === 'closed') return Promise.resolve({ kind: 'closed' });
+    if (this.#fatal) return Promise.resolve(this.#fatal);
     return new Promise((resolve) => {
       this.#current = { event, sink, resolve };
       this.#step({ type: 'invoke', requestId: event.requestId });
     });
   }
 
-  /** Resolves when the runtime, done with the last invoke, asks for the next one. */
+  /** Resolves when the runtime and all extensions, done with the last invoke, ask for the next. */
   settled(): Promise<void> {
-    if (this.#state.phase === 'idle') return Promise.resolve();
+    if (this.#allAsk) return Promise.resolve();
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
-  /** When the current event reached the runtime, on the clock's monotonic scale; 0 before that. */
-  get deliveredAtMs(): number {
-    return this.#state.deliveredAtMs;
+  /** Lets extensions that asked for it end by themselves, within `budgetMs`. */
+  async shutdown(budgetMs: number): Promise<void> {
+    if (!this.#extensions) return;
+    const told = this.#extensions.shutdown('spindown', this.#clock.nowMs() + budgetMs);
+    const over = new AbortController();
+    const slept = this.#clock.sleep(budgetMs, over.signal).catch(() => {});
+    await Promise.race([told, slept]);
+    over.abort();
   }
 
   /** Drops every connection; whoever waits gets `closed`. */
@@ -93,7 +111,7 @@ export class RuntimeApi {
     this.#step({ type: 'close' });
     this.#resolveReady({ kind: 'closed' });
     this.#finish({ kind: 'closed' });
-    for (const socket of this.#sockets) socket.destroy();
+    this.#connections.destroy();
     this.#parked = undefined;
     this.#whenSettled = [];
   }
@@ -102,14 +120,23 @@ export class RuntimeApi {
     const { state, effects } = step(this.#state, stimulus, this.#clock.monotonicMs());
     this.#state = state;
     for (const effect of effects) {
-      if (effect.type === 'ready') this.#resolveReady({ kind: 'ready' });
-      else if (effect.type === 'settled') this.#settle();
+      if (effect.type === 'ready') this.#extensions?.closeRegistration();
+      if (effect.type === 'ready' || effect.type === 'settled') this.#progress();
       else if (effect.type === 'deliver' && this.#parked) this.#deliver(this.#parked);
     }
     return effects;
   }
 
-  #settle(): void {
+  get #allAsk(): boolean {
+    return this.#state.phase === 'idle' && (this.#extensions?.allReady ?? true);
+  }
+
+  /** The runtime or an extension has asked for an event; perhaps it was the last to do so. */
+  #progress(): void {
+    const { phase } = this.#state;
+    if (phase === 'starting' || !(this.#extensions?.allReady ?? true)) return;
+    this.#resolveReady({ kind: 'ready' });
+    if (phase !== 'idle') return;
     const waiting = this.#whenSettled;
     this.#whenSettled = [];
     for (const resolve of waiting) resolve();
@@ -121,6 +148,13 @@ export class RuntimeApi {
     this.#parked = undefined;
     response.writeHead(200, nextHeaders(event));
     response.end(event.payload);
+    this.#extensions?.invoke(event);
+  }
+
+  #extensionFailed({ phase, body, errorType }: ExtensionFailure): void {
+    if (phase === 'init') this.#resolveReady({ kind: 'error', body, errorType });
+    this.#fatal = { kind: 'fatal', body, errorType };
+    this.#finish(this.#fatal);
   }
 
   #finish(outcome: RuntimeOutcome): void {
@@ -138,7 +172,7 @@ export class RuntimeApi {
       request.method === 'GET'
         ? this.#get(path, response)
         : request.method === 'POST' && this.#post(path, request, response);
-    if (handled) return;
+    if (handled || this.#extensions?.handle(path, request, response)) return;
     request.resume();
     sendError(response, 404, 'InvalidRequest', `${request.method} ${path}: no such call`);
   }
@@ -161,7 +195,10 @@ export class RuntimeApi {
     const [requestId = '', target, rest] = path.slice(invocationPrefix.length).split('/');
     if ((target !== 'response' && target !== 'error') || rest !== undefined) return false;
     const effects = this.#step({ type: 'post', target, requestId });
-    if (this.#refused(effects, request, response)) return true;
+    if (this.#refused(effects, response)) {
+      request.resume();
+      return true;
+    }
     const sink = this.#current?.sink;
     const reading = target === 'response' ? readResponse(request, sink) : readError(request);
     void this.#takePost(reading, response);
@@ -169,25 +206,17 @@ export class RuntimeApi {
   }
 
   /** Answers a call that the state machine refused. */
-  #refused(
-    effects: readonly RuntimeEffect[],
-    request: IncomingMessage | undefined,
-    response: ServerResponse,
-  ): boolean {
-    for (const effect of effects) {
-      if (effect.type !== 'refuse') continue;
-      request?.resume();
-      sendError(response, effect.status, effect.errorType, effect.message);
-      return true;
-    }
-    return false;
+  #refused(effects: readonly RuntimeEffect[], response: ServerResponse): boolean {
+    const refusal = effects.find((effect) => effect.type === 'refuse');
+    if (refusal) sendError(response, refusal.status, refusal.errorType, refusal.message);
+    return refusal !== undefined;
   }
 
   #next(response: ServerResponse): void {
     const before = this.#parked;
     this.#parked ??= response;
     const effects = this.#step({ type: 'next' });
-    if (this.#refused(effects, undefined, response)) {
+    if (this.#refused(effects, response)) {
       this.#parked = before;
       return;
     }
@@ -200,7 +229,10 @@ export class RuntimeApi {
 
   async #initError(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const effects = this.#step({ type: 'init-error' });
-    if (this.#refused(effects, request, response)) return;
+    if (this.#refused(effects, response)) {
+      request.resume();
+      return;
+    }
     const { body, errorType } = await readInitError(request);
     sendAccepted(response);
     this.#resolveReady({ kind: 'error', body, errorType });

@@ -27,9 +27,19 @@ export type RuntimeOutcome =
   | { readonly kind: 'streamed'; readonly sizeBytes: number; readonly contentType: string }
   /** The function failed; `body` is what the runtime posted, byte by byte. */
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
+  /** An extension cannot go on, and its sandbox with it. */
+  | { readonly kind: 'fatal'; readonly body: Buffer; readonly errorType: string }
   | { readonly kind: 'oversize'; readonly limitBytes: number }
   /** `close` was called first. */
   | { readonly kind: 'closed' };
+
+/** Whose sandbox it is, as extensions are told when they register. */
+export interface RuntimeIdentity {
+  readonly accountId: string;
+  readonly functionName: string;
+  readonly functionVersion: string;
+  readonly handler: string;
+}
 
 /** How the runtime ended its init. */
 export type InitOutcome =

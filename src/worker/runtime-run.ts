@@ -1,3 +1,4 @@
+import type { SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, isSluiceError, limits } from '../base/mod.ts';
 import type { FunctionFailure } from './function-error.ts';
 import type { SandboxLog } from './sandbox-log.ts';
@@ -50,12 +51,15 @@ export class RuntimeRun {
   /** Rejects with what the provider rejects with. */
   static async start(
     parts: RuntimeRunParts,
+    template: SandboxTemplate,
     spec: SandboxSpec,
     log: SandboxLog,
     signal?: AbortSignal,
   ): Promise<RuntimeRun> {
     const sandbox = await parts.sandboxes.start(spec, signal);
-    const api = parts.runtimeApis();
+    const { accountId, functionName, version: functionVersion } = template;
+    const handler = spec.environment['_HANDLER'] ?? '';
+    const api = parts.runtimeApis({ accountId, functionName, functionVersion, handler });
     api.attach(sandbox.runtimeApi);
     return new RuntimeRun(sandbox, api, log, parts.clock);
   }
@@ -107,6 +111,12 @@ export class RuntimeRun {
 
   thaw(): Promise<void> {
     return this.#sandbox.thaw();
+  }
+
+  /** Gives extensions the time to end, then stops all processes. */
+  async shutdown(): Promise<void> {
+    if (!this.#exit) await this.api.shutdown(limits.runtime.shutdownMs);
+    await this.stop();
   }
 
   async stop(): Promise<void> {

@@ -67,10 +67,17 @@ export interface SandboxRuntimeApi {
   invoke(event: RuntimeApiEvent, sink?: RuntimeApiSink): Promise<RuntimeInvokeOutcome>;
   /** Resolves when the runtime asks for its next event. */
   settled(): Promise<void>;
+  /** Lets extensions end by themselves; resolves when they have, or the time is over. */
+  shutdown(budgetMs: number): Promise<void>;
   close(): void;
 }
 
-export type RuntimeApiFactory = () => SandboxRuntimeApi;
+export type RuntimeApiFactory = (identity: {
+  readonly accountId: string;
+  readonly functionName: string;
+  readonly functionVersion: string;
+  readonly handler: string;
+}) => SandboxRuntimeApi;
 
 export interface RuntimeApiEvent {
   readonly requestId: string;
@@ -95,6 +102,8 @@ export type RuntimeInvokeOutcome =
   | { readonly kind: 'response'; readonly body: Buffer }
   | { readonly kind: 'streamed' }
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
+  /** As `error`, and the sandbox is of no more use. */
+  | { readonly kind: 'fatal'; readonly body: Buffer; readonly errorType: string }
   | { readonly kind: 'oversize'; readonly limitBytes: number }
   | { readonly kind: 'closed' };
 

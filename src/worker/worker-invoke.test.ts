@@ -66,6 +66,18 @@ describe('an invoke', () => {
     assert.equal(await settled, true);
   });
 
+  test('whose extension breaks is answered with its words, and is the last', async (t) => {
+    const { start, sandboxes } = bench(t);
+    const hosted = await start();
+    const body = Buffer.from('{"errorType":"Extension.Crash"}');
+    sandboxes[0]!.handler = async () => ({ kind: 'fatal', body, errorType: 'Extension.Crash' });
+    const { answer, settled } = hosted.invoke(invokeOf());
+    assert.equal((await answer).payload, body);
+    assert.equal(await settled, false);
+    await hosted.ended;
+    assert.equal(sandboxes[0]!.shutdowns, 0);
+  });
+
   test('that runs out of time ends the sandbox', async (t) => {
     const { start, sandboxes } = bench(t);
     const hosted = await start();

@@ -48,7 +48,7 @@ export class WorkerSandbox implements HostedSandbox {
   #restarting: Promise<RuntimeRun> | undefined;
   #busy = false;
   #invoked = false;
-  /** Its runtime never came up, and never will. */
+  /** Its runtime never came up, or an extension of it broke; it serves nothing more. */
   #dead: boolean;
   #stopped: Promise<void> | undefined;
   #resolveEnded: () => void = () => {};
@@ -91,10 +91,17 @@ export class WorkerSandbox implements HostedSandbox {
     this.#freezer?.close();
     try {
       await this.#restarting?.catch(() => undefined);
-      await this.#run?.stop();
+      if (this.#busy || this.#dead) await this.#run?.stop();
+      else await this.#spinDown();
     } finally {
       await this.#parts.device.close().finally(this.#resolveEnded);
     }
+  }
+
+  /** The end of a sandbox that did nothing wrong and has nothing to do. */
+  async #spinDown(): Promise<void> {
+    if (this.#freezer?.frozen) await this.#freezer.thaw();
+    await this.#run?.shutdown();
   }
 
   /** The sandbox died or is of no more use: clears it away, and nobody has to wait for that. */
@@ -181,6 +188,9 @@ export class WorkerSandbox implements HostedSandbox {
       case 'streamed':
         return { body: noBody };
       case 'error':
+        return { failure: { ...outcome, kind: 'posted' } };
+      case 'fatal':
+        this.#dead = true;
         return { failure: { ...outcome, kind: 'posted' } };
       case 'oversize':
         return { failure: outcome };

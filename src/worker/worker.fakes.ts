@@ -89,6 +89,12 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     return this.whenSettled();
   }
 
+  shutdowns = 0;
+
+  async shutdown(): Promise<void> {
+    this.shutdowns++;
+  }
+
   close(): void {}
   frozen = false;
 

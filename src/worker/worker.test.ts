@@ -140,6 +140,16 @@ describe('an idle sandbox', () => {
     }
   });
 
+  test('lets extensions end when it goes, also if it was frozen', async (t) => {
+    const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
+    const hosted = await start();
+    await pause(40);
+    assert.equal(sandboxes[0]!.frozen, true);
+    await hosted.stop();
+    assert.equal(sandboxes[0]!.frozen, false);
+    assert.equal(sandboxes[0]!.shutdowns, 1);
+  });
+
   test('is not frozen while it works', async (t) => {
     const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
     const hosted = await start();

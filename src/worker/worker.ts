@@ -123,7 +123,7 @@ export class Worker implements SandboxHost {
     let run: RuntimeRun | undefined;
     let init: InitResult;
     try {
-      run = await RuntimeRun.start(this.#options, spec, log, signal);
+      run = await RuntimeRun.start(this.#options, template, spec, log, signal);
       initAtMs = clock.monotonicMs();
       init = await this.#init(run, initializationType, signal);
     } catch (error) {
@@ -149,7 +149,7 @@ export class Worker implements SandboxHost {
       run: init.kind === 'ready' ? run : undefined,
       freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
       initFailure: init.kind === 'failed' ? init.failure : undefined,
-      restart: () => RuntimeRun.start(this.#options, spec, log),
+      restart: () => RuntimeRun.start(this.#options, template, spec, log),
     });
   }
 

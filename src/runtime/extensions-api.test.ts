@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { limits, SeededRandom, systemClock } from '../base/mod.ts';
+import { RuntimeApi } from './runtime-api.ts';
+import type { RuntimeEvent } from './types.ts';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly json: Record<string, unknown>;
+}
+
+const identity = {
+  accountId: '000000000000',
+  functionName: 'f',
+  functionVersion: '$LATEST',
+  handler: 'app.handler',
+};
+
+const eventOf = (requestId: string): RuntimeEvent => ({
+  requestId,
+  payload: Buffer.from('{}'),
+  deadlineEpochMs: 1_763_700_000_123,
+  invokedFunctionArn: 'arn:f',
+  traceId: 'Root=1',
+});
+
+async function bench(t: TestContext) {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const api = new RuntimeApi({ clock: systemClock, random: new SeededRandom(1), identity });
+  api.attach(server);
+  const agents: Agent[] = [];
+  t.after(() => {
+    for (const agent of agents) agent.destroy();
+    api.close();
+    server.close();
+  });
+  /** One caller with a connection of its own, as a process has. */
+  const caller = () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    agents.push(agent);
+    const call = (method: string, path: string, body?: object, headers: object = {}) =>
+      new Promise<Answer>((resolve, reject) => {
+        const options = { port, method, path, headers: { ...headers }, agent };
+        const request = httpRequest(options, (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk) => chunks.push(chunk));
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString() || '{}';
+            const { statusCode: status = 0, headers: got } = response;
+            resolve({ status, headers: got, json: JSON.parse(text) as Answer['json'] });
+          });
+        });
+        request.on('error', reject);
+        request.end(body && JSON.stringify(body));
+      });
+    return { call, hangUp: () => agent.destroy() };
+  };
+  const extension = async (name: string, events: string[], more: object = {}) => {
+    const { call, hangUp } = caller();
+    const headers = { 'lambda-extension-name': name, ...more };
+    const made = await call('POST', '/2020-01-01/extension/register', { events }, headers);
+    const own = { 'lambda-extension-identifier': made.headers['lambda-extension-identifier'] };
+    const next = () => call('GET', '/2020-01-01/extension/event/next', undefined, own);
+    return { call, made, own, next, hangUp };
+  };
+  const runtime = caller();
+  const next = () => runtime.call('GET', '/2018-06-01/runtime/invocation/next');
+  const respond = (id: string) =>
+    runtime.call('POST', `/2018-06-01/runtime/invocation/${id}/response`, {});
+  return { api, caller, extension, next, respond };
+}
+
+const typeOf = ({ status, json }: Answer) => [status, json['errorType']];
+
+describe('the Extensions API', () => {
+  test('registers an extension and tells it whose sandbox it is in', async (t) => {
+    const { extension } = await bench(t);
+    const { made } = await extension('one', ['INVOKE', 'SHUTDOWN']);
+    assert.equal(made.status, 200);
+    assert.match(String(made.headers['lambda-extension-identifier']), /^[0-9a-f-]{36}$/);
+    const { accountId, ...plain } = identity;
+    assert.deepEqual(made.json, plain);
+    const feature = { 'lambda-extension-accept-feature': 'accountId' };
+    assert.deepEqual((await extension('two', [], feature)).made.json, { ...plain, accountId });
+  });
+
+  test('refuses what it must', async (t) => {
+    const { extension, caller, next } = await bench(t);
+    const refused = 403;
+    const { made: unnamed } = await extension('', []);
+    assert.deepEqual(typeOf(unnamed), [refused, 'Extension.InvalidExtensionName']);
+    const { made: strange } = await extension('x', ['DANCE']);
+    assert.deepEqual(typeOf(strange), [refused, 'Extension.InvalidEventType']);
+    const { call } = caller();
+    const shapeless = await call('POST', '/2020-01-01/extension/register', [], {
+      'lambda-extension-name': 'x',
+    });
+    assert.deepEqual(typeOf(shapeless), [400, 'InvalidRequestFormat']);
+    const lost = await call('GET', '/2020-01-01/extension/event/next', undefined, {
+      'lambda-extension-identifier': 'nobody',
+    });
+    assert.deepEqual(typeOf(lost), [refused, 'Extension.UnknownExtensionIdentifier']);
+    for (let n = 0; n < limits.runtime.extensions; n++) {
+      assert.equal((await extension(`e${n}`, [])).made.status, 200);
+    }
+    const { made: many } = await extension('one-more', []);
+    assert.deepEqual(typeOf(many), [refused, 'Extension.TooManyExtensions']);
+    void next().catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const { made: late } = await extension('late', []);
+    assert.deepEqual(typeOf(late), [refused, 'Extension.RegistrationClosed']);
+  });
+
+  test('init, and each invoke, is over when all have asked for the next', async (t) => {
+    const { api, extension, next, respond } = await bench(t);
+    const { next: extensionNext } = await extension('one', ['INVOKE']);
+    let ready = false;
+    void api.ready.then(() => {
+      ready = true;
+    });
+    const asked = next();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(ready, false, 'the extension has not asked yet');
+    const told = extensionNext();
+    assert.deepEqual(await api.ready, { kind: 'ready' });
+    const outcome = api.invoke(eventOf('r-1'));
+    await asked;
+    const { headers, json } = await told;
+    assert.ok(headers['lambda-extension-event-identifier']);
+    assert.deepEqual(json, {
+      eventType: 'INVOKE',
+      deadlineMs: 1_763_700_000_123,
+      requestId: 'r-1',
+      invokedFunctionArn: 'arn:f',
+      tracing: { type: 'X-Amzn-Trace-Id', value: 'Root=1' },
+    });
+    await respond('r-1');
+    assert.equal((await outcome).kind, 'response', 'the caller does not wait for the extension');
+    let settled = false;
+    const settling = api.settled().then(() => {
+      settled = true;
+    });
+    void next().catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(settled, false, 'but the sandbox does');
+    void extensionNext().catch(() => {});
+    await settling;
+  });
+
+  test('an extension that fails at init fails it, one that fails later ends the sandbox', async (t) => {
+    const first = await bench(t);
+    const early = await first.extension('one', []);
+    const type = { 'lambda-extension-function-error-type': 'Extension.NoLicence', ...early.own };
+    const body = { errorMessage: 'none', errorType: 'Extension.NoLicence' };
+    const said = await early.call('POST', '/2020-01-01/extension/init/error', body, type);
+    assert.equal(said.status, 202);
+    const init = await first.api.ready;
+    assert.ok(init.kind === 'error' && init.errorType === 'Extension.NoLicence');
+
+    const second = await bench(t);
+    const late = await second.extension('one', []);
+    void late.next().catch(() => {});
+    const other = second.caller();
+    const asked = second.next();
+    await second.api.ready;
+    const outcome = second.api.invoke(eventOf('r-1'));
+    await asked;
+    const untyped = await other.call('POST', '/2020-01-01/extension/exit/error', body, late.own);
+    assert.deepEqual(typeOf(untyped), [403, 'Extension.MissingHeader']);
+    const typed = { 'lambda-extension-function-error-type': 'Extension.Crash', ...late.own };
+    await other.call('POST', '/2020-01-01/extension/exit/error', body, typed);
+    const ended = await outcome;
+    assert.ok(ended.kind === 'fatal');
+    assert.deepEqual(JSON.parse(ended.body.toString()), body);
+    assert.equal((await second.api.invoke(eventOf('r-2'))).kind, 'fatal');
+  });
+
+  test('an extension is told of the shutdown and waited for, but not for long', async (t) => {
+    const { api, extension, next } = await bench(t);
+    const quick = await extension('quick', ['SHUTDOWN']);
+    const told = quick.next();
+    void next().catch(() => {});
+    await api.ready;
+    const startMs = performance.now();
+    const down = api.shutdown(2000);
+    assert.equal((await told).json['shutdownReason'], 'spindown');
+    quick.hangUp();
+    await down;
+    assert.ok(performance.now() - startMs < 1000);
+
+    const slow = await bench(t);
+    const stays = await slow.extension('stays', ['SHUTDOWN']);
+    const last = stays.next();
+    void slow.next().catch(() => {});
+    await slow.api.ready;
+    const fromMs = performance.now();
+    await slow.api.shutdown(50);
+    assert.ok(performance.now() - fromMs >= 45);
+    assert.equal((await last).json['eventType'], 'SHUTDOWN');
+  });
+
+  test('a telemetry subscription is answered, and not taken', async (t) => {
+    const { caller } = await bench(t);
+    const { call } = caller();
+    assert.equal((await call('PUT', '/2022-07-01/telemetry', {})).status, 202);
+  });
+});
