@@ -77,6 +77,7 @@ class LayerApplier {
     }
     const { directory, name } = splitPath(path);
     const parent = this.#directories.resolve(directory);
+    if (parent === undefined) throw new EntryPathError('a part of its path is no directory');
     if (!parent.exists) await this.#makeDirectories(parent.path);
     const target = joinPath(parent.path, name);
     const linkTarget = this.#linkTarget(entry, target);
@@ -105,6 +106,8 @@ class LayerApplier {
     }
     if (!name.startsWith(WHITEOUT)) return false;
     const parent = this.#directories.resolve(directory);
+    // Below a file there is nothing to hide.
+    if (parent === undefined) return true;
     if (name === OPAQUE) {
       this.#disk.removeChildren(parent.path);
       this.#directories.forget('');
@@ -139,8 +142,9 @@ class LayerApplier {
   #linkTarget(entry: TarEntry, path: ByteString): ByteString | undefined {
     if (entry.kind !== 'hardlink') return entry.linkTarget;
     const { directory, name } = splitPath(cleanPath(entry.linkTarget ?? ''));
-    const target = joinPath(this.#directories.resolve(directory).path, name);
-    const found = target === '' || target === path ? undefined : this.#disk.lookup(target);
+    const parent = this.#directories.resolve(directory);
+    const target = joinPath(parent?.path ?? '', name);
+    const found = target === path ? undefined : parent && this.#disk.lookup(target);
     if (found === undefined) {
       throw new EntryPathError(`its hard link's target "${printable(target)}" does not exist`);
     }

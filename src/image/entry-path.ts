@@ -63,7 +63,8 @@ export class DirectoryResolver {
     this.#disk = disk;
   }
 
-  resolve(directory: ByteString): { path: ByteString; exists: boolean } {
+  /** Undefined where a part of the path is a file. */
+  resolve(directory: ByteString): { path: ByteString; exists: boolean } | undefined {
     if (directory === '' || directory === this.#known) return { path: directory, exists: true };
     const waiting = directory.split('/').reverse();
     const names: string[] = [];
@@ -87,7 +88,7 @@ export class DirectoryResolver {
         if (target.startsWith('/')) names.length = 0;
         waiting.push(...target.split('/').reverse());
       } else if (found.kind !== 'directory') {
-        throw new EntryPathError('a part of its path is a file and no directory');
+        return undefined;
       }
       if (names.length + waiting.length > limits.image.pathBytes) {
         throw new EntryPathError('its path is too long once symbolic links are followed');

@@ -1,58 +1,35 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { hostHas } from '../../test/support/host.ts';
-import { mountDisk, umociUnpack } from '../../test/support/oci-tools.ts';
-import { treeOf } from '../../test/support/oci-tree.ts';
-import { runOrThrow } from '../../test/support/run.ts';
-import { temporaryDirectory } from '../../test/support/temporary.ts';
 import {
-  byteString,
-  openImage,
-  type TarWriter,
-  type TarWriterEntry,
-  writeImageLayout,
-} from '../oci/mod.ts';
-import { flattenToFile } from './mod.ts';
-
-type Entry = TarWriterEntry & { content?: Buffer };
+  flattenedTree,
+  type LayerEntry,
+  layoutOf,
+  umociTree,
+} from '../../test/support/oci-judge.ts';
+import { byteString } from '../oci/mod.ts';
 
 const time = { mtimeSeconds: 1_700_000_000, mtimeNanoseconds: 123_456_789 };
-const directory = (path: string, more: Partial<Entry> = {}): Entry => ({
+const directory = (path: string, more: Partial<LayerEntry> = {}): LayerEntry => ({
   ...{ path, kind: 'directory', ...time, ...more },
 });
-const file = (path: string, content = path, more: Partial<Entry> = {}): Entry => ({
+const file = (path: string, content = path, more: Partial<LayerEntry> = {}): LayerEntry => ({
   ...{ path, content: Buffer.from(content), ...time, ...more },
 });
-const symlink = (path: string, linkTarget: string): Entry => ({
+const symlink = (path: string, linkTarget: string): LayerEntry => ({
   ...{ path, kind: 'symlink', mode: 0o777, linkTarget, ...time },
 });
-const hardlink = (path: string, linkTarget: string): Entry => ({
+const hardlink = (path: string, linkTarget: string): LayerEntry => ({
   ...{ path, kind: 'hardlink', linkTarget },
 });
 const root = directory('./');
 
-async function writeAll(tar: TarWriter, entries: readonly Entry[]): Promise<void> {
-  for (const { content, ...entry } of entries) await tar.add(entry, content);
-}
-
 /** Flattens the layers and mounts the disk; umoci unpacks the same image; the two are equal. */
-async function judge(t: TestContext, ...layers: Entry[][]): Promise<void> {
+async function judge(t: TestContext, ...layers: LayerEntry[][]): Promise<void> {
   if (!hostHas(t, 'root', 'loop', 'tool:umoci', 'tool:e2fsck', 'tool:getfattr')) return;
-  const layout = temporaryDirectory(t, 'layout');
-  await writeImageLayout(layout, {
-    layers: layers.map((entries, index) => ({
-      compression: index % 2 === 0 ? 'gzip' : 'none',
-      write: (tar: TarWriter) => writeAll(tar, entries),
-    })),
-  });
-  const disk = join(temporaryDirectory(t, 'disk'), 'disk');
-  const image = await openImage(`oci:${layout}`);
-  t.after(() => image.close());
-  await flattenToFile(image, disk, { spoolDirectory: temporaryDirectory(t, 'spool') });
-  await runOrThrow('e2fsck', ['-fn', disk]);
-  const ours = await treeOf(await mountDisk(t, disk));
-  const theirs = await treeOf(await umociUnpack(t, layout));
+  const layout = await layoutOf(t, layers);
+  const ours = await flattenedTree(t, layout);
+  const theirs = await umociTree(t, layout);
   assert.deepEqual(Object.fromEntries(ours), Object.fromEntries(theirs));
   assert.ok(ours.size > 1);
 }
