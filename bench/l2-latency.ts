@@ -3,7 +3,7 @@
  * when they are due, whatever became of those before. Stops by itself.
  */
 
-import { KIB, MIB, noLogger, noMeter, SeededRandom, systemClock } from '../src/base/mod.ts';
+import { KIB, limits, MIB, noLogger, noMeter, SeededRandom, systemClock } from '../src/base/mod.ts';
 import { l2Cached, metricsToken, type StripeTiming, staticMembership } from '../src/cache/mod.ts';
 import { ErasureCode } from '../src/erasure/mod.ts';
 import { type ChunkRef, type ChunkSource, nameOf } from '../src/seal/mod.ts';
@@ -150,7 +150,7 @@ export async function measureLatency(
     timings = [];
     origin.gets = 0;
     const getMs = await openLoop(load, (turn) => worker.get(refAt(turn)));
-    await worker.idle();
+    await systemClock.sleep(2 * limits.l2.stripeTimeoutMs);
     return { getMs, ...split(timings), originGets: origin.gets };
   };
   try {
