@@ -8,3 +8,11 @@ export {
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { type DataLock, lockDataDirectory } from './data-lock.ts';
+export {
+  changeSetting,
+  type KeySettings,
+  type OriginSettings,
+  readSettings,
+  type SaltSettings,
+  type Settings,
+} from './settings.ts';

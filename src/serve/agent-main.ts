@@ -22,10 +22,11 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
-import { directoryOrigin, followingMigrations, ScopedChunkSource } from '../origin/mod.ts';
+import { followingMigrations, ScopedChunkSource } from '../origin/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
+import { openOrigin } from './origin-place.ts';
 
 type Command = AgentCommand<AgentSettings>;
 
@@ -144,14 +145,14 @@ function answer(message: AgentAnswer): void {
 
 /** Slab before L2 before origin; each tells `tiers` what it answered. */
 async function openTiers(settings: AgentSettings, tiers: TierWatch): Promise<ChunkSource> {
-  const { originDirectory, slab, l2 } = settings;
+  const { slab, l2 } = settings;
   const stores = {
     clock: systemClock,
     random: systemRandom,
     meter: noMeter,
     logger: noLogger,
   };
-  const origin = directoryOrigin(originDirectory, stores);
+  const origin = await openOrigin(settings.origin, noMeter, noLogger);
   let source = tiers.watch('origin', followingMigrations(origin, origin));
   if (l2) source = tiers.watch('l2', await openL2(source, l2, stores));
   if (!slab) return source;

@@ -3,10 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { limits } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory } from '../config/mod.ts';
+import { type OriginPlace, originEnvironment } from './origin-place.ts';
 
 /** What an agent process composes its tiers from. */
 export interface AgentSettings {
-  readonly originDirectory: string;
+  readonly origin: OriginPlace;
   /** Room of the memory tier, for each agent. */
   readonly memoryBytes: number;
   /** The slab that all agents of the worker share; without one, chunks come from the origin. */
@@ -16,9 +17,13 @@ export interface AgentSettings {
 }
 
 /** The tiers of a data directory's agents: its origin, its slab, and the zone's cache if given. */
-export function agentSettings(data: DataDirectory, l2?: L2Settings): AgentSettings {
+export function agentSettings(
+  data: DataDirectory,
+  place: OriginPlace,
+  l2?: L2Settings,
+): AgentSettings {
   return {
-    originDirectory: data.origin,
+    origin: place,
     memoryBytes: limits.cache.memoryBytes,
     slab: { directory: data.cache, limitBytes: limits.cache.slabBytes },
     ...(l2 && { l2 }),
@@ -33,19 +38,23 @@ const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
  * Starts an agent process in a mount namespace of its own (util-linux's `unshare`, which becomes
  * the agent by exec, so that the pid is the agent's), with nothing of this process's environment.
  */
-export function spawnAgent(): ChildProcess {
+export function spawnAgent(environment?: NodeJS.ProcessEnv): ChildProcess {
   const agent = [process.execPath, ...NODE_FLAGS, AGENT_MAIN];
-  return start('unshare', ['--mount', '--propagation', 'private', ...agent]);
+  return start('unshare', ['--mount', '--propagation', 'private', ...agent], environment);
 }
 
 /** The same in this process's mount namespace, for a device that the whole host shall see. */
-export function spawnHostAgent(): ChildProcess {
-  return start(process.execPath, [...NODE_FLAGS, AGENT_MAIN]);
+export function spawnHostAgent(environment?: NodeJS.ProcessEnv): ChildProcess {
+  return start(process.execPath, [...NODE_FLAGS, AGENT_MAIN], environment);
 }
 
-function start(command: string, args: readonly string[]): ChildProcess {
+function start(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = originEnvironment(undefined),
+): ChildProcess {
   return spawn(command, args, {
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: environment,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });

@@ -36,7 +36,8 @@ function rig(t: TestContext, overlayLimitBytes = 16 * MIB): Rig {
   const directory = temporaryDirectory(t, 'agent');
   const originDirectory = join(directory, 'origin');
   const origin = directoryOrigin(originDirectory, { clock: systemClock, random: systemRandom });
-  const settings = { originDirectory, memoryBytes: 32 * MIB };
+  const place = { kind: 'directory', directory: originDirectory } as const;
+  const settings = { origin: place, memoryBytes: 32 * MIB };
   const agents = new AgentPool<AgentSettings>({
     spawn: spawnAgent,
     directory: join(directory, 'agents'),
@@ -246,7 +247,7 @@ test('a killed worker takes its agents with it', async (t) => {
         return child;
       },
       directory: ${JSON.stringify(join(directory, 'other'))},
-      settings: { originDirectory: '/nonexistent', memoryBytes: 1 << 24 },
+      settings: { origin: { kind: 'directory', directory: '/nonexistent' }, memoryBytes: 1 << 24 },
       spareAgents: 2,
       clock: systemClock,
       random: systemRandom,

@@ -10,11 +10,11 @@ export interface OpenCollector {
 }
 
 /** Garbage collection of a data directory: names and ciphertext, and no key service at all. */
-export function openCollector(
+export async function openCollector(
   dataPath: string,
   waits: Pick<CollectorOptions, 'settleMs' | 'dwellMs'> = {},
-): OpenCollector {
-  const { data, origin } = openStores(dataPath);
+): Promise<OpenCollector> {
+  const { data, origin } = await openStores(dataPath);
   const functions = openFunctions(data);
   const live = new RegionLiveManifests(functions, origin);
   const collector = new GarbageCollector(collectorView(origin), live, {

@@ -10,6 +10,7 @@ import { FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
 import { MeteredDevices } from './metered-devices.ts';
+import { originEnvironment } from './origin-place.ts';
 import type { Stores } from './stores.ts';
 
 /** What runs sandboxes in this process: assignment over one worker. */
@@ -34,9 +35,9 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   const clock = systemClock;
   const random = systemRandom;
   const agents = new AgentPool<AgentSettings>({
-    spawn: spawnAgent,
+    spawn: () => spawnAgent(originEnvironment(stores.place)),
     directory: join(stores.data.run, 'agents'),
-    settings: agentSettings(stores.data, options.l2),
+    settings: agentSettings(stores.data, stores.place, options.l2),
     spareAgents: limits.agent.poolSize,
     clock,
     random,

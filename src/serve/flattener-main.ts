@@ -9,9 +9,10 @@ import {
 import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.ts';
 import { addImage, type ImageRecord } from '../image/mod.ts';
 import { openImage } from '../oci/mod.ts';
-import { directoryOrigin, flattenerView } from '../origin/mod.ts';
+import { flattenerView } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
+import { openOrigin } from './origin-place.ts';
 
 const BYTES_PER_KIB = 1024;
 
@@ -47,8 +48,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
   const image = await openImage(job.imageUri, { platform });
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
-    const options = { clock: systemClock, random: systemRandom };
-    const store = flattenerView(directoryOrigin(job.originDirectory, options));
+    const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger));
     const record = await addImage(image, {
       sealer: {
         rootId: job.rootId,

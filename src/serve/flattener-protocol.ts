@@ -1,6 +1,7 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { ImageProgress } from '../image/mod.ts';
+import type { OriginPlace } from './origin-place.ts';
 
 /** One image to flatten, with all that the flattener may know; sent once, as its first message. */
 export interface FlattenJob {
@@ -9,7 +10,7 @@ export interface FlattenJob {
   readonly accountId: string;
   readonly manifestId: string;
   readonly rootId: string;
-  readonly originDirectory: string;
+  readonly origin: OriginPlace;
   readonly spoolDirectory: string;
   /** The zone's cache that new chunks are put into as well. */
   readonly primeL2?: L2Settings;

@@ -4,12 +4,14 @@ import { SluiceError } from '../base/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
 import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
 
+import { originEnvironment } from './origin-place.ts';
+
 const FLATTENER_MAIN = fileURLToPath(new URL('./flattener-main.ts', import.meta.url));
 
-function spawnFlattener(): ChildProcess {
+function spawnFlattener(job: FlattenJob): ChildProcess {
   const words = ['--disable-warning=ExperimentalWarning', FLATTENER_MAIN];
   return spawn(process.execPath, words, {
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: originEnvironment(job.origin),
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });
@@ -26,7 +28,7 @@ export function runFlattener(
 ): Promise<FlattenedImage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const child = spawnFlattener();
+    const child = spawnFlattener(job);
     let said = '';
     let answer: Exclude<FlattenerMessage, { type: 'progress' }> | undefined;
     child.stderr?.on('data', (part: Buffer) => {

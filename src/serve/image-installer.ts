@@ -1,15 +1,17 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { limits, type Random, Semaphore } from '../base/mod.ts';
+import { type Clock, limits, type Random, Semaphore } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import type { DataDirectory } from '../config/mod.ts';
+import type { DataDirectory, SaltSettings } from '../config/mod.ts';
 import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
 import type { InstalledCode } from '../functions/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import type { LocalKeyService, ManifestPins, RootSource } from '../origin/mod.ts';
-import { chunkSalt } from '../seal/mod.ts';
+import type { ManifestPins, RootSource } from '../origin/mod.ts';
+import type { KeyService } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
+import type { OriginPlace } from './origin-place.ts';
+import { currentSalt } from './salts.ts';
 
 export interface AddImageRequest {
   readonly imageUri: string;
@@ -21,8 +23,12 @@ export interface AddImageRequest {
 
 export interface ImageInstallerOptions {
   readonly data: DataDirectory;
+  readonly place: OriginPlace;
   readonly origin: RootSource & Pick<ManifestPins, 'pinManifest'>;
-  readonly keyService: LocalKeyService;
+  readonly keyService: KeyService;
+  readonly dedupSecret: () => Promise<Buffer>;
+  readonly salt: SaltSettings;
+  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -68,13 +74,13 @@ export class ImageInstaller implements CodeInstaller {
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
-    const { data, origin, keyService, random } = this.#options;
+    const { data, place, origin, keyService, random, clock } = this.#options;
     const { imageUri, accountId, architecture = hostArchitecture } = request;
     const manifestId = random.uuid();
     const rootId = await origin.activeRoot(accountId);
     const dataKey = await keyService.generateDataKey({ accountId, manifestId });
-    const dedupSecret = await keyService.dedupSecret();
-    const salt = chunkSalt(dedupSecret, { rootId, epoch: 0, scope: 'region', placement: '' });
+    const dedupSecret = await this.#options.dedupSecret();
+    const salt = currentSalt(this.#options.salt, dedupSecret, rootId, accountId, clock);
     const spoolDirectory = join(data.spool, manifestId);
     try {
       await mkdir(spoolDirectory, { mode: 0o700 });
@@ -85,7 +91,7 @@ export class ImageInstaller implements CodeInstaller {
           accountId,
           manifestId,
           rootId,
-          originDirectory: data.origin,
+          origin: place,
           spoolDirectory,
           salt,
           dataKey,

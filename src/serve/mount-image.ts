@@ -4,6 +4,7 @@ import { AgentPool, type DeviceStats, mountDevice, unmountDevice } from '../devi
 import { readManifestHeader } from '../seal/mod.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
+import { originEnvironment } from './origin-place.ts';
 import { openStores } from './stores.ts';
 
 export interface MountedImage {
@@ -18,11 +19,11 @@ export async function mountImage(
   directory: string,
   readOnly: boolean,
 ): Promise<MountedImage> {
-  const stores = openStores(dataPath);
+  const stores = await openStores(dataPath);
   const agents = new AgentPool<AgentSettings>({
-    spawn: spawnAgent,
+    spawn: () => spawnAgent(originEnvironment(stores.place)),
     directory: join(stores.data.run, `mount-${process.pid}`),
-    settings: agentSettings(stores.data),
+    settings: agentSettings(stores.data, stores.place),
     spareAgents: 0,
     clock: systemClock,
     random: systemRandom,

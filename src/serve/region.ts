@@ -83,7 +83,7 @@ async function startParts(
   cleanups: Cleanup[],
 ): Promise<string> {
   const meter = new PrometheusMeter();
-  const stores = openStores(data.path, meter, logger);
+  const stores = await openStores(data.path, meter, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
   const compute = await startCompute(stores, {

@@ -7,36 +7,46 @@ import {
   systemClock,
   systemRandom,
 } from '../base/mod.ts';
-import { type DataDirectory, ensureDataDirectory } from '../config/mod.ts';
+import { type DataDirectory, ensureDataDirectory, readSettings } from '../config/mod.ts';
 import { SqliteFunctionStore } from '../functions/mod.ts';
-import { directoryOrigin, LocalKeyService, type Origin } from '../origin/mod.ts';
+import type { Origin } from '../origin/mod.ts';
+import type { KeyService } from '../seal/mod.ts';
 import { ImageCatalogue } from './image-catalogue.ts';
 import { ImageInstaller } from './image-installer.ts';
+import { openKeyService, openLocalKeys } from './key-services.ts';
+import { type OriginPlace, openOrigin, originPlace } from './origin-place.ts';
 
 /** What rests in a data directory and may be used with or without a region running on it. */
 export interface Stores {
   readonly data: DataDirectory;
+  readonly place: OriginPlace;
   readonly origin: Origin;
-  readonly keyService: LocalKeyService;
+  readonly keyService: KeyService;
   readonly images: ImageCatalogue;
   readonly installer: ImageInstaller;
 }
 
-export function openStores(
+export async function openStores(
   dataPath: string,
   meter: Meter = noMeter,
   logger: Logger = noLogger,
-): Stores {
+): Promise<Stores> {
   const data = ensureDataDirectory(dataPath);
-  const origin = directoryOrigin(data.origin, {
+  const settings = readSettings(data.configFile);
+  const place = originPlace(settings.origin, data);
+  const origin = await openOrigin(place, meter, logger);
+  const keyService = openKeyService(settings.keys, data);
+  const installer = new ImageInstaller({
+    data,
+    place,
+    origin,
+    keyService,
+    dedupSecret: () => openLocalKeys(data).dedupSecret(),
+    salt: settings.salt,
     clock: systemClock,
     random: systemRandom,
-    meter,
-    logger,
   });
-  const keyService = new LocalKeyService(data.keys, systemClock, systemRandom);
-  const installer = new ImageInstaller({ data, origin, keyService, random: systemRandom });
-  return { data, origin, keyService, installer, images: new ImageCatalogue(origin) };
+  return { data, place, origin, keyService, installer, images: new ImageCatalogue(origin) };
 }
 
 /** The functions of a data directory; any number of processes may have them open. */

@@ -18,7 +18,7 @@ function addStep(parent: Command, name: string, description: string, step: Step)
   return withDataOptions(command).action(async (options: StepOptions) => {
     const { openCollector } = await import('../../serve/mod.ts');
     const { settleSeconds, dwellSeconds } = options;
-    const { collector, close } = openCollector(options.data, {
+    const { collector, close } = await openCollector(options.data, {
       ...(settleSeconds !== undefined && { settleMs: settleSeconds * 1000 }),
       ...(dwellSeconds !== undefined && { dwellMs: dwellSeconds * 1000 }),
     });

@@ -63,7 +63,7 @@ function registerAdd(parent: Command): void {
     async (image: string, options: CommonOptions & L2Options & { account: string }) => {
       const output = createOutput(options.json);
       const { openStores } = await serve();
-      const { installer } = openStores(options.data);
+      const { installer } = await openStores(options.data);
       const progress = showProgress(output);
       const primeL2 = l2Settings(options);
       const request = { imageUri: image, accountId: options.account, ...(primeL2 && { primeL2 }) };
@@ -101,20 +101,22 @@ export function registerImage(program: Command): void {
   withDataOptions(parent.command('list').description('lists the stored images')).action(
     async (options: CommonOptions) => {
       const { openStores } = await serve();
-      printList(createOutput(options.json), await openStores(options.data).images.list());
+      const { images } = await openStores(options.data);
+      printList(createOutput(options.json), await images.list());
     },
   );
   withDataOptions(parent.command('inspect <id>').description('shows one stored image')).action(
     async (id: string, options: CommonOptions) => {
       const { openStores } = await serve();
-      const facts = await openStores(options.data).images.inspect(id);
+      const { images } = await openStores(options.data);
+      const facts = await images.inspect(id);
       createOutput(options.json).answer(facts, describe(facts));
     },
   );
   const remove = parent.command('remove <id>').description('forgets a stored image');
   withDataOptions(remove).action(async (id: string, options: CommonOptions) => {
     const { openStores, removeImage } = await serve();
-    await removeImage(openStores(options.data), id);
+    await removeImage(await openStores(options.data), id);
     const text = `removed ${id}; its chunks go with their root`;
     createOutput(options.json).answer({ removed: id }, text);
   });

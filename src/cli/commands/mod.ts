@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { registerCacheNode } from './cache-node.ts';
 import { registerCacheSize } from './cache-size.ts';
+import { registerConfig } from './config.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFunction } from './function.ts';
 import { registerGc } from './gc.ts';
@@ -20,5 +21,6 @@ export function registerCommands(program: Command): void {
   registerGc(program);
   registerCacheNode(program);
   registerCacheSize(program);
+  registerConfig(program);
   registerDoctor(program);
 }

@@ -1,0 +1,93 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { SluiceError } from '../base/mod.ts';
+
+const ROTATION_DAYS_MAX = 3650;
+
+const originSettings = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('directory') }),
+  z.strictObject({
+    kind: z.literal('s3'),
+    bucket: z.string().min(3).max(63),
+    prefix: z
+      .string()
+      .regex(/^$|\/$/, 'is empty or ends in a slash')
+      .optional(),
+    region: z.string().min(1),
+    endpoint: z.url().optional(),
+  }),
+]);
+
+const keySettings = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local') }),
+  z.strictObject({
+    kind: z.literal('kms'),
+    region: z.string().min(1),
+    endpoint: z.url().optional(),
+    /** KMS key ids, ARNs or aliases by account id; `default` for all others. */
+    keys: z.record(z.string(), z.string().min(1)),
+  }),
+]);
+
+const saltSettings = z.strictObject({
+  /** What deduplicates with what: the whole region, or each account with itself only. */
+  scope: z.enum(['region', 'account']).default('region'),
+  /** Days until new chunks get a new salt; 0 is never. */
+  rotationDays: z.int().min(0).max(ROTATION_DAYS_MAX).default(0),
+  /** A cell or zone that shall not share chunks with another. */
+  placement: z.string().max(64).default(''),
+});
+
+const settingsSchema = z.strictObject({
+  origin: originSettings.default({ kind: 'directory' }),
+  keys: keySettings.default({ kind: 'local' }),
+  salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
+});
+
+/** What an operator may set of a region, in `config.json` of its data directory. */
+export type Settings = z.infer<typeof settingsSchema>;
+export type OriginSettings = Settings['origin'];
+export type KeySettings = Settings['keys'];
+export type SaltSettings = Settings['salt'];
+
+type Tree = { [key: string]: unknown };
+
+function readTree(path: string): Tree {
+  if (!existsSync(path)) return {};
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Tree;
+  } catch (cause) {
+    throw new SluiceError('CONFIG_INVALID', `${path}: is not JSON; mend it or remove it`, {
+      cause,
+    });
+  }
+}
+
+function parse(path: string, tree: Tree): Settings {
+  const parsed = settingsSchema.safeParse(tree);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new SluiceError('CONFIG_INVALID', `${path}: ${problems.join('; ')}`);
+}
+
+/** The settings in force; what the file leaves out is at its default. Throws `CONFIG_INVALID`. */
+export function readSettings(path: string): Settings {
+  return parse(path, readTree(path));
+}
+
+/**
+ * Sets one setting (`salt.scope`) or a whole group (`origin`) to a value, or to its default without
+ * one, and answers the settings then. A value that does not fit leaves the file as it was.
+ */
+export function changeSetting(path: string, name: string, value: unknown): Settings {
+  const tree = readTree(path);
+  const [group = '', ...rest] = name.split('.');
+  const [key, ...deeper] = rest;
+  if (deeper.length > 0) throw new SluiceError('USAGE', `${name}: GROUP or GROUP.NAME is wanted`);
+  if (key === undefined) tree[group] = value;
+  else tree[group] = { ...(tree[group] as Tree | undefined), [key]: value };
+  const settings = parse(path, JSON.parse(JSON.stringify(tree)) as Tree);
+  writeFileSync(`${path}.new`, `${JSON.stringify(tree, null, 2)}\n`, { mode: 0o600, flush: true });
+  renameSync(`${path}.new`, path);
+  return settings;
+}
