@@ -1,3 +1,4 @@
+export { type RewrapReport, rewrapManifests, rotateKey, setKeyState } from './account-keys.ts';
 export { type OpenCollector, openCollector } from './collector.ts';
 export { examineHost, type HostFinding } from './doctor.ts';
 

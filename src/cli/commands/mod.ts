@@ -7,6 +7,7 @@ import { registerFunction } from './function.ts';
 import { registerGc } from './gc.ts';
 import { registerImage } from './image.ts';
 import { registerInvoke } from './invoke.ts';
+import { registerKey } from './key.ts';
 import { registerLogs } from './logs.ts';
 import { registerUp } from './up.ts';
 import { registerUsage } from './usage.ts';
@@ -21,6 +22,7 @@ export function registerCommands(program: Command): void {
   registerGc(program);
   registerCacheNode(program);
   registerCacheSize(program);
+  registerKey(program);
   registerConfig(program);
   registerDoctor(program);
 }
