@@ -45,16 +45,23 @@ export async function sign(
   return signed.headers;
 }
 
-/** Sends text as it is and reads until the server ends the connection or `enough` is met. */
+/**
+ * Sends text as it is and reads until the server ends the connection or `enough` is met. Silence is
+ * an error after ten seconds, and the end of the exchange after `giveUpMs`.
+ */
 export function exchange(
   port: number,
   text: string,
   enough: (received: string) => boolean = () => false,
+  giveUpMs?: number,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer to ${text.slice(0, 80)}`)));
+    socket.setTimeout(giveUpMs ?? 10_000, () => {
+      const late = new Error(`no answer to ${text.slice(0, 200)}`);
+      socket.destroy(giveUpMs === undefined ? late : undefined);
+    });
     socket.on('data', (piece) => {
       received += piece.toString('latin1');
       if (enough(received)) socket.destroy();
