@@ -1,4 +1,4 @@
-import { type Logger, type SluiceError, toSluiceError } from '../base/mod.ts';
+import { isSluiceError, type Logger, type SluiceError, toSluiceError } from '../base/mod.ts';
 import type { HostedSandbox, InitializationType, SandboxHost, SandboxTemplate } from './types.ts';
 
 interface Entry {
@@ -56,7 +56,9 @@ export class SandboxRegistry {
         (sandbox) => this.#started(sandbox, signal),
         (error) => {
           if (signal.aborted) return;
-          this.#logger.warn({ sandboxId, error }, 'a sandbox did not start');
+          if (!isSluiceError(error, 'START_LIMIT_EXCEEDED')) {
+            this.#logger.warn({ sandboxId, error }, 'a sandbox did not start');
+          }
           this.#events.startFailed(sandboxId, toSluiceError(error, 'SANDBOX_START_FAILED'));
         },
       )

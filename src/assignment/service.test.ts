@@ -42,6 +42,8 @@ class FakeHost implements SandboxHost {
   runMs = 5;
   up = 0;
   starts = 0;
+  starting = 0;
+  startsAtOnce = Number.POSITIVE_INFINITY;
   mostAtWork = 0;
   atWork = 0;
   fail: ((n: number) => Error | undefined) | undefined;
@@ -51,9 +53,14 @@ class FakeHost implements SandboxHost {
     template: SandboxTemplate,
     { sandboxId, signal }: { sandboxId: string; signal: AbortSignal },
   ): Promise<HostedSandbox> {
+    if (this.starting >= this.startsAtOnce) {
+      throw new SluiceError('START_LIMIT_EXCEEDED', 'this worker starts enough already');
+    }
     const n = this.starts++;
+    this.starting++;
     const error = this.fail?.(n);
     await sleep(this.startMs);
+    this.starting--;
     if (error) throw error;
     signal.throwIfAborted();
     this.up++;
@@ -162,6 +169,14 @@ describe('the assignment service', () => {
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => invoke()));
     assert.equal(new Set(outcomes.map((each) => each.payload.toString().split(':')[1])).size, 100);
     assert.ok(host.starts <= 100);
+  });
+
+  test('100 parallel first invokes are answered also by a worker that starts 8 at once', async (t) => {
+    const { host, invoke } = region(t);
+    host.startsAtOnce = 8;
+    const outcomes = await Promise.all(Array.from({ length: 100 }, () => invoke()));
+    assert.equal(outcomes.length, 100);
+    assert.ok(host.up <= 100);
   });
 
   test('a start that fails by our fault fails one invoke, and the next starts anew', async (t) => {

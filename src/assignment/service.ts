@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  isSluiceError,
   noMeter,
   type SluiceError,
   type Timer,
@@ -61,7 +62,10 @@ export class AssignmentService {
     this.#registry = new SandboxRegistry(options.host, options.logger, {
       started: (sandboxId, initFailed) =>
         this.#dispatch({ type: 'started', sandboxId, initFailed }),
-      startFailed: (sandboxId, error) => this.#dispatch({ type: 'start-failed', sandboxId }, error),
+      startFailed: (sandboxId, error) => {
+        const limited = isSluiceError(error, 'START_LIMIT_EXCEEDED');
+        this.#dispatch({ type: 'start-failed', sandboxId, limited }, error);
+      },
       ended: (sandboxId) => this.#dispatch({ type: 'ended', sandboxId }),
     });
   }

@@ -55,8 +55,8 @@ export type AssignmentEvent =
   | { readonly type: 'cancelled'; readonly invokeId: number }
   /** A sandbox is up: ready, or with its init failed by the function's fault. */
   | { readonly type: 'started'; readonly sandboxId: string; readonly initFailed: boolean }
-  /** A start failed by our fault. */
-  | { readonly type: 'start-failed'; readonly sandboxId: string }
+  /** A start failed by our fault, or `limited`: no worker had room for one more at once. */
+  | { readonly type: 'start-failed'; readonly sandboxId: string; readonly limited: boolean }
   | { readonly type: 'answered'; readonly invokeId: number; readonly sandboxId: string }
   | { readonly type: 'settled'; readonly sandboxId: string }
   | { readonly type: 'ended'; readonly sandboxId: string }

@@ -72,9 +72,9 @@ export class Region {
     this.#idleUnlessLent(sandboxId, version);
   }
 
-  startFailed(sandboxId: string): void {
+  startFailed(sandboxId: string, limited = false): void {
     this.#forget(sandboxId);
-    this.do({ type: 'start-failed', sandboxId });
+    this.do({ type: 'start-failed', sandboxId, limited });
   }
 
   answered(invokeId: number): void {

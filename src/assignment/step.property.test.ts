@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { limits, Region, versionOf } from './step.model.ts';
 
+type StartEnd = 'ok' | 'init-failed' | 'ours' | 'limited';
+
 type Move =
   | { type: 'invoke' | 'drain'; function: number }
-  | { type: 'start-ends'; pick: number; how: 'ok' | 'init-failed' | 'ours' }
+  | { type: 'start-ends'; pick: number; how: StartEnd }
   | { type: 'answer' | 'settle' | 'die' | 'cancel'; pick: number }
   | { type: 'provision'; function: number; count: number }
   | { type: 'advance'; ms: number };
@@ -21,7 +23,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('start-ends' as const),
       pick,
-      how: fc.constantFrom('ok' as const, 'ok' as const, 'init-failed' as const, 'ours' as const),
+      how: fc.constantFrom<StartEnd>('ok', 'ok', 'ok', 'init-failed', 'ours', 'limited'),
     }),
   },
   { weight: 5, arbitrary: fc.record({ type: fc.constant('answer' as const), pick }) },
@@ -62,6 +64,7 @@ function play(region: Region, each: Move): void {
       const sandboxId = pickOf(region.starting.keys(), each.pick);
       if (sandboxId === undefined) break;
       if (each.how === 'ours') region.startFailed(sandboxId);
+      else if (each.how === 'limited') region.startFailed(sandboxId, true);
       else region.started(sandboxId, each.how === 'init-failed');
       break;
     }

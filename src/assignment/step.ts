@@ -10,7 +10,7 @@ import {
   versionOf,
 } from './records.ts';
 import type { AssignmentEffect, AssignmentEvent, AssignmentState } from './state.ts';
-import { feed, feedHungry, stop, type Turn } from './supply.ts';
+import { feed, feedHungry, feedLater, stop, type Turn } from './supply.ts';
 import { onClose, onDrain, onProvision, onReclaim, onTick } from './upkeep.ts';
 
 export interface AssignmentStep {
@@ -42,7 +42,7 @@ export function step(
       onStarted(turn, event.sandboxId, event.initFailed);
       break;
     case 'start-failed':
-      onStartFailed(turn, event.sandboxId);
+      onStartFailed(turn, event.sandboxId, event.limited);
       break;
     case 'answered':
       onAnswered(turn, event.invokeId, event.sandboxId);
@@ -117,19 +117,26 @@ function onStarted(turn: Turn, sandboxId: string, initFailed: boolean): void {
   feedHungry(turn);
 }
 
-function onStartFailed(turn: Turn, sandboxId: string): void {
+function onStartFailed(turn: Turn, sandboxId: string, limited: boolean): void {
   const { state, effects } = turn;
   const sandbox = state.sandboxes.get(sandboxId);
   if (!sandbox) return;
   const { version } = sandbox;
-  if (sandbox.provisioned) version.provisionFailed = true;
+  if (sandbox.provisioned && !limited) version.provisionFailed = true;
   removeSandbox(state, sandbox);
+  if (limited) version.function.starts.tokens++;
+  if (limited && version.sandboxes.size > 0) {
+    // Others of the version will serve who waits, or make room for a start by ending theirs.
+    feedLater(turn, version);
+    return;
+  }
   const waiting = version.waiting.first;
   if (waiting) {
     removeInvoke(state, waiting);
     effects.push({ type: 'fail', invokeId: waiting.invokeId, sandboxId });
   }
-  feed(turn, version);
+  if (limited) feedLater(turn, version);
+  else feed(turn, version);
   forgetIfUnused(state, version);
   feedHungry(turn);
 }

@@ -55,13 +55,22 @@ function startBlocked(
   if (state.starting >= state.limits.startsPerRegion) return 'starts-per-region';
   if (state.sandboxes.size >= state.limits.sandboxes && !state.allIdle.first) return 'sandboxes';
   if (!takeToken(owner.starts, startsPerFunctionBurst, startsPerFunctionPerSecond, nowMs)) {
-    const oneTokenMs = 1000 / startsPerFunctionPerSecond;
-    state.retryStartsAtMs = Math.min(state.retryStartsAtMs, nowMs + oneTokenMs);
+    retryWithin(turn, 1000 / startsPerFunctionPerSecond);
     return 'starts-per-function';
   }
   const oldest = state.allIdle.first;
   if (state.sandboxes.size >= state.limits.sandboxes && oldest) stop(turn, oldest, 'evicted');
   return undefined;
+}
+
+function retryWithin({ state, nowMs }: Turn, delayMs: number): void {
+  state.retryStartsAtMs = Math.min(state.retryStartsAtMs, nowMs + delayMs);
+}
+
+/** Tries the version again when a start ends, or in a moment anyway. */
+export function feedLater(turn: Turn, version: VersionRecord): void {
+  turn.state.hungry.add(version);
+  retryWithin(turn, turn.state.limits.settleMs);
 }
 
 /** Gives versions that met a limit another try; called when a start or a sandbox ends. */

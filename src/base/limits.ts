@@ -176,8 +176,9 @@ export const limits = {
     errorBodyBytes: 1 * MIB,
   },
   assignment: {
-    startsPerRegion: 256,
-    startsPerAccount: 128,
+    /** What one worker starts at once; a region of several has room for more. */
+    startsPerRegion: 32,
+    startsPerAccount: 32,
     /** Of one function: Lambda's scaling rule (contract 2.11). */
     startsPerFunctionBurst: 1000,
     startsPerFunctionPerSecond: 100,
