@@ -2,7 +2,8 @@ export { ChunkSlab, type ChunkSlabOptions } from './l1/chunk-slab.ts';
 export { ChunkSlots } from './l1/chunk-slots.ts';
 export { type MemoryCacheOptions, memoryCached } from './l1/memory-cached.ts';
 export { slabCached } from './l1/slab-cached.ts';
-export { CacheNode, type CacheNodeOptions } from './l2/cache-node.ts';
+export { CacheNode } from './l2/cache-node.ts';
+export type { CacheNodeOptions } from './l2/cache-node-options.ts';
 export {
   type CachePrices,
   type CacheSize,

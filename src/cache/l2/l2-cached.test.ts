@@ -8,6 +8,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import {
   isSluiceError,
   KIB,
+  limits,
   MIB,
   noLogger,
   noMeter,
@@ -257,6 +258,28 @@ test('primed chunks are in L2 before anyone misses them', async (t) => {
   assert.ok(await worker.prime(ref, origin.chunks.get(ref.name)!));
   await worker.get(ref);
   assert.equal(origin.gets, 0);
+});
+
+test('uploads are bounded: what finds no room is dropped at once', async (t) => {
+  const mute = createServer((socket) => socket.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  t.after(() => mute.close());
+  const nodes = [`127.0.0.1:${(mute.address() as { port: number }).port}`];
+  const origin = new CountingOrigin();
+  const ref = origin.add(1);
+  const worker = startWorker(t, origin, { nodes });
+  const { uploadsAtOnce, uploadsWaiting } = limits.l2;
+  const room = uploadsAtOnce + uploadsWaiting;
+  const chunk = origin.chunks.get(ref.name)!;
+  let taken = 0;
+  const primes = Array.from({ length: room + 10 }, async () => {
+    if (await worker.prime(ref, chunk)) taken++;
+  });
+  await Promise.all(primes.slice(room));
+  assert.equal(taken, 0, 'the others still wait for the node');
+  worker.close();
+  await Promise.all(primes);
+  assert.equal(taken, room, 'and end with it');
 });
 
 test('members change while reads go on; a bad file changes nothing', async (t) => {

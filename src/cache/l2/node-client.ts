@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { type Clock, limits } from '../../base/mod.ts';
-import { STRIPES_PATH } from './cache-node.ts';
 import { type Exchange, NodeConnection, parseNodeAddress } from './node-connection.ts';
 import { type SharedSecrets, signRequest } from './request-signature.ts';
+import { STRIPES_PATH } from './stripe-key.ts';
 
 /** `failed`: no answer in time, no connection, too many already, or none that makes sense. */
 export type StripeAnswer = 'hit' | 'miss' | 'failed';

@@ -79,7 +79,10 @@ export function metricsToken(secret: string): string {
 }
 
 /** Whether `authorization` bears the metrics token of one of the secrets. */
-export function bearsMetricsToken(secrets: SharedSecrets, authorization: string | undefined) {
+export function bearsMetricsToken(
+  secrets: SharedSecrets,
+  authorization: string | undefined,
+): boolean {
   const given = hash('sha256', authorization ?? '', 'buffer');
   return secrets
     .map((secret) => hash('sha256', `Bearer ${metricsToken(secret)}`, 'buffer'))

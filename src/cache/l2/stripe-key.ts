@@ -1,6 +1,9 @@
 import { SluiceError } from '../../base/mod.ts';
 import type { ChunkName } from '../../seal/mod.ts';
 
+/** Where a cache node keeps stripes; a stripe's id follows. */
+export const STRIPES_PATH = '/v1/stripes/';
+
 /**
  * One stripe in L2. A root is no part of it: a chunk's name is the hash of its ciphertext, so a
  * chunk that garbage collection copied to another root is found under the name that it had.
