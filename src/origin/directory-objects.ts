@@ -84,12 +84,20 @@ export class DirectoryObjects implements ObjectStore {
   async usage(prefix: string): Promise<ObjectUsage> {
     let objects = 0;
     let bytes = 0;
-    for await (const path of walk(this.#folder(prefix))) {
+    const measure = async (path: string) => {
       const found = await absentAs(undefined, stat(path), path);
-      if (!found) continue;
+      if (!found) return;
       objects++;
       bytes += found.size;
+    };
+    let batch: Promise<void>[] = [];
+    for await (const path of walk(this.#folder(prefix))) {
+      batch.push(measure(path));
+      if (batch.length < limits.origin.parallelGets) continue;
+      await Promise.all(batch);
+      batch = [];
     }
+    await Promise.all(batch);
     return { objects, bytes };
   }
 

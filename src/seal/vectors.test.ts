@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createDecipheriv, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { hostHas } from '../../test/support/host.ts';
 import type { Random } from '../base/mod.ts';
 import {
   chunkSalt,
@@ -51,6 +53,13 @@ const vectors = JSON.parse(readFileSync(file, 'utf8')) as Vectors;
 const hex = (text: string) => Buffer.from(text, 'hex');
 const [wrapVector] = vectors.wraps as [Vectors['wraps'][0]];
 
+/** The plaintext of a chunk vector. */
+function patternOf(length: number): Buffer {
+  const pattern = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) pattern[i] = (7 * i + (i >> 8)) & 255;
+  return pattern;
+}
+
 /** Random bytes that are not: the vectors' nonce. */
 const nonceOf = (nonce: string): Random => ({
   bytes: () => hex(nonce),
@@ -66,12 +75,30 @@ test('salts are those of the vectors', () => {
 
 test('chunks are those of the vectors', () => {
   for (const vector of vectors.chunks) {
-    const plaintext = Buffer.alloc(vector.plaintextBytes);
-    for (let i = 0; i < plaintext.length; i++) plaintext[i] = (7 * i + (i >> 8)) & 255;
-    const sealed = sealChunk(hex(vector.salt), plaintext);
+    const sealed = sealChunk(hex(vector.salt), patternOf(vector.plaintextBytes));
     assert.equal(sealed.key.toString('hex'), vector.key);
     assert.equal(sealed.name, vector.name);
     assert.equal(sealed.ciphertext.subarray(0, 32).toString('hex'), vector.ciphertextStart);
+  }
+});
+
+/** Runs OpenSSL's own program on some bytes. */
+function openssl(input: Buffer, ...words: string[]): Buffer {
+  const options = { input, maxBuffer: 1 << 21, stdio: ['pipe', 'pipe', 'ignore'] as never };
+  return execFileSync('openssl', words, options);
+}
+
+test('OpenSSL, asked step by step, makes the chunks of the vectors', (t) => {
+  if (!hostHas(t, 'tool:openssl')) return;
+  for (const vector of vectors.chunks) {
+    const plaintext = patternOf(vector.plaintextBytes);
+    const digest = openssl(plaintext, 'dgst', '-sha256', '-binary');
+    const mac = ['-mac', 'HMAC', '-macopt', `hexkey:${vector.salt}`];
+    const key = openssl(digest, 'dgst', '-sha256', ...mac, '-binary').toString('hex');
+    assert.equal(key, vector.key);
+    const ciphertext = openssl(plaintext, 'enc', '-aes-256-ctr', '-K', key, '-iv', '0'.repeat(32));
+    const name = openssl(ciphertext, 'dgst', '-sha256', '-binary').toString('hex');
+    assert.equal(name, vector.name);
   }
 });
 
