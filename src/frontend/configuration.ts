@@ -6,6 +6,7 @@ import type {
   PackageType,
 } from '../functions/mod.ts';
 import { invalidParameter } from './api-error.ts';
+import { isDeliverable } from './destinations.ts';
 import type { ConfigurationInput, CreateFunctionInput } from './function-inputs.ts';
 import { requireRuntime } from './runtimes.ts';
 
@@ -71,6 +72,13 @@ function refuseUnsupported(input: ConfigurationInput): void {
   }
   if (input.FileSystemConfigs?.length) {
     throw invalidParameter('FileSystemConfigs is not supported: there are no file systems here.');
+  }
+  const deadLetter = input.DeadLetterConfig?.TargetArn;
+  if (deadLetter && !isDeliverable(deadLetter)) {
+    throw invalidParameter(
+      `The dead letter target ${deadLetter} is not supported: give the ARN of a function, the ` +
+        'URL of a queue or webhook, or directory:NAME.',
+    );
   }
 }
 

@@ -16,7 +16,7 @@ import { FunctionUrlHandler } from './function-url/handler.ts';
 import { readUrlRequest } from './function-url/url-request.ts';
 import { ApiHandler } from './http/api-handler.ts';
 import { ByteBudget } from './http/body.ts';
-import { HttpServer } from './http/http-server.ts';
+import { HttpServer, type TlsIdentity } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
 import { allOperations } from './operations/all.ts';
@@ -47,6 +47,8 @@ export interface FrontendOptions {
   readonly provisioner?: Provisioner;
   /** What function URLs end with, `HOST[:PORT]`; the port listened on at `localhost` if absent. */
   readonly functionUrlDomain?: string;
+  /** Serves HTTPS, and nothing else, when given. */
+  readonly tls?: TlsIdentity;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger?: Logger;
@@ -70,12 +72,14 @@ export class Frontend {
   /** What runs the events of the queue. */
   readonly queued: QueuedInvokes;
   readonly #functionUrlDomain: string | undefined;
+  readonly #secure: boolean;
   #port = 0;
 
   constructor(options: FrontendOptions) {
     const { region, store, credentials, installer, invoker, events, clock, random } = options;
     const logger = options.logger ?? noLogger;
     this.#functionUrlDomain = options.functionUrlDomain;
+    this.#secure = options.tls !== undefined;
     this.#cache = new FunctionCache(store, limits.functions.cached);
     this.#installs = new Installs({
       ...{ store, installer, invoker, region, clock, random, logger },
@@ -112,7 +116,7 @@ export class Frontend {
       if (request.url?.startsWith('/archives/')) return downloads.handle(request, response);
       return api.handle(request, response, signal);
     };
-    this.#server = new HttpServer(handle, clock, random);
+    this.#server = new HttpServer(handle, clock, random, options.tls);
   }
 
   /**
@@ -137,7 +141,8 @@ export class Frontend {
 
   #urlOrigin(urlId: string): string {
     const domain = this.#functionUrlDomain ?? `localhost:${this.#port}`;
-    return `http://${urlId}.lambda-url.${this.#services.region}.${domain}`;
+    const scheme = this.#secure ? 'https' : 'http';
+    return `${scheme}://${urlId}.lambda-url.${this.#services.region}.${domain}`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { limits } from '../base/mod.ts';
+import { destinationPattern } from './destinations.ts';
 import { functionNamePattern } from './function-name.ts';
 import { boolean, list, map, number, type ShapeType, string, structure } from './shapes.ts';
 
@@ -42,7 +43,7 @@ const configurationMembers = {
     { SubnetIds: list(string(), { max: 16 }), SecurityGroupIds: list(string(), { max: 5 }) },
   ),
   FileSystemConfigs: list(structure({}, {}), { max: 1 }),
-  DeadLetterConfig: structure({}, { TargetArn: arnOrEmpty }),
+  DeadLetterConfig: structure({}, { TargetArn: string({ pattern: `()|${destinationPattern}` }) }),
   KMSKeyArn: arnOrEmpty,
   SnapStart: structure({}, { ApplyOn: string({ values: ['PublishedVersions', 'None'] }) }),
   LoggingConfig: structure(

@@ -227,6 +227,11 @@ test('event invoke configuration: put, merged, read, listed, deleted, refused', 
     `The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=${iam}), ` +
       'onFailure=null) is invalid.',
   );
+  assert.match(await to('arn:aws:sqs:us-east-1:000000000000:q'), /is invalid\.$/);
+  for (const Destination of ['directory:done', 'http://localhost:1/000000000000/q']) {
+    await put({ DestinationConfig: { OnSuccess: { Destination } } });
+  }
+  assert.match(await to('directory:../up'), /failed to satisfy constraint/);
   assert.match(await word(put({ MaximumRetryAttempts: 3 })), /'maximumRetryAttempts' failed/);
   await lambda.send(new sdk.DeleteFunctionEventInvokeConfigCommand({ FunctionName }));
   assert.equal(

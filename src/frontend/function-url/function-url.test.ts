@@ -277,6 +277,13 @@ test('a streaming URL sends what the prelude says, then the bytes', async (t) =>
   assert.equal(described.body, 'body');
   stream(prelude, '{"statusCode":');
   assert.equal((await ask(harness, url)).status, 502);
+  harness.invoker.answer = async ({ sink }) => {
+    sink?.begin('text/html');
+    await sink?.write(Buffer.from('half'));
+    const payload = Buffer.from('{}');
+    return { status: 'function-error', payload, executedVersion: '$LATEST' };
+  };
+  await assert.rejects(ask(harness, url), 'a part is not taken for the whole');
   answering(harness, 'buffered');
   assert.equal((await ask(harness, url)).body, 'buffered');
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/mod.ts';
 import { finish, writeChunk } from '../http/responses.ts';
-import type { InvokeRequest, Invoker } from '../seams.ts';
+import type { InvokeOutcome, Invoker, InvokeRequest } from '../seams.ts';
 import { invokeStreaming, type StreamWriter } from '../stream-relay.ts';
 import { badGateway, inferResponse, readPrelude, type UrlResponse } from './response.ts';
 
@@ -39,18 +39,21 @@ export async function sendStreamed(
     const outcome = await streaming.forward(body);
     return outcome.status === 'ok' ? inferResponse(outcome.payload) : badGateway();
   }
+  let outcome: InvokeOutcome;
   if (contentType !== PRELUDE_TYPE) {
     response.writeHead(200, { 'Content-Type': contentType, ...extra });
-    await streaming.forward(body);
+    outcome = await streaming.forward(body);
   } else {
     const head = new PreludeReader((status, headers) => {
       response.writeHead(status, { ...headers, ...extra });
     }, body);
-    await streaming.forward((chunk) => head.write(chunk));
+    outcome = await streaming.forward((chunk) => head.write(chunk));
     // The stream ended, or went wrong, before its head was whole.
     if (!response.headersSent) return badGateway();
   }
-  response.end();
+  // Cut off, so that a client does not take a part for the whole.
+  if (outcome.status === 'function-error') response.destroy();
+  else response.end();
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, limits, type Random, SluiceError, systemErrorCode } from '../../base/mod.ts';
 import { refuseConnection } from './responses.ts';
 
@@ -9,6 +10,12 @@ export type Handler = (
   signal: AbortSignal,
 ) => Promise<void>;
 
+/** What the server proves itself with, in PEM. */
+export interface TlsIdentity {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
 /** A listening socket with limits on everything a client can make it hold, and an orderly end. */
 export class HttpServer {
   readonly #server: Server;
@@ -16,17 +23,21 @@ export class HttpServer {
   readonly #running = new Set<AbortController>();
   #onIdle: (() => void) | undefined;
 
-  constructor(handler: Handler, clock: Clock, random: Random) {
+  constructor(handler: Handler, clock: Clock, random: Random, tls?: TlsIdentity) {
     this.#clock = clock;
-    this.#server = createServer({ maxHeaderSize: limits.http.headerBytes }, (request, response) => {
+    const settings = { maxHeaderSize: limits.http.headerBytes };
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       void this.#run(handler, request, response);
-    });
+    };
+    this.#server = tls
+      ? createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' }, onRequest)
+      : createServer(settings, onRequest);
     this.#server.maxConnections = limits.http.connections;
     this.#server.headersTimeout = limits.http.headTimeoutMs;
     this.#server.requestTimeout = limits.http.receiveTimeoutMs;
     this.#server.keepAliveTimeout = limits.http.keepAliveMs;
     this.#server.on('clientError', (error, socket) => {
-      refuseConnection(error, socket as import('node:net').Socket, random.uuid());
+      refuseConnection(error, socket as Socket, random.uuid());
     });
   }
 

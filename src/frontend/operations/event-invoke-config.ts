@@ -1,6 +1,7 @@
 import type { EventInvokeRecord, FunctionRecord } from '../../functions/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
+import { destinationPattern, isDeliverable, isFunctionArn } from '../destinations.ts';
 import { type FunctionReference, functionArn, parseFunctionReference } from '../function-name.ts';
 import { findFunction, referenceOf, requireQualifier } from '../lookup.ts';
 import {
@@ -16,14 +17,7 @@ import type { Services } from '../services.ts';
 import { number, type ShapeType, string, structure } from '../shapes.ts';
 
 const path = '/2019-09-25/functions/:FunctionName/event-invoke-config';
-/** The service's own forms, a URL (a queue that speaks SQS, or a webhook), or a directory's name. */
-const destination = string({
-  max: 350,
-  min: 0,
-  pattern:
-    '$|https?://[^\\s]+|directory:[A-Za-z0-9_-]{1,64}|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|' +
-    '(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)',
-});
+const destination = string({ max: 350, min: 0, pattern: `$|${destinationPattern}` });
 const configInput = structure(
   {},
   {
@@ -100,11 +94,10 @@ async function requireDestinations(
   const shown = (arn: string | undefined, name: string) =>
     arn ? `${name}(destination=${arn})` : 'null';
   for (const arn of [config.onSuccess, config.onFailure]) {
-    if (!arn || arn.startsWith('http') || arn.startsWith('directory:')) continue;
-    const service = arn.split(':')[2];
-    if (service === 'lambda') {
+    if (!arn) continue;
+    if (isFunctionArn(arn)) {
       await requireDestinationFunction(services, request, reference, arn);
-    } else if (!['sqs', 'sns', 's3', 'events'].includes(service ?? '')) {
+    } else if (!isDeliverable(arn)) {
       const onSuccess = shown(config.onSuccess, 'OnSuccess');
       const onFailure = shown(config.onFailure, 'OnFailure');
       throw invalidParameter(

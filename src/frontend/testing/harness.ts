@@ -12,6 +12,7 @@ import {
   SqliteLayerStore,
 } from '../../functions/mod.ts';
 import { Frontend } from '../frontend.ts';
+import type { TlsIdentity } from '../http/http-server.ts';
 import type {
   CodeInstaller,
   Credential,
@@ -174,7 +175,7 @@ export interface Harness {
 /** A whole frontend on a free port, with stand-ins for what is behind its seams. */
 export async function startFrontend(
   t: TestContext,
-  given: { store?: FunctionStore } = {},
+  given: { store?: FunctionStore; tls?: TlsIdentity } = {},
 ): Promise<Harness> {
   const store = given.store ?? new MemoryFunctionStore();
   const installer = new FakeInstaller();
@@ -192,6 +193,7 @@ export async function startFrontend(
     ...{ region: REGION, store, credentials, installer, invoker, provisioner, events, zip },
     clock: systemClock,
     random: systemRandom,
+    ...(given.tls ? { tls: given.tls } : {}),
   });
   const { port } = await frontend.start('127.0.0.1', 0);
   const endpoint = `http://127.0.0.1:${port}`;

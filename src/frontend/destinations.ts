@@ -1,0 +1,20 @@
+/**
+ * Where the end of an event can be told: the service's own ARNs, of which functions are delivered
+ * to, and what stands for the rest here: the URL of a webhook or of a queue that speaks SQS, or
+ * `directory:NAME` below the region's data.
+ */
+export const destinationPattern =
+  'directory:[A-Za-z0-9_-]{1,64}|https?://[^\\s]+|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:' +
+  '((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)';
+
+const functionArn = /^arn:aws[a-zA-Z-]*:lambda:/;
+
+export function isFunctionArn(target: string): boolean {
+  return functionArn.test(target);
+}
+
+/** False for what fits the pattern and yet nothing here could deliver to. */
+export function isDeliverable(target: string): boolean {
+  if (isFunctionArn(target) || target.startsWith('directory:')) return true;
+  return /^https?:\/\//.test(target) && URL.canParse(target);
+}
