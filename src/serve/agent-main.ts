@@ -4,15 +4,12 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import {
   limits,
   MIB,
-  noLogger,
-  noMeter,
   PAGE_SIZE_BYTES,
   SluiceError,
   systemClock,
-  systemRandom,
   toSluiceError,
 } from '../base/mod.ts';
-import { ChunkSlab, ChunkSlots, openL2, slabCached } from '../cache/mod.ts';
+import { ChunkSlots } from '../cache/mod.ts';
 import {
   type AgentAnswer,
   type AgentCommand,
@@ -22,11 +19,11 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
-import { followingMigrations, ScopedChunkSource } from '../origin/mod.ts';
+import { ScopedChunkSource } from '../origin/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
-import { openOrigin } from './origin-place.ts';
+import { openTiers } from './tiers.ts';
 
 type Command = AgentCommand<AgentSettings>;
 
@@ -38,6 +35,8 @@ interface AgentOptions {
   /** The tiers below memory. */
   readonly source: ChunkSource;
   readonly tiers: TierWatch;
+  /** Nobody waits for this agent yet: warm up. */
+  readonly rehearse: boolean;
 }
 
 /** The agent's first thread: talks to the worker, fetches chunks; never touches a device's pages. */
@@ -54,7 +53,8 @@ class Agent {
   /** Which manifest a device shows, and how many devices show each. */
   readonly #manifestOf = new Map<string, string>();
 
-  constructor({ fuseFd, root, overlayDirectory, memoryBytes, source, tiers }: AgentOptions) {
+  constructor(options: AgentOptions) {
+    const { fuseFd, root, overlayDirectory, memoryBytes, source, tiers, rehearse } = options;
     this.#scope = new ScopedChunkSource(source);
     const memory = ChunkSlots.allocate(memoryBytes);
     this.#memory = new Uint8Array(memory);
@@ -69,7 +69,14 @@ class Agent {
       clock: systemClock,
       command: (command) => this.#command(command),
     });
-    const data: AgentLoopData = { fuseFd, root, memory, overlayDirectory, commands: port2 };
+    const data: AgentLoopData = {
+      fuseFd,
+      root,
+      memory,
+      overlayDirectory,
+      commands: port2,
+      rehearse,
+    };
     this.#loop = new Worker(new URL('./agent-loop.ts', import.meta.url), {
       workerData: data,
       transferList: [port2],
@@ -143,25 +150,8 @@ function answer(message: AgentAnswer): void {
   process.send?.(message);
 }
 
-/** Slab before L2 before origin; each tells `tiers` what it answered. */
-async function openTiers(settings: AgentSettings, tiers: TierWatch): Promise<ChunkSource> {
-  const { slab, l2 } = settings;
-  const stores = {
-    clock: systemClock,
-    random: systemRandom,
-    meter: noMeter,
-    logger: noLogger,
-  };
-  const origin = await openOrigin(settings.origin, noMeter, noLogger);
-  let source = tiers.watch('origin', followingMigrations(origin, origin));
-  if (l2) source = tiers.watch('l2', await openL2(source, l2, stores));
-  if (!slab) return source;
-  const opened = await ChunkSlab.open({ ...slab, clock: systemClock });
-  return tiers.watch('slab', slabCached(source, opened));
-}
-
 async function start(command: Extract<Command, { type: 'start' }>): Promise<Agent> {
-  const { directory, file, settings } = command;
+  const { directory, file, settings, rehearse } = command;
   const root = file === undefined ? 'directory' : 'file';
   const mountPoint = file ?? join(directory, 'devices');
   const overlayDirectory = join(directory, 'overlays');
@@ -171,9 +161,18 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
   const tiers = new TierWatch();
   const source = await openTiers(settings, tiers);
   const { memoryBytes } = settings;
-  const agent = new Agent({ fuseFd: fd, root, overlayDirectory, memoryBytes, source, tiers });
+  const options: AgentOptions = {
+    fuseFd: fd,
+    root,
+    overlayDirectory,
+    memoryBytes,
+    source,
+    tiers,
+    rehearse,
+  };
+  const agent = new Agent(options);
   answer({ type: 'answer', id: command.id, mountPoint });
-  agent.warm(limits.agent.warmMemoryBytes).catch(end);
+  if (rehearse) agent.warm(limits.agent.warmMemoryBytes).catch(end);
   return agent;
 }
 

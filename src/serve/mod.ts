@@ -8,4 +8,5 @@ export type { ImageFacts } from './image-catalogue.ts';
 export { type MountedImage, mountImage } from './mount-image.ts';
 export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';
 export { removeImage } from './remove-image.ts';
+export { type ServedDevice, type ServeDeviceOptions, serveDevice } from './serve-device.ts';
 export { openStores, type Stores } from './stores.ts';

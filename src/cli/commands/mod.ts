@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { registerCacheNode } from './cache-node.ts';
 import { registerCacheSize } from './cache-size.ts';
 import { registerConfig } from './config.ts';
+import { registerDevice } from './device.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFunction } from './function.ts';
 import { registerGc } from './gc.ts';
@@ -19,6 +20,7 @@ export function registerCommands(program: Command): void {
   registerLogs(program);
   registerUsage(program);
   registerImage(program);
+  registerDevice(program);
   registerGc(program);
   registerCacheNode(program);
   registerCacheSize(program);

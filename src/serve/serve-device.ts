@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
+import { ChunkSlots, type L2Settings } from '../cache/mod.ts';
+import {
+  type AccessRun,
+  type DeviceStats,
+  encodeAccessLog,
+  LocalDevice,
+  type OpenDevice,
+  openDeviceOnFile,
+  parseAccessLog,
+  TierWatch,
+} from '../device/mod.ts';
+import { NbdServer } from '../nbd/mod.ts';
+import { readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
+import { agentSettings, spawnHostAgent } from './agent-settings.ts';
+import { originEnvironment } from './origin-place.ts';
+import { openStores, type Stores } from './stores.ts';
+import { openTiers } from './tiers.ts';
+
+export interface ServeDeviceOptions {
+  readonly dataPath: string;
+  readonly manifestId: string;
+  /** One of the two: an existing plain file to mount over, or a unix socket to make. */
+  readonly fuseFile?: string | undefined;
+  readonly nbdSocket?: string | undefined;
+  readonly writable: boolean;
+  /** A file for the access log, written when the device closes. */
+  readonly recordFile?: string | undefined;
+  /** An access log to fetch ahead by. */
+  readonly replayFile?: string | undefined;
+  readonly l2?: L2Settings | undefined;
+}
+
+export interface ServedDevice {
+  /** Takes the device away, and answers what it did. */
+  close(): Promise<DeviceStats | undefined>;
+}
+
+interface OpenedDevice {
+  stats(): Promise<DeviceStats>;
+  accessRuns(): Promise<readonly AccessRun[]>;
+  close(): Promise<void>;
+}
+
+/** Serves one stored image's disk alone, on a file by FUSE or on a socket by NBD. */
+export async function serveDevice(options: ServeDeviceOptions): Promise<ServedDevice> {
+  const { manifestId, recordFile, fuseFile, nbdSocket } = options;
+  const stores = await openStores(options.dataPath);
+  const request = await deviceRequest(stores, options);
+  const device =
+    fuseFile === undefined
+      ? await openNbd(stores, request, nbdSocket ?? '', options.l2)
+      : await openFuse(stores, request, fuseFile, options.l2);
+  return {
+    close: async () => {
+      const stats = await device.stats().catch(() => undefined);
+      if (recordFile !== undefined) {
+        const runs = await device.accessRuns();
+        await writeFile(recordFile, encodeAccessLog({ manifestId, runs }));
+      }
+      await device.close();
+      return stats;
+    },
+  };
+}
+
+async function deviceRequest(stores: Stores, options: ServeDeviceOptions): Promise<OpenDevice> {
+  const { manifestId, replayFile } = options;
+  const { bytes, rootId } = await stores.origin.findManifest(manifestId);
+  const replay = replayFile === undefined ? undefined : readAccessLog(replayFile, manifestId);
+  return {
+    deviceId: `serve-${manifestId}`,
+    accountId: readManifestHeader(bytes).accountId,
+    manifestBytes: bytes,
+    dataKey: await unwrapDataKey(bytes, stores.keyService),
+    rootId,
+    writable: options.writable,
+    record: options.recordFile !== undefined,
+    ...(replay && { replay }),
+  };
+}
+
+function readAccessLog(file: string, manifestId: string) {
+  const log = parseAccessLog(readFileSync(file, 'utf8'));
+  if (log.manifestId === manifestId) return log;
+  throw new SluiceError('USAGE', `${file}: is the access log of ${log.manifestId}`);
+}
+
+async function openFuse(
+  stores: Stores,
+  request: OpenDevice,
+  file: string,
+  l2: L2Settings | undefined,
+): Promise<OpenedDevice> {
+  const device = await openDeviceOnFile(request, {
+    spawn: () => spawnHostAgent(originEnvironment(stores.place)),
+    directory: join(stores.data.run, `serve-${process.pid}`),
+    settings: agentSettings(stores.data, stores.place, l2),
+    file,
+    clock: systemClock,
+  });
+  return {
+    stats: () => device.stats(),
+    accessRuns: () => device.accessRuns(),
+    close: async () => {
+      await device.close();
+    },
+  };
+}
+
+async function openNbd(
+  stores: Stores,
+  request: OpenDevice,
+  path: string,
+  l2: L2Settings | undefined,
+): Promise<OpenedDevice> {
+  const settings = agentSettings(stores.data, stores.place, l2);
+  const overlayDirectory = join(stores.data.run, `serve-${process.pid}`);
+  await mkdir(overlayDirectory, { recursive: true, mode: 0o700 });
+  const tiers = new TierWatch();
+  const device = await LocalDevice.open(request, {
+    memory: new ChunkSlots(ChunkSlots.allocate(settings.memoryBytes)),
+    source: await openTiers(settings, tiers),
+    tierOf: (name) => tiers.take(name),
+    overlayDirectory,
+    clock: systemClock,
+    random: systemRandom,
+  });
+  const server = new NbdServer([device], noLogger);
+  await server.listen({ path });
+  return {
+    stats: () => device.stats(),
+    accessRuns: () => device.accessRuns(),
+    close: async () => {
+      await server.close();
+      await device.close();
+      await rm(overlayDirectory, { recursive: true, force: true });
+    },
+  };
+}
