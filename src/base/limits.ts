@@ -184,8 +184,11 @@ export const limits = {
     startsPerFunctionPerSecond: 100,
     /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
     waitMs: 45_000,
-    /** A sandbox that has answered asks for its next event within this, or counts as busy. */
-    settleMs: 20,
+    /**
+     * A sandbox that has answered asks for its next event within this, or counts as busy. About
+     * what a cold start costs: less would start one for each delay of a machine that is busy.
+     */
+    settleMs: 100,
   },
   logs: {
     /** Of one log group and of all; the oldest lines go first. */
