@@ -1,7 +1,6 @@
 import { after, type TestContext } from 'node:test';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import { hostHas } from '../../test/support/host.ts';
-import { type Moto, startMoto } from '../../test/support/moto.ts';
+import { hostHasMoto, type Moto, startMoto } from '../../test/support/moto.ts';
 import { systemClock, systemRandom } from '../base/mod.ts';
 import { s3Origin } from './mod.ts';
 import { objectStoreConformance } from './object-store.conformance.ts';
@@ -14,7 +13,7 @@ after(async () => (await moto)?.stop());
 
 /** A bucket of the test's own in the one moto of this file. */
 async function makeBucket(t: TestContext) {
-  if (!hostHas(t, 'tool:moto_server')) return undefined;
+  if (!moto && !hostHasMoto(t)) return undefined;
   moto ??= startMoto();
   const { endpoint } = await moto;
   const credentials = { accessKeyId: 'AKIAMOTO', secretAccessKey: 'any' };
