@@ -25,6 +25,7 @@ export interface DeviceRig {
 export async function deviceRig(): Promise<DeviceRig> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-device-'));
   const originDirectory = join(directory, 'origin');
+  const place = { kind: 'directory', directory: originDirectory } as const;
   const origin = directoryOrigin(originDirectory, { clock: systemClock, random: systemRandom });
   const pools: AgentPool<AgentSettings>[] = [];
   return {
@@ -33,9 +34,9 @@ export async function deviceRig(): Promise<DeviceRig> {
     seal: (disk) => sealDisk(disk, origin, join(directory, 'keys')),
     pool: (settings = {}) => {
       const agents = new AgentPool<AgentSettings>({
-        spawn: spawnAgent,
+        spawn: () => spawnAgent(),
         directory: join(directory, `agents-${pools.length}`),
-        settings: { originDirectory, memoryBytes: 512 * MIB, ...settings },
+        settings: { origin: place, memoryBytes: 512 * MIB, ...settings },
         spareAgents: 1,
         clock: systemClock,
         random: systemRandom,

@@ -12,6 +12,8 @@ export type AgentCommand<Settings> =
       readonly directory: string;
       /** Mount on this plain file, which shows the one device, instead of a directory of devices. */
       readonly file?: string;
+      /** It will wait for its first device: rehearse, so that this one opens on warm code. */
+      readonly rehearse: boolean;
       readonly settings: Settings;
     }
   | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }

@@ -28,6 +28,8 @@ interface Agent<Settings> {
   readonly directory: string;
   readonly devices: Set<AgentDevice>;
   idleTimer?: Timer;
+  /** Ends with its last device. */
+  draining?: boolean;
 }
 
 /**
@@ -80,6 +82,25 @@ export class AgentPool<Settings> {
     return device;
   }
 
+  /**
+   * Lets new agents, of the program as it is on disk now, take over all devices opened from here on;
+   * the present ones keep theirs, and end with the last of them.
+   */
+  drain(): void {
+    const present = [...this.#spares.splice(0), ...this.#byAccount.values()];
+    this.#byAccount.clear();
+    this.#replenish();
+    for (const each of present) {
+      each.then(
+        (agent) => {
+          agent.draining = true;
+          this.#endIfUnused(agent);
+        },
+        () => {},
+      );
+    }
+  }
+
   /** Ends every agent; devices that are still open answer EIO. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -92,7 +113,7 @@ export class AgentPool<Settings> {
   async #agentOf(accountId: string): Promise<Agent<Settings>> {
     const known = this.#byAccount.get(accountId);
     if (known) return await known;
-    const agent = this.#spares.shift() ?? this.#start();
+    const agent = this.#spares.shift() ?? this.#start(false);
     this.#byAccount.set(accountId, agent);
     this.#replenish();
     try {
@@ -112,14 +133,14 @@ export class AgentPool<Settings> {
 
   #replenish(): void {
     while (!this.#closed && this.#spares.length < this.#options.spareAgents) {
-      const spare = this.#start();
+      const spare = this.#start(true);
       // One that fails now is asked for, and heard, when it is needed.
       spare.catch(() => {});
       this.#spares.push(spare);
     }
   }
 
-  async #start(): Promise<Agent<Settings>> {
+  async #start(rehearse: boolean): Promise<Agent<Settings>> {
     const { spawn, clock, settings, random, logger } = this.#options;
     const directory = join(this.#options.directory, random.uuid());
     await mkdir(directory, { mode: 0o700 });
@@ -134,7 +155,7 @@ export class AgentPool<Settings> {
       rm(directory, { recursive: true, force: true }).catch(() => {});
     });
     try {
-      await process.start(directory, settings);
+      await process.start({ directory, settings, rehearse });
     } catch (error) {
       await process.kill();
       throw error;
@@ -146,8 +167,15 @@ export class AgentPool<Settings> {
     agent.devices.delete(device);
     if (agent.devices.size > 0) return;
     agent.idleTimer?.cancel();
-    agent.idleTimer = this.#options.clock.setTimer(limits.agent.idleMs, () => {
-      if (agent.devices.size === 0) agent.process.kill().catch(() => {});
-    });
+    if (agent.draining) {
+      this.#endIfUnused(agent);
+      return;
+    }
+    const { clock } = this.#options;
+    agent.idleTimer = clock.setTimer(limits.agent.idleMs, () => this.#endIfUnused(agent));
+  }
+
+  #endIfUnused(agent: Agent<Settings>): void {
+    if (agent.devices.size === 0) agent.process.kill().catch(() => {});
   }
 }

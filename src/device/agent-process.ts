@@ -16,6 +16,16 @@ interface Waiting {
   readonly reject: (error: SluiceError) => void;
 }
 
+export interface AgentStart<Settings> {
+  /** An empty directory of the agent's own. */
+  readonly directory: string;
+  readonly settings: Settings;
+  /** Mount on this file instead of a directory of devices. */
+  readonly file?: string;
+  /** Take the time to warm up, since no device waits. */
+  readonly rehearse?: boolean;
+}
+
 /** The worker's end of one agent process. */
 export class AgentProcess<Settings> {
   readonly #child: ChildProcess;
@@ -46,10 +56,21 @@ export class AgentProcess<Settings> {
     return this.#died.signal;
   }
 
-  /** Has it mount, on a directory of its own or on `file`. Rejects with `HOST_LACKS`. */
-  async start(directory: string, settings: Settings, file?: string): Promise<void> {
+  /** Has it mount. Rejects with `HOST_LACKS`. */
+  async start({
+    directory,
+    settings,
+    file,
+    rehearse = false,
+  }: AgentStart<Settings>): Promise<void> {
     const timeoutMs = limits.agent.startTimeoutMs;
-    const command = { type: 'start', directory, settings, ...(file && { file }) } as const;
+    const command = {
+      type: 'start',
+      directory,
+      settings,
+      rehearse,
+      ...(file && { file }),
+    } as const;
     const { mountPoint } = await this.request(command, timeoutMs);
     this.#mountPoint = mountPoint ?? '';
     if (file) return;

@@ -36,7 +36,7 @@ export async function openDeviceOnFile<Settings>(
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    await agent.start(directory, settings, file);
+    await agent.start({ directory, settings, file });
     mounted = true;
     await agent.request({ type: 'open', device: message });
   } catch (error) {

@@ -29,4 +29,5 @@ export type { DeviceRequest, FailureMessage, LoopCommand, LoopReport } from './m
 export type { OpenDevice } from './open-device.ts';
 export { Overlay, type OverlayOptions } from './overlay.ts';
 export { PlainPages } from './plain-pages.ts';
+export { type RehearsalOptions, rehearse } from './rehearsal.ts';
 export { TierWatch } from './tier-watch.ts';

@@ -193,6 +193,8 @@ test('an ext4 of mke2fs mounts from the device, takes writes, and is clean after
   }
 });
 
+const agentOf = (device: Device) => Number(/\/proc\/(\d+)\//.exec(device.path)?.[1]);
+
 /** Every loop device's backing file. */
 function loopBackings(): string[] {
   return readdirSync('/sys/block')
@@ -210,7 +212,7 @@ test('a killed agent: reads fail with EIO, nothing hangs, nothing stays mounted'
   const file = await open(device.path, 'r');
   t.after(() => file.close());
   await file.read(Buffer.alloc(4096), 0, 4096, 0);
-  const pid = Number(/\/proc\/(\d+)\//.exec(device.path)?.[1]);
+  const pid = agentOf(device);
   const died = once(device.died, 'abort');
   process.kill(pid, 'SIGKILL');
   await died;
@@ -231,6 +233,23 @@ test('a killed agent: reads fail with EIO, nothing hangs, nothing stays mounted'
   );
   const again = await show(sealed);
   assert.ok((await readFile(again.path)).length === 8 * MIB, 'another agent takes over');
+});
+
+test('draining: new devices get a new agent, the old one ends with its last device', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show, agents } = rig(t);
+  const disk = someDisk(4 * MIB);
+  const sealed = await seal(disk);
+  const old = await show(sealed);
+  const pid = agentOf(old);
+  agents.drain();
+  const fresh = await show(sealed);
+  assert.notEqual(agentOf(fresh), pid);
+  assert.ok(disk.equals(await readFile(old.path)), 'the old one still serves');
+  await old.close();
+  for (let tries = 0; tries < 100 && isAlive(pid); tries++) await systemClock.sleep(20);
+  assert.equal(isAlive(pid), false);
+  assert.ok(disk.equals(await readFile(fresh.path)));
 });
 
 test('a killed worker takes its agents with it', async (t) => {
