@@ -89,6 +89,9 @@ export const limits = {
     prefetchAtOnce: 16,
     prefetchAtOnceWithDemand: 4,
     accessLogRuns: 262_144,
+    /** Starts that make one log, and logs that a worker keeps in memory. */
+    accessLogsMerged: 3,
+    accessLogsKept: 1000,
     fuseMaxReadBytes: 1 * MIB,
     fuseMaxWriteBytes: 1 * MIB,
   },

@@ -7,11 +7,12 @@ import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import { CgroupPool, LeanSandboxFactory } from '../sandbox/mod.ts';
 import { FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
+import { AccessLogBook } from './access-log-book.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
-import { MeteredDevices } from './metered-devices.ts';
 import { originEnvironment } from './origin-place.ts';
 import type { Stores } from './stores.ts';
+import { WorkerDevices } from './worker-devices.ts';
 
 /** What runs sandboxes in this process: assignment over one worker. */
 export interface Compute {
@@ -50,9 +51,10 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
     await agents.warm();
     const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
+    const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
     const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
     const worker = new Worker({
-      devices: new MeteredDevices(devices, meter),
+      devices: new WorkerDevices({ devices, accessLogs, meter, logger }),
       sandboxes,
       runtimeApis: () => new RuntimeApi({ clock }),
       logs,

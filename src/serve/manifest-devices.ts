@@ -1,5 +1,5 @@
 import { SluiceError } from '../base/mod.ts';
-import type { Device, OpenDevice } from '../device/mod.ts';
+import type { AccessLog, Device, OpenDevice } from '../device/mod.ts';
 import type { ManifestSource } from '../origin/mod.ts';
 import { type KeyService, readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
 
@@ -8,6 +8,10 @@ export interface ManifestDeviceRequest {
   readonly accountId: string;
   readonly manifestId: string;
   readonly writable?: boolean;
+  /** Note what is read, for an access log. */
+  readonly record?: boolean;
+  /** Fetch ahead by what earlier starts read. */
+  readonly replay?: AccessLog;
 }
 
 /** The part of the agent pool that opens devices. */
@@ -32,7 +36,7 @@ export class ManifestDevices {
 
   /** Rejects with `MANIFEST_NOT_FOUND`, `ACCESS_DENIED`, and the key service's and agents' errors. */
   async open(request: ManifestDeviceRequest): Promise<Device> {
-    const { deviceId, accountId, manifestId, writable = false } = request;
+    const { deviceId, accountId, manifestId, writable = false, record, replay } = request;
     const { bytes, rootId } = await this.#manifests.findManifest(manifestId);
     const header = readManifestHeader(bytes);
     if (header.accountId !== accountId) {
@@ -51,6 +55,8 @@ export class ManifestDevices {
         dataKey,
         rootId,
         writable,
+        ...(record && { record }),
+        ...(replay && { replay }),
       });
     } finally {
       dataKey.fill(0);

@@ -5,6 +5,8 @@ import type { Readable } from 'node:stream';
 export interface OpenDevice {
   /** The file that holds the disk. */
   readonly path: string;
+  /** The sandbox on it has started: what was read by now belongs to a start. Never rejects. */
+  started(): Promise<void>;
   close(): Promise<void>;
   /** Fetched since it was opened. */
   stats(): Promise<{ readonly bytesFetched: number; readonly chunksFetched: number }>;

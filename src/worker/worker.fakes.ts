@@ -148,6 +148,7 @@ export function bench(
         devices.opened++;
         return {
           path: '/disk',
+          started: async () => {},
           close: async () => void devices.closed++,
           stats: async () => ({ bytesFetched: 4096, chunksFetched: 1 }),
         };

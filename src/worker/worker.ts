@@ -77,10 +77,21 @@ export class Worker implements SandboxHost {
     try {
       const sandbox = await this.#start(template, options);
       this.#sandboxes.add(sandbox);
-      void sandbox.ended.then(() => this.#sandboxes.delete(sandbox));
+      void sandbox.ended.then(() => this.#clear(sandbox));
       return sandbox;
     } finally {
       this.#starting--;
+    }
+  }
+
+  async #clear(sandbox: WorkerSandbox): Promise<void> {
+    try {
+      await sandbox.stop();
+    } catch (error) {
+      const { sandboxId } = sandbox;
+      this.#options.logger.error({ sandboxId, error }, 'a sandbox did not stop');
+    } finally {
+      this.#sandboxes.delete(sandbox);
     }
   }
 
@@ -138,6 +149,7 @@ export class Worker implements SandboxHost {
       await run.stop();
     }
     const { bytesFetched } = await device.stats();
+    void device.started();
     return new WorkerSandbox({
       sandboxId,
       template,

@@ -72,12 +72,14 @@ export async function makeCompute(t: TestContext, disk: string): Promise<TestCom
     devices: {
       open: async () => ({
         path: disk,
+        started: async () => {},
         close: async () => {},
         stats: async () => ({ bytesFetched: 0, chunksFetched: 0 }),
       }),
     },
     sandboxes,
-    runtimeApis: () => new RuntimeApi({ clock: systemClock }),
+    runtimeApis: (identity) =>
+      new RuntimeApi({ clock: systemClock, random: systemRandom, identity }),
     logs: { write: (line) => lines.push(line) },
     clock: systemClock,
     random: systemRandom,

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { noLogger } from '../base/mod.ts';
+import type { AccessLog, AccessRun } from '../device/mod.ts';
+import { AccessLogBook } from './access-log-book.ts';
+
+const PAGES_PER_CHUNK = 128;
+/** A start that reads one page of each of these chunks, a millisecond apart. */
+const start = (...chunks: number[]): AccessLog => ({
+  manifestId: 'm',
+  runs: chunks.map((chunk, index): AccessRun => [chunk * PAGES_PER_CHUNK, 1, index]),
+});
+const pagesOf = (log: AccessLog | undefined) => log?.runs.map(([page]) => page / PAGES_PER_CHUNK);
+
+test('the first starts are merged, later ones that they foretell change nothing', async (t) => {
+  const book = new AccessLogBook(temporaryDirectory(t), noLogger);
+  assert.equal(await book.logOf('m'), undefined);
+  await book.started(start(1, 2, 3, 4));
+  assert.deepEqual(pagesOf(await book.logOf('m')), [1, 2, 3, 4]);
+  await book.started(start(1, 2, 3, 5));
+  await book.started(start(1, 2, 3, 6));
+  const merged = pagesOf(await book.logOf('m'));
+  assert.deepEqual(merged, [1, 2, 3]);
+  await book.started(start(1, 2, 3));
+  assert.deepEqual(pagesOf(await book.logOf('m')), merged);
+});
+
+test('a start that the log did not foretell begins the record anew', async (t) => {
+  const book = new AccessLogBook(temporaryDirectory(t), noLogger);
+  await book.started(start(1, 2, 3));
+  await book.started(start(7, 8, 9));
+  assert.deepEqual(pagesOf(await book.logOf('m')), [7, 8, 9]);
+});
+
+test('a log survives a restart; one that is damaged is as good as none', async (t) => {
+  const directory = temporaryDirectory(t);
+  await new AccessLogBook(directory, noLogger).started(start(1, 2));
+  assert.deepEqual(pagesOf(await new AccessLogBook(directory, noLogger).logOf('m')), [1, 2]);
+  writeFileSync(join(directory, 'm.json'), '{"version":1,');
+  const book = new AccessLogBook(directory, noLogger);
+  assert.equal(await book.logOf('m'), undefined);
+  await book.started(start(4));
+  assert.deepEqual(pagesOf(await book.logOf('m')), [4]);
+});

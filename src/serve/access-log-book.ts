@@ -1,0 +1,86 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { limits, type Logger } from '../base/mod.ts';
+import {
+  type AccessLog,
+  encodeAccessLog,
+  fitOf,
+  isStale,
+  mergeAccessLogs,
+  parseAccessLog,
+} from '../device/mod.ts';
+
+interface Entry {
+  /** Of the first starts, until there are enough of them. */
+  readonly logs: AccessLog[];
+  merged: AccessLog | undefined;
+}
+
+/**
+ * Remembers what starts of a disk read: the first few starts are recorded and merged, later ones
+ * replay that. A start that the log did not foretell begins the record anew. In memory it keeps as
+ * many logs as `limits` says, the rest on disk.
+ */
+export class AccessLogBook {
+  readonly #directory: string;
+  readonly #logger: Logger;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(directory: string, logger: Logger) {
+    this.#directory = directory;
+    this.#logger = logger;
+  }
+
+  /** What to fetch ahead of a start's reads, if starts of this disk are known. */
+  async logOf(manifestId: string): Promise<AccessLog | undefined> {
+    return (await this.#entry(manifestId)).merged;
+  }
+
+  /** A start is over; `log` is what it read. */
+  async started(log: AccessLog): Promise<void> {
+    const entry = await this.#entry(log.manifestId);
+    if (entry.merged && isStale(fitOf(entry.merged, log))) {
+      entry.logs.length = 0;
+      entry.merged = undefined;
+    }
+    if (entry.merged && entry.logs.length === 0) return;
+    if (entry.logs.length >= limits.device.accessLogsMerged) return;
+    entry.logs.push(log);
+    entry.merged = mergeAccessLogs(entry.logs);
+    await this.#save(entry.merged);
+  }
+
+  async #entry(manifestId: string): Promise<Entry> {
+    const known = this.#entries.get(manifestId);
+    if (known) return known;
+    const entry: Entry = { logs: [], merged: await this.#load(manifestId) };
+    this.#entries.set(manifestId, entry);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > limits.device.accessLogsKept && oldest) this.#entries.delete(oldest);
+    return entry;
+  }
+
+  /** A log only saves time, so one that cannot be read is as good as none. */
+  async #load(manifestId: string): Promise<AccessLog | undefined> {
+    try {
+      return parseAccessLog(await readFile(this.#path(manifestId), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #save(log: AccessLog): Promise<void> {
+    const path = this.#path(log.manifestId);
+    try {
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await writeFile(`${path}.new`, encodeAccessLog(log));
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      this.#logger.warn({ manifestId: log.manifestId, error }, 'an access log is not kept');
+    }
+  }
+
+  #path(manifestId: string): string {
+    return join(this.#directory, `${manifestId}.json`);
+  }
+}
