@@ -77,7 +77,9 @@ export class SandboxRegistry {
       return;
     }
     void sandbox.ended.then(() => {
-      if (this.#entries.delete(sandboxId)) this.#events.ended(sandboxId);
+      if (!this.#entries.has(sandboxId)) return;
+      this.stop(sandboxId);
+      this.#events.ended(sandboxId);
     });
     this.#events.started(sandboxId, sandbox.initFailed);
   }

@@ -77,7 +77,7 @@ export interface HostedSandbox {
    * `settled` resolves with `true` once it may be lent again, with `false` if it never will be.
    */
   invoke(invoke: SandboxInvoke): { answer: Promise<SandboxAnswer>; settled: Promise<boolean> };
-  /** Resolves when the sandbox is gone, for whatever reason, at whatever time. */
+  /** Resolves as soon as it can serve no more, for whatever reason; `stop` waits for the rest. */
   readonly ended: Promise<void>;
   /** Idempotent; resolves when nothing of it is left. */
   stop(): Promise<void>;

@@ -88,13 +88,14 @@ export class WorkerSandbox implements HostedSandbox {
   }
 
   async #tearDown(): Promise<void> {
+    this.#resolveEnded();
     this.#freezer?.close();
     try {
       await this.#restarting?.catch(() => undefined);
       if (this.#busy || this.#dead) await this.#run?.stop();
       else await this.#spinDown();
     } finally {
-      await this.#parts.device.close().finally(this.#resolveEnded);
+      await this.#parts.device.close();
     }
   }
 

@@ -105,6 +105,19 @@ describe('init', () => {
     await hosted.ended;
   });
 
+  test('the death of an idle sandbox is told before the clearing up', async (t) => {
+    const { start, sandboxes, devices } = bench(t);
+    const hosted = await start();
+    const stop = Promise.withResolvers<void>();
+    sandboxes[0]!.stop = () => stop.promise;
+    sandboxes[0]!.exit(exitOf(1));
+    await hosted.ended;
+    assert.equal(devices.closed, 0);
+    stop.resolve();
+    await hosted.stop();
+    assert.equal(devices.closed, 1);
+  });
+
   test('the death of an idle sandbox is noticed', async (t) => {
     const { start, sandboxes } = bench(t);
     const hosted = await start();
