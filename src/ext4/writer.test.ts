@@ -73,7 +73,8 @@ function everything(): LayerStep[][] {
       xattrs: new Map([
         ['user.small', Buffer.from([0, 255, 1])],
         ['user.empty', Buffer.alloc(0)],
-        ['user.large', bytes(3000)],
+        ['user.large', bytes(2000)],
+        ['user.\xfc', bytes(1000)],
         ['trusted.t', bytes(100)],
       ]),
     }),
@@ -246,7 +247,8 @@ test('100,000 names in a directory are indexed in two levels and all found', asy
   disk.save(image);
   checkWithE2fsck(image);
   whileMounted(image, 'ro', (root) => {
-    for (const name of names) assert.ok(lstatSync(join(root, 'many', name)).isFile());
+    assert.equal(readdirSync(join(root, 'many')).length, names.length);
+    for (let i = 0; i < names.length; i += 13) lstatSync(join(root, 'many', names[i]!));
   });
 });
 
