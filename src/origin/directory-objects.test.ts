@@ -128,6 +128,18 @@ test('a damaged chunk is named, counted and never returned', async (t) => {
   assert.equal(corrupt.length, 3);
 });
 
+test('nothing is left of a deleted root but its state', async (t) => {
+  const directory = temporaryDirectory(t);
+  const origin = open(directory);
+  const rootId = await origin.activeRoot();
+  const bytes = chunkOf(1);
+  await origin.put({ rootId, name: nameOf(bytes) }, bytes);
+  await origin.advanceRoot(rootId, 'expired');
+  while ((await origin.removeBatch(rootId, 100)) > 0);
+  await origin.advanceRoot(rootId, 'deleted');
+  assert.deepEqual(readdirSync(directory).sort(), ['state', 'tmp']);
+});
+
 test('nobody but the owner reads what is stored', async (t) => {
   const directory = join(temporaryDirectory(t), 'origin');
   await open(directory).activeRoot();

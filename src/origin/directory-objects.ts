@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import {
   assert,
@@ -106,6 +106,10 @@ export class DirectoryObjects implements ObjectStore {
       const path = this.#path(key);
       await absentAs(undefined, unlink(path), path);
     }
+    // What is empty now goes too, so that nothing is left of a deleted root.
+    for (const folder of new Set(keys.map((key) => dirname(this.#path(key))))) {
+      await removeEmpty(folder, this.#directory);
+    }
   }
 
   async settle(keys: Iterable<string>): Promise<void> {
@@ -196,14 +200,30 @@ async function absentAs<T, U>(absent: U, work: Promise<T>, path: string): Promis
   }
 }
 
-/** Runs `work`, and once more with the path's folder made if that is what was missing. */
-async function inFolder<T>(path: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work`, and again with the path's folder made if that is what was missing; more than once,
+ * for somebody else may remove the folder, empty as it is, in between.
+ */
+async function inFolder<T>(path: string, work: () => Promise<T>, tries = 4): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
+    if (systemErrorCode(error) !== 'ENOENT' || tries === 0) throw error;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return await work();
+    return await inFolder(path, work, tries - 1);
+  }
+}
+
+/** Removes a folder and those above it, up to `top`, for as long as they are empty. */
+async function removeEmpty(folder: string, top: string): Promise<void> {
+  for (let each = folder; each.length > top.length; each = dirname(each)) {
+    try {
+      await rmdir(each);
+    } catch (error) {
+      const code = systemErrorCode(error) ?? '';
+      if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw storageError(error, each);
+      if (code === 'ENOTEMPTY') return;
+    }
   }
 }
 

@@ -74,6 +74,24 @@ export function objectStoreConformance(
     assert.equal(String(await store.get('a/1')), 'new');
   });
 
+  check('puts into a folder that others empty at the same time', async (store) => {
+    const emptying = async () => {
+      for (let i = 0; i < 60; i++) {
+        await store.putIfAbsent('f/g/other', Buffer.from('x'));
+        await store.remove(['f/g/other']);
+      }
+    };
+    const putting = async () => {
+      for (let i = 0; i < 60; i++) {
+        assert.equal(await store.putIfAbsent(`f/g/${i}`, Buffer.from('x')), 'stored');
+        if (i % 3 === 0) await store.remove([`f/g/${i}`]);
+        else assert.ok(await store.get(`f/g/${i}`));
+        if (i % 10 === 9) await store.remove(Array.from({ length: i }, (_, k) => `f/g/${k}`));
+      }
+    };
+    await Promise.all([emptying(), putting()]);
+  });
+
   check('settles keys that are there and keys that are not', async (store) => {
     await store.putIfAbsent('a/b/1', Buffer.from('x'));
     await store.settle(['a/b/1', 'a/c/1']);

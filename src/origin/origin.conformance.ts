@@ -152,6 +152,7 @@ export function originConformance(
     await origin.markMigrated(from, a);
     assert.deepEqual((await origin.rootStatus(from)).migratedTo, [a, b].sort());
     await assert.rejects(origin.markMigrated(from, 'none'), { code: 'ROOT_NOT_FOUND' });
+    await assert.rejects(origin.markMigrated('none', a), { code: 'ROOT_NOT_FOUND' });
   });
 
   check('deletes an expired root in batches, and no other', async (origin) => {

@@ -14,9 +14,13 @@ export class RootBook implements RootSource {
   readonly #objects: ObjectStore;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #flights = new SingleFlight<string, string>();
+  readonly #creations = new SingleFlight<'first', string>();
+  readonly #readings = new SingleFlight<'states', ReadonlyMap<string, RootStatus>>();
   #known: ReadonlyMap<string, RootStatus> = new Map();
   #knownAtMs = Number.NEGATIVE_INFINITY;
+  /** Numbers of the readings begun, and of the one that is known: an early one may end late. */
+  #begun = 0;
+  #knownNumber = 0;
 
   constructor(objects: ObjectStore, clock: Clock, random: Random) {
     this.#objects = objects;
@@ -28,7 +32,7 @@ export class RootBook implements RootSource {
     // Uploads are rare and long: one that starts in a root just retired would be in vain.
     const known = chooseActive(await this.refresh(), key);
     if (known) return known;
-    return await this.#flights.run('first', async () => {
+    return await this.#creations.run('first', async () => {
       return chooseActive(await this.refresh(), key) ?? (await this.createRoot());
     });
   }
@@ -59,6 +63,7 @@ export class RootBook implements RootSource {
   }
 
   async markMigrated(rootId: string, toRootId: string): Promise<void> {
+    await this.rootStatus(rootId);
     await this.rootStatus(toRootId);
     await this.#mark(rootId, `migrated-${toRootId}`);
   }
@@ -66,27 +71,35 @@ export class RootBook implements RootSource {
   async stateSinceMs(rootId: string, state: RootState): Promise<number | undefined> {
     const marker = await this.#objects.get(`state/${rootId}/${state}`);
     if (!marker) return undefined;
-    const { atMs } = JSON.parse(marker.toString('utf8')) as { atMs?: unknown };
-    if (typeof atMs === 'number') return atMs;
-    throw new SluiceError('STORE_CORRUPT', `${rootId}: its ${state} marker holds no time`);
+    const [, atMs] = /^\{"atMs":(\d{1,15})\}$/.exec(marker.toString('latin1')) ?? [];
+    if (atMs !== undefined) return Number(atMs);
+    throw new SluiceError('STORE_CORRUPT', `${rootId}: its ${state} marker holds no time`, {
+      data: { rootId, state },
+    });
   }
 
   /** Reads the states anew, whatever is remembered. */
   async refresh(): Promise<ReadonlyMap<string, RootStatus>> {
+    const number = ++this.#begun;
     const startedAtMs = this.#clock.monotonicMs();
     const markers = new Map<string, string[]>();
     for await (const key of this.#objects.list('state/')) {
       const [, rootId = '', marker = ''] = key.split('/');
       markers.set(rootId, [...(markers.get(rootId) ?? []), marker]);
     }
-    this.#known = new Map([...markers].map(([rootId, has]) => [rootId, statusOf(rootId, has)]));
-    this.#knownAtMs = startedAtMs;
-    return this.#known;
+    const states = new Map([...markers].map(([rootId, has]) => [rootId, statusOf(rootId, has)]));
+    if (number > this.#knownNumber) {
+      this.#known = states;
+      this.#knownAtMs = startedAtMs;
+      this.#knownNumber = number;
+    }
+    return states;
   }
 
   async #states(): Promise<ReadonlyMap<string, RootStatus>> {
     const ageMs = this.#clock.monotonicMs() - this.#knownAtMs;
-    return ageMs < limits.origin.rootStateMs ? this.#known : await this.refresh();
+    if (ageMs < limits.origin.rootStateMs) return this.#known;
+    return await this.#readings.run('states', () => this.refresh());
   }
 
   async #mark(rootId: string, marker: string): Promise<void> {
