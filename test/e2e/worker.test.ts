@@ -14,12 +14,27 @@ let ticks = 0;
 setInterval(() => ticks++, 10);
 if (process.env.FAIL_INIT) throw new TypeError('no such module');
 if (process.env.EXIT_INIT) process.exit(3);
+const seen = [];
+if (process.env.EXTENSION) {
+  const base = 'http://' + process.env.AWS_LAMBDA_RUNTIME_API + '/2020-01-01/extension/';
+  const headers = { 'Lambda-Extension-Name': 'internal' };
+  const body = JSON.stringify({ events: ['INVOKE'] });
+  const made = await fetch(base + 'register', { method: 'POST', headers, body });
+  const own = { 'Lambda-Extension-Identifier': made.headers.get('lambda-extension-identifier') };
+  (async () => {
+    for (;;) seen.push((await (await fetch(base + 'event/next', { headers: own })).json()).requestId);
+  })();
+}
 const kept = [];
 const deeds = {
   echo: (event) => event,
   env: () => process.env,
   count: () => ++invokes,
   ticks: () => ticks,
+  seen: async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return seen;
+  },
   sleep: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve('slept'), ms)),
   throw: () => { throw new RangeError('told to'); },
   exit: ({ status }) => process.exit(status),
@@ -144,6 +159,17 @@ describe('a worker with lean sandboxes', () => {
     const { logTail } = await invoke({ do: 'print', bytes: 1 << 20 }, { logTail: true });
     assert.equal(logTail?.length, 4096);
     assert.match(String(logTail), /ppp\nEND RequestId: \S+\nREPORT RequestId: /);
+  });
+
+  test('tells an extension in the runtime of each invoke', async (t) => {
+    const { invoke } = (await compute(t)) ?? {};
+    if (!invoke) return;
+    const template = templateOf({ environment: { EXTENSION: '1' } });
+    const requestIds = ['one', 'two', 'three'];
+    for (const [n, requestId] of requestIds.entries()) {
+      const { payload } = await invoke({ do: 'seen' }, { template, requestId });
+      assert.deepEqual(JSON.parse(payload.toString()), requestIds.slice(0, n + 1));
+    }
   });
 
   test('freezes a sandbox that idles, and thaws it for its next invoke', async (t) => {
