@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import {
+  DeleteFunctionCommand,
+  PublishVersionCommand,
+  PutProvisionedConcurrencyConfigCommand,
+} from '@aws-sdk/client-lambda';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import { SqliteFunctionStore } from '../functions/mod.ts';
@@ -15,6 +20,7 @@ import {
   ROLE,
   startFrontend,
 } from './testing/harness.ts';
+import { create, createActive } from './testing/lambda.ts';
 import { call } from './testing/raw-http.ts';
 
 function frontendOn(store: SqliteFunctionStore, installer: FakeInstaller): Frontend {
@@ -62,15 +68,7 @@ test('a create that was cut off by the end of the process is finished by the nex
 test('closing lets a running invoke end, and takes no new ones', async (t) => {
   const { frontend, port, invoker, client } = await startFrontend(t);
   const lambda = client();
-  const { CreateFunctionCommand } = await import('@aws-sdk/client-lambda');
-  const { waitUntilFunctionActiveV2 } = await import('@aws-sdk/client-lambda');
-  await lambda.send(
-    new CreateFunctionCommand({
-      ...{ FunctionName: 'f', Role: ROLE, PackageType: 'Image', Code: { ImageUri: IMAGE } },
-    }),
-  );
-  const waiter = { client: lambda, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
-  await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+  await createActive(lambda);
   let finish = () => {};
   const started = new Promise<void>((resolve) => {
     invoker.answer = async (request) => {
@@ -123,4 +121,45 @@ test('a port in use is named', async (t) => {
   await assert.rejects(second.start('127.0.0.1', port), (error) => {
     return isSluiceError(error, 'PORT_IN_USE') && error.message.includes(String(port));
   });
+});
+
+test('a function deleted while it installs is gone, and its successor is its own', async (t) => {
+  const { client, installer, store } = await startFrontend(t);
+  const lambda = client();
+  const aborted: boolean[] = [];
+  const install = installer.install.bind(installer);
+  installer.install = (request, signal) => {
+    signal.addEventListener('abort', () => aborted.push(true));
+    return install(request, signal);
+  };
+  let open = () => {};
+  installer.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  await create(lambda);
+  while (installer.requests.length === 0) await systemClock.sleep(5);
+  await lambda.send(new DeleteFunctionCommand({ FunctionName: 'f' }));
+  assert.deepEqual(aborted, [true]);
+  const second = await create(lambda, { Description: 'second' });
+  open();
+  const key = { accountId: owner.accountId, name: 'f' };
+  while ((await store.read(key))?.latest.state !== 'Active') await systemClock.sleep(5);
+  const { latest } = (await store.read(key))!;
+  assert.equal(latest.configuration.description, 'second');
+  assert.notEqual(latest.revisionId, second.RevisionId, 'activated once, by its own install');
+});
+
+test('provisioned concurrency is asked for again after a restart', async (t) => {
+  const { client, store, provisioner } = await startFrontend(t);
+  const lambda = client();
+  await createActive(lambda);
+  await lambda.send(new PublishVersionCommand({ FunctionName: 'f' }));
+  await lambda.send(
+    new PutProvisionedConcurrencyConfigCommand({
+      ...{ FunctionName: 'f', Qualifier: '1', ProvisionedConcurrentExecutions: 4 },
+    }),
+  );
+  const next = await startFrontend(t, { store });
+  assert.deepEqual([...next.provisioner.counts], [...provisioner.counts]);
+  assert.deepEqual([...next.provisioner.counts.values()], [4]);
 });
