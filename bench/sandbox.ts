@@ -103,7 +103,13 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     debug: (fields) => split(samples, fields as unknown as Milestones),
   };
   const cgroups = await CgroupPool.open({ ownerId: 'bench', clock: systemClock, logger });
-  const factory = new LeanSandboxFactory({ cgroups, clock: systemClock, logger });
+  const scratchDirectory = join(directory, 'scratch');
+  const factory = new LeanSandboxFactory({
+    cgroups,
+    clock: systemClock,
+    logger,
+    scratchDirectory,
+  });
   const argv = ['/bin/sh', '-c', 'echo up'];
   const spec: SandboxSpec = {
     sandboxId: 'bench',

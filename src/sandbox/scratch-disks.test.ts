@@ -10,19 +10,22 @@ import { ScratchDisks } from './scratch-disks.ts';
 
 const NEEDS = ['tool:mke2fs', 'tool:e2fsck', 'tool:dumpe2fs'] as const;
 
-for (const sizeMib of [1, 16, 96, 512, 2048]) {
+for (const sizeMib of [1, 16, 96, 600]) {
   test(`a scratch disk of ${sizeMib} MiB is sound, roomy, sparse and like every other`, async (t) => {
     if (!hostHas(t, ...NEEDS)) return;
     const disks = new ScratchDisks(temporaryDirectory(t, 'scratch'));
     const paths = [await disks.create(sizeMib * MIB), await disks.create(sizeMib * MIB)];
     for (const path of paths) {
       execFileSync('e2fsck', ['-f', '-n', path], { stdio: 'ignore' });
-      const header = execFileSync('dumpe2fs', ['-h', path], { encoding: 'utf8' });
+      const header = execFileSync('dumpe2fs', ['-h', path], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
       const free = Number(/^Free blocks:\s+(\d+)$/m.exec(header)?.[1]);
       assert.ok(free * 4096 >= sizeMib * MIB, `${free} blocks are free`);
       assert.ok(statSync(path).blocks * 512 < MIB);
     }
-    execFileSync('cmp', paths);
+    execFileSync('cmp', ['-n', `${64 * MIB}`, ...paths]);
   });
 }
 

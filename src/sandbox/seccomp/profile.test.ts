@@ -161,27 +161,27 @@ test('names only calls that exist, each once', () => {
   for (const name of allowedCalls) assert.ok(systemCallNumbers.x86_64.has(name), name);
 });
 
-for (const [architecture, compiler] of [
-  ['x86_64', 'x86_64-linux-gnu-gcc'],
-  ['aarch64', 'aarch64-linux-gnu-gcc'],
+/** What arm64's own header defines before it includes the generic one. */
+const ARM64_WANTS = ['RENAMEAT', 'NEW_STAT', 'SET_GET_RLIMIT', 'SYS_CLONE3', 'MEMFD_SECRET'];
+
+for (const [architecture, header, defines] of [
+  ['x86_64', 'asm/unistd_64.h', []],
+  ['aarch64', 'asm-generic/unistd.h', ARM64_WANTS.map((each) => `-D__ARCH_WANT_${each}`)],
 ] as const) {
-  test(`numbers calls as the kernel's headers for ${architecture} do`, (t) => {
-    if (!hostHas(t, `tool:${compiler}`)) return;
+  test(`numbers calls as the kernel's header for ${architecture} does`, (t) => {
+    if (!hostHas(t, 'tool:x86_64-linux-gnu-gcc')) return;
     const numbers = systemCallNumbers[architecture];
-    const source = ['#include <asm/unistd.h>', ...[...numbers.keys()].map(askFor)].join('\n');
-    const output = execFileSync(compiler, ['-E', '-P', '-'], { input: source, encoding: 'utf8' });
+    const input = [`#include <${header}>`, ...[...numbers.keys()].map(askFor)].join('\n');
+    const command = ['-E', '-P', ...defines, '-'];
+    const output = execFileSync('x86_64-linux-gnu-gcc', command, { input, encoding: 'utf8' });
     let compared = 0;
     for (const [, name = '', expression = ''] of output.matchAll(/^ask (\w+) = (.+)$/gm)) {
       if (expression.startsWith('__NR')) continue;
-      assert.match(expression, /^[\d+() ]+$/);
-      const sum = [...expression.matchAll(/\d+/g)].reduce(
-        (total, [each]) => total + Number(each),
-        0,
-      );
-      assert.equal(numbers.get(name), sum, name);
+      assert.match(expression, /^\d+$/);
+      assert.equal(numbers.get(name), Number(expression), name);
       compared++;
     }
-    assert.ok(compared > 300, `${compared} compared`);
+    assert.ok(compared > 290, `${compared} compared`);
   });
 }
 
