@@ -1,16 +1,22 @@
-import { limits, SluiceError } from '../base/mod.ts';
+import { assert, type ErrorCode, limits, SluiceError } from '../base/mod.ts';
 import { type Digest, sha256Digest } from './digest.ts';
 import { type Descriptor, isObject, malformed, parseJson } from './documents.ts';
 import { parseImageConfig } from './image-config.ts';
 import type { ImageSource, ManifestBytes } from './image-source.ts';
 import { mediaTypes } from './media-types.ts';
-import { parseImageReference } from './reference.ts';
+import { type DockerArchiveReference, parseImageReference } from './reference.ts';
 import type { TarArchive } from './tar-archive.ts';
 
 interface SavedImage {
   readonly configPath: string;
   readonly tags: readonly string[];
   readonly layerPaths: readonly string[];
+}
+
+interface OpenedImage extends SavedImage {
+  readonly config: Buffer;
+  readonly manifest: Buffer;
+  readonly digest: Digest;
 }
 
 /**
@@ -23,37 +29,27 @@ export class DockerArchiveSource implements ImageSource {
   /** Layers are named by their diff ids, which are of the uncompressed bytes. */
   readonly layersHaveDigests = false;
   readonly #archive: TarArchive;
-  readonly #tag: string | undefined;
-  #config: Buffer | undefined;
-  #image: SavedImage | undefined;
+  readonly #reference: DockerArchiveReference;
+  #opened: OpenedImage | undefined;
 
-  constructor(archive: TarArchive, tag: string | undefined) {
+  constructor(archive: TarArchive, reference: DockerArchiveReference) {
     this.name = archive.name;
     this.#archive = archive;
-    this.#tag = tag;
+    this.#reference = reference;
   }
 
   async root(): Promise<ManifestBytes> {
     const where = `${this.name}: manifest.json`;
-    const bytes = await this.#archive.read('manifest.json', limits.image.manifestBytes);
-    const image = this.#choose(parseSavedImages(parseJson(bytes, where), where));
-    const config = await this.#archive.read(image.configPath, limits.image.configBytes);
-    const { diffIds } = parseImageConfig(config, `${this.name}: ${image.configPath}`);
-    if (diffIds.length !== image.layerPaths.length) {
-      throw malformed(where, `${image.layerPaths.length} layers, ${diffIds.length} diff ids`);
-    }
-    this.#image = image;
-    this.#config = config;
-    const manifest = manifestFor(
-      config,
-      diffIds.map((digest, index) => ({
-        digest,
-        sizeBytes: this.#archive.sizeBytes(image.layerPaths[index]!),
-      })),
-    );
+    const json = await this.#archive.read('manifest.json', limits.image.manifestBytes);
+    const images = this.#tagged(parseSavedImages(parseJson(json, where), where));
+    const opened: OpenedImage[] = [];
+    for (const image of images) opened.push(await this.#open(image, where));
+    const { digest } = this.#reference;
+    this.#opened = this.#only(opened.filter((each) => !digest || each.digest === digest));
+    const { manifest } = this.#opened;
     return {
       bytes: manifest,
-      digest: sha256Digest(manifest),
+      digest: this.#opened.digest,
       mediaType: mediaTypes.dockerManifest,
     };
   }
@@ -63,37 +59,57 @@ export class DockerArchiveSource implements ImageSource {
   }
 
   async config(): Promise<Buffer> {
-    return this.#config ?? Buffer.alloc(0);
+    return this.#image.config;
   }
 
   layer(_descriptor: Descriptor, index: number, signal?: AbortSignal): AsyncIterable<Buffer> {
-    return this.#archive.open(this.#image?.layerPaths[index] ?? '', signal);
+    return this.#archive.open(this.#image.layerPaths[index] ?? '', signal);
   }
 
   close(): Promise<void> {
     return this.#archive.close();
   }
 
-  #choose(images: readonly SavedImage[]): SavedImage {
-    const tag = this.#tag;
-    const named =
-      tag === undefined
-        ? images
-        : images.filter((image) => image.tags.some((each) => sameTag(each, tag)));
-    if (named.length === 1) return named[0]!;
-    const known = images.flatMap((image) => image.tags).join(', ') || 'none';
-    if (named.length === 0) {
-      throw new SluiceError(
-        'IMAGE_NOT_FOUND',
-        `${this.name}: no image ${tag ?? ''} in manifest.json; its tags: ${known}`,
-        { data: { tags: known } },
-      );
+  get #image(): OpenedImage {
+    assert(this.#opened !== undefined, 'root() is asked for first');
+    return this.#opened;
+  }
+
+  async #open(image: SavedImage, where: string): Promise<OpenedImage> {
+    const config = await this.#archive.read(image.configPath, limits.image.configBytes);
+    const { diffIds } = parseImageConfig(config, `${this.name}: ${image.configPath}`);
+    if (diffIds.length !== image.layerPaths.length) {
+      throw malformed(where, `${image.layerPaths.length} layers, ${diffIds.length} diff ids`);
     }
-    throw new SluiceError(
-      'IMAGE_REFERENCE_INVALID',
-      `${this.name}: it holds several images; name one by its tag: ${known}`,
-      { data: { tags: known } },
-    );
+    const layers = diffIds.map((digest, index) => ({
+      digest,
+      sizeBytes: this.#archive.sizeBytes(image.layerPaths[index]!),
+    }));
+    const manifest = manifestFor(config, layers);
+    return { ...image, config, manifest, digest: sha256Digest(manifest) };
+  }
+
+  #tagged(images: readonly SavedImage[]): readonly SavedImage[] {
+    const { tag } = this.#reference;
+    if (tag === undefined) return images;
+    const tagged = images.filter((image) => image.tags.some((each) => sameTag(each, tag)));
+    if (tagged.length > 0) return tagged;
+    throw this.#choiceError('IMAGE_NOT_FOUND', `no image ${tag} in manifest.json`, images);
+  }
+
+  #only(images: readonly OpenedImage[]): OpenedImage {
+    const [image, another] = images;
+    if (image === undefined) {
+      const { digest = '' } = this.#reference;
+      throw this.#choiceError('IMAGE_NOT_FOUND', `no image ${digest} in manifest.json`, images);
+    }
+    if (another === undefined) return image;
+    throw this.#choiceError('IMAGE_REFERENCE_INVALID', 'it holds several images; name one', images);
+  }
+
+  #choiceError(code: ErrorCode, what: string, images: readonly SavedImage[]): SluiceError {
+    const tags = images.flatMap((image) => image.tags).join(', ') || 'none';
+    return new SluiceError(code, `${this.name}: ${what}; its tags: ${tags}`, { data: { tags } });
   }
 }
 

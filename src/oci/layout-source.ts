@@ -25,18 +25,23 @@ export class LayoutSource implements ImageSource {
 
   async root(platform: Platform): Promise<ManifestBytes> {
     const where = `${this.name}: index.json`;
+    const { digest } = this.#reference;
     const bytes = await this.#files.read('index.json', limits.image.manifestBytes);
     const entries = indexEntries(parseJsonObject(bytes, where), where);
+    // A platform's manifest is named by an index in a blob, and not by index.json.
+    if (digest !== undefined && !entries.some((entry) => entry.digest === digest)) {
+      return { digest, bytes: await this.#document(digest, limits.image.manifestBytes) };
+    }
     return this.manifest(this.#choose(entries, platform));
   }
 
   async manifest(descriptor: Descriptor): Promise<ManifestBytes> {
-    const bytes = await this.#document(descriptor, limits.image.manifestBytes);
+    const bytes = await this.#document(descriptor.digest, limits.image.manifestBytes);
     return { bytes, digest: descriptor.digest, mediaType: descriptor.mediaType };
   }
 
   config(descriptor: Descriptor): Promise<Buffer> {
-    return this.#document(descriptor, limits.image.configBytes);
+    return this.#document(descriptor.digest, limits.image.configBytes);
   }
 
   layer(descriptor: Descriptor, _index: number, signal?: AbortSignal): AsyncIterable<Buffer> {
@@ -47,7 +52,7 @@ export class LayoutSource implements ImageSource {
     return this.#files.close();
   }
 
-  async #document({ digest }: Descriptor, limitBytes: number): Promise<Buffer> {
+  async #document(digest: Digest, limitBytes: number): Promise<Buffer> {
     const bytes = await this.#files.read(blobPath(digest), limitBytes);
     verifyDigest(bytes, digest, `${this.name}: ${blobPath(digest)}`);
     return bytes;

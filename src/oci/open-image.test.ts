@@ -110,6 +110,10 @@ test('archives as skopeo packs them hold the same image', async (t) => {
     const diffIds = (await openImage(`oci:${directory}`)).config.diffIds;
     assert.deepEqual(image.config.diffIds, diffIds);
     await image.close();
+    const again = await openImage(image.resolvedReference);
+    assert.equal(again.digest, image.digest);
+    await again.close();
+    await rejects(`${form}:${path}@sha256:${'0'.repeat(64)}`, 'IMAGE_NOT_FOUND', /000/);
     await (await openImage(target)).close();
     await rejects(`${form}:${path}:other`, 'IMAGE_NOT_FOUND', /no image other .*app/);
   }
@@ -162,6 +166,7 @@ test('platforms: the index is searched, and what is missing is listed', async (t
     platform: { os: 'linux', architecture: 'amd64' },
   });
   assert.deepEqual(await namesIn(image), ['one', 'two', 'three']);
+  assert.equal((await openImage(image.resolvedReference)).digest, image.digest);
   await assert.rejects(
     openImage(`oci:${directory}`, { platform: { os: 'linux', architecture: 'arm64' } }),
     (error) => isSluiceError(error, 'IMAGE_PLATFORM_MISSING') && /linux\/s390x/.test(error.message),

@@ -102,7 +102,7 @@ async function openDockerArchive(
   if (!(await archive.has('manifest.json')) && (await archive.has('index.json'))) {
     return new LayoutSource(archive, { ...reference, kind: 'oci-archive' });
   }
-  return new DockerArchiveSource(archive, reference.tag);
+  return new DockerArchiveSource(archive, reference);
 }
 
 /** How many indexes may point at each other before it is called a circle. */

@@ -48,7 +48,6 @@ test('what is no reference is refused, with the text in the message', () => {
     '',
     'oci:',
     'oci:dir:',
-    `docker-archive:a.tar@${digest}`,
     'UPPER/case',
     'app:',
     'app:ta g',

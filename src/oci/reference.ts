@@ -9,11 +9,12 @@ export interface LayoutReference {
   readonly digest?: Digest;
 }
 
-/** What `docker save` writes. */
+/** What `docker save` writes; the digest is one that is made for it (docker-archive-source.ts). */
 export interface DockerArchiveReference {
   readonly kind: 'docker-archive';
   readonly path: string;
   readonly tag?: string;
+  readonly digest?: Digest;
 }
 
 export interface RegistryReference {
@@ -68,10 +69,6 @@ function parseLocal(
   const tag = colon < 0 ? undefined : name.slice(colon + 1);
   if (path === '' || path.includes('\0')) throw invalid(text, 'no path is given');
   if (tag === '') throw invalid(text, 'the tag is empty');
-  if (kind === 'docker-archive') {
-    if (digest) throw invalid(text, 'a docker archive has no digests to choose by');
-    return { kind, path, ...(tag !== undefined && { tag }) };
-  }
   return { kind, path, ...(tag !== undefined && { tag }), ...(digest && { digest }) };
 }
 
