@@ -166,7 +166,8 @@ export function newConfiguration(
 ): FunctionConfiguration {
   if (packageType === 'Zip' && (!input.Runtime || !input.Handler)) {
     throw invalidParameter(
-      'Runtime and Handler are mandatory parameters for functions created with deployment packages.',
+      'Runtime and Handler are mandatory parameters for functions created with deployment ' +
+        'packages.',
     );
   }
   const defaults: FunctionConfiguration = {

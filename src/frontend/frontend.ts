@@ -131,7 +131,10 @@ export class Frontend {
     return { host: address.address, port: address.port };
   }
 
-  /** Refuses new requests, lets running ones end within `graceMs`; unfinished installs stay recorded. */
+  /**
+   * Refuses new requests and lets running ones end within `graceMs`; unfinished installs stay
+   * recorded.
+   */
   async close(graceMs: number): Promise<void> {
     this.queued.close();
     await this.#server.close(graceMs);

@@ -16,8 +16,10 @@ export const functionNamePattern =
   '(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?';
 export const qualifierPattern = '\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+';
 
-const parts =
-  /^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{2}[a-z-]*-\d):)?(?:(\d{12}):)?(?:function:)?([a-zA-Z0-9-_]+)(?::(\$LATEST|[a-zA-Z0-9-_]+))?$/;
+const parts = new RegExp(
+  '^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{2}[a-z-]*-\\d):)?(?:(\\d{12}):)?(?:function:)?' +
+    '([a-zA-Z0-9-_]+)(?::(\\$LATEST|[a-zA-Z0-9-_]+))?$',
+);
 const nameShape = string({ max: limits.lambda.functionArnChars, pattern: functionNamePattern });
 const qualifierShape = string({ max: 128, min: 1, pattern: qualifierPattern });
 

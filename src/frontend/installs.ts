@@ -42,7 +42,7 @@ const reasonCodes: Partial<Record<ErrorCode, string>> = {
   CODE_NOT_FOUND: 'InvalidZipFileException',
 };
 
-/** The state reason that a failed install leaves: its own words, and the nearest of Lambda's codes. */
+/** What a failed install leaves as state reason: its own words, the nearest of Lambda's codes. */
 export function reasonOf(error: unknown): StateReason {
   const { code, message } = toSluiceError(error);
   const invalidImage = code.startsWith('IMAGE_') ? 'InvalidImage' : 'InternalError';

@@ -19,7 +19,7 @@ export interface Target {
   readonly version: VersionRecord;
 }
 
-/** Reads the request's `FunctionName` and `Qualifier`; a function of another account stays unseen. */
+/** Reads `FunctionName` and `Qualifier`; a function of another account stays unseen. */
 export function referenceOf(
   services: Services,
   request: ApiRequest,

@@ -203,7 +203,8 @@ export function structure<const R extends Members, const O extends Members>(
     },
     check(value, path, breaches) {
       for (const [name, shape] of Object.entries(members)) {
-        const inner = `${path === '' ? '' : `${path}.`}${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+        const lower = `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+        const inner = path === '' ? lower : `${path}.${lower}`;
         const given = (value as Record<string, unknown>)[name];
         if (given !== undefined) shape.check(given, inner, breaches);
         else if (name in required) breaches.push(report(undefined, inner, notNull.text));

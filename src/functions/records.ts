@@ -83,7 +83,7 @@ export interface StateReason {
   readonly code: string;
 }
 
-/** What invokes run. `servingId` changes with every change, so sandboxes of an older one stand out. */
+/** What invokes run. `servingId` changes with every change, so older sandboxes stand out. */
 export interface Serving {
   readonly servingId: string;
   readonly configuration: FunctionConfiguration;

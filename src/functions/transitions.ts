@@ -151,7 +151,7 @@ export function fingerprint(version: VersionRecord): string {
   return JSON.stringify([version.code?.codeSha256 ?? version.source, configuration]);
 }
 
-/** The version that publishing `$LATEST` makes, or the number of the one that already is the same. */
+/** The version that publishing `$LATEST` makes, or the number of one that is the same. */
 export function publish(
   record: FunctionRecord,
   description: string | undefined,
@@ -174,7 +174,7 @@ export function publish(
   };
 }
 
-/** As `publish`, for code still being installed: the version is Pending until the same install ends. */
+/** As `publish`, for code still being installed: Pending until the same install ends. */
 export function publishWithWork(
   record: FunctionRecord,
   description: string | undefined,
@@ -197,7 +197,10 @@ export function publishWithWork(
   };
 }
 
-/** What the function takes out of its account's shared concurrency: its reservation, else what it has provisioned. */
+/**
+ * What the function takes out of its account's shared concurrency: its reservation, else what it
+ * has provisioned.
+ */
 export function concurrencySetAside(record: FunctionRecord): number {
   return record.reservedConcurrency ?? concurrencyProvisioned(record);
 }

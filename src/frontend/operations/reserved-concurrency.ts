@@ -37,7 +37,8 @@ export function putFunctionConcurrency(services: Services): Operation {
         if (accountConcurrency - others - reserved < unreservedConcurrencyMin) {
           throw invalidParameter(
             "Specified ReservedConcurrentExecutions for function decreases account's " +
-              `UnreservedConcurrentExecution below its minimum value of [${unreservedConcurrencyMin}].`,
+              'UnreservedConcurrentExecution below its minimum value of ' +
+              `[${unreservedConcurrencyMin}].`,
           );
         }
         const provisioned = concurrencyProvisioned(record);

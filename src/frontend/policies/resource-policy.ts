@@ -5,7 +5,7 @@ export interface ResourceCall {
   readonly action: string;
   readonly accountId: string;
   readonly principalArn: string;
-  /** What the conditions of a statement are compared with, by the key as AddPermission writes it. */
+  /** What conditions are compared with, by the key as AddPermission writes it. */
   readonly context: Readonly<Record<string, string>>;
 }
 

@@ -90,7 +90,8 @@ export class Authenticator {
     }
     if (!date.startsWith(scopeDate)) {
       throw invalid(
-        `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${scopeDate}' != '${date.slice(0, 8)}', from '${date}'.`,
+        'Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from ' +
+          `HTTP: '${scopeDate}' != '${date.slice(0, 8)}', from '${date}'.`,
       );
     }
   }
