@@ -61,6 +61,8 @@ export const limits = {
     connectMs: 2000,
     requestMs: 20_000,
     connections: 16,
+    /** Requests that wait for a connection; more are refused. */
+    waiting: 4096,
     /** How long a process may go by the states of roots that it has read. */
     rootStateMs: 5000,
     /** After which a temporary file was left by a writer that is gone. */

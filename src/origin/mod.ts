@@ -35,5 +35,4 @@ export {
   collectorView,
   type FlattenerView,
   flattenerView,
-  readerView,
 } from './views.ts';

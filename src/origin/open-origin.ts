@@ -1,5 +1,8 @@
+import { limits, noMeter } from '../base/mod.ts';
 import { DirectoryObjects } from './directory-objects.ts';
+import { limitedObjects } from './limited.ts';
 import { MemoryObjects } from './memory-objects.ts';
+import { meteredObjects } from './metered.ts';
 import type { Origin } from './origin.ts';
 import { retryingObjects } from './retrying.ts';
 import type { S3Location } from './s3-objects.ts';
@@ -7,7 +10,9 @@ import { type OriginOptions, StoredOrigin } from './stored-origin.ts';
 
 /** An origin in a directory that any number of processes may share; made on the first write. */
 export function directoryOrigin(directory: string, options: OriginOptions): Origin {
-  return new StoredOrigin(new DirectoryObjects(directory, options.clock, options.random), options);
+  const { clock, random, meter = noMeter } = options;
+  const objects = new DirectoryObjects(directory, clock, random);
+  return new StoredOrigin(meteredObjects(objects, clock, meter), options);
 }
 
 /** An origin that lasts as long as the process. */
@@ -16,12 +21,15 @@ export function memoryOrigin(options: OriginOptions): Origin {
 }
 
 /**
- * An origin in an S3 bucket, retrying within a budget of its own. The SDK is loaded only here:
- * it takes a third of a second, which no start of an agent on a directory shall pay.
+ * An origin in an S3 bucket: as many requests at once as there are connections, retries within a
+ * budget, each try measured. The SDK is loaded only here: it takes a third of a second, which no
+ * start of an agent on a directory shall pay.
  */
 export async function s3Origin(location: S3Location, options: OriginOptions): Promise<Origin> {
   const { connectS3, S3Objects } = await import('./s3-objects.ts');
+  const { clock, random, meter = noMeter } = options;
+  const { connections, waiting } = limits.origin;
   const objects = new S3Objects(connectS3(location), location.bucket, location.prefix);
-  const { clock, random } = options;
-  return new StoredOrigin(retryingObjects(objects, clock, random), options);
+  const retrying = retryingObjects(meteredObjects(objects, clock, meter), clock, random);
+  return new StoredOrigin(limitedObjects(retrying, connections, waiting), options);
 }

@@ -9,7 +9,6 @@ import {
   flattenerView,
   memoryOrigin,
   type Origin,
-  readerView,
   scopedChunkSource,
 } from './mod.ts';
 import { sealedManifest } from './origin-fixture.ts';
@@ -50,14 +49,6 @@ test('a flattener can put and has no way to get', async () => {
   const ref = { rootId: await origin.activeRoot(), name: nameOf(ciphertext) };
   assert.equal(await view.put(ref, ciphertext), 'stored');
   assert.throws(() => Object.assign(view, { get: () => {} }), TypeError);
-});
-
-test('a reader of chunks can get and nothing else', async () => {
-  const origin = open();
-  const { ref, ciphertext } = await storedChunk(origin);
-  const view = readerView(origin);
-  assert.deepEqual(callable(view), ['get']);
-  assert.deepEqual(await view.get(ref), ciphertext);
 });
 
 test('a collector reads without alarms, cannot serve reads, and edits no manifest', () => {

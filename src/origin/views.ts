@@ -1,4 +1,4 @@
-import type { ChunkSink, ChunkSource } from '../seal/mod.ts';
+import type { ChunkSink } from '../seal/mod.ts';
 import type { ManifestSink, Origin, RootKeeper, RootSource } from './origin.ts';
 
 /** What a flattener holds: it puts chunks and a manifest and can get neither back. */
@@ -16,11 +16,6 @@ export function flattenerView(origin: Origin): FlattenerView {
     put: origin.put.bind(origin),
     putManifest: origin.putManifest.bind(origin),
   });
-}
-
-/** As `flattenerView`, for what only reads chunks. */
-export function readerView(origin: Origin): ChunkSource {
-  return Object.freeze({ get: origin.get.bind(origin) });
 }
 
 /** As `flattenerView`, for garbage collection. */
