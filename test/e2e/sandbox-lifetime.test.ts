@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostHas } from '../support/host.ts';
@@ -8,6 +9,7 @@ import {
   cgroupsOf,
   firstLine,
   loopDevicesOf,
+  loopDevicesUnder,
   makeDisk,
   makeFactory,
   makeOwnedFactory,
@@ -171,4 +173,40 @@ test('a killed spawner takes no sandbox along and is replaced', async (t) => {
   assert.equal(await Promise.race([before.exited, sleep(20).then(() => 'runs')]), 'runs');
   await before.stop();
   assert.deepEqual(loopDevicesOf(disk), []);
+});
+
+test('a parent killed at any moment of many starts leaves no process and no loop device', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk, directory } = makeDisk(t);
+  const ownerId = `interrupted-${process.pid}`;
+  const needle = `interrupted-${process.pid}`;
+  const scratchDirectory = join(directory, 'scratch');
+  const overrides = { argv: ['sleep', '1000'], environment: { PATH: '/bin', NEEDLE: needle } };
+  const support = new URL('./sandbox-support.ts', import.meta.url).href;
+  const source = `
+    import { makeOwnedFactory, makeSpec } from ${JSON.stringify(support)};
+    const options = { scratchDirectory: ${JSON.stringify(scratchDirectory)} };
+    const factory = await makeOwnedFactory(${JSON.stringify(ownerId)}, options);
+    const spec = makeSpec(${JSON.stringify(disk)}, ${JSON.stringify(overrides)});
+    console.log('starting');
+    for (;;) {
+      const starts = await Promise.all(Array.from({ length: 8 }, () => factory.start(spec)));
+      await Promise.all(starts.map((sandbox) => sandbox.stop()));
+    }`;
+  for (const delayMs of [0, 40, 80, 120, 160]) {
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    assert.equal(await firstLine(parent.stdout), 'starting');
+    await sleep(delayMs);
+    parent.kill('SIGKILL');
+    const devices = () => loopDevicesUnder(directory);
+    await until('processes go', () => processesWith(needle).length === 0);
+    await until(`loop devices go: ${devices()}`, () => devices().length === 0);
+  }
+  const factory = await makeOwnedFactory(ownerId, { scratchDirectory });
+  await factory.sweep();
+  await factory.close();
+  assert.deepEqual(cgroupsOf(ownerId), []);
+  assert.deepEqual(readdirSync(scratchDirectory), []);
 });

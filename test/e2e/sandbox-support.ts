@@ -119,10 +119,19 @@ export async function firstLine(stream: Readable): Promise<string> {
 
 /** Loop devices whose backing file is this disk. */
 export function loopDevicesOf(disk: string): string[] {
+  return loopDevices((backingFile) => backingFile === disk);
+}
+
+/** Loop devices whose backing file is in this directory, unlinked ones too. */
+export function loopDevicesUnder(directory: string): string[] {
+  return loopDevices((backingFile) => backingFile.startsWith(`${directory}/`));
+}
+
+function loopDevices(matches: (backingFile: string) => boolean): string[] {
   return readdirSync('/sys/block').filter((name) => {
     if (!name.startsWith('loop')) return false;
     try {
-      return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim() === disk;
+      return matches(readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim());
     } catch {
       return false;
     }
