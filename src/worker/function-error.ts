@@ -82,3 +82,9 @@ export function failureBody(failure: FunctionFailure, requestId: string): Buffer
     JSON.stringify({ errorType, errorMessage: failureMessage(failure, requestId) }),
   );
 }
+
+/** What Lambda writes to the log of a failure that the runtime did not report itself. */
+export function failureLines(failure: FunctionFailure, requestId: string): string[] {
+  if (failure.kind === 'posted') return [];
+  return [failureMessage(failure, requestId), failureType(failure)];
+}

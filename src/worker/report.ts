@@ -1,4 +1,5 @@
 import { MIB } from '../base/mod.ts';
+import { type FunctionFailure, failureType } from './function-error.ts';
 
 export interface InvokeReport {
   readonly requestId: string;
@@ -7,12 +8,10 @@ export interface InvokeReport {
   readonly peakMemoryBytes: number;
   /** Only on the sandbox's first invoke. */
   readonly initMs?: number | undefined;
-  readonly status?: 'timeout' | 'error' | undefined;
-  readonly errorType?: string | undefined;
 }
 
 /** The REPORT line, tabs and all (contract 2.8). */
-export function reportLine(report: InvokeReport): string {
+export function reportLine(report: InvokeReport, failure?: FunctionFailure): string {
   const parts = [
     `REPORT RequestId: ${report.requestId}`,
     `Duration: ${report.durationMs.toFixed(2)} ms`,
@@ -21,7 +20,9 @@ export function reportLine(report: InvokeReport): string {
     `Max Memory Used: ${Math.ceil(report.peakMemoryBytes / MIB)} MB`,
   ];
   if (report.initMs !== undefined) parts.push(`Init Duration: ${report.initMs.toFixed(2)} ms`);
-  if (report.status) parts.push(`Status: ${report.status}`);
-  if (report.status === 'error' && report.errorType) parts.push(`Error Type: ${report.errorType}`);
+  if (failure?.kind === 'timeout') parts.push('Status: timeout');
+  else if (failure && failure.kind !== 'posted') {
+    parts.push('Status: error', `Error Type: ${failureType(failure)}`);
+  }
   return `${parts.join('\t')}\t`;
 }

@@ -56,9 +56,11 @@ export class SandboxLog {
     );
   }
 
-  end(reportLine: string): void {
+  /** Closes the invoke's log, with what is to be said of its failure. */
+  end(failureLines: readonly string[], reportLine: string): void {
     for (const splitter of this.#splitters) splitter.flush();
     this.#reportDropped();
+    for (const line of failureLines) this.platform(line);
     this.platform(`END RequestId: ${this.#requestId}`);
     this.platform(reportLine);
     this.#requestId = undefined;

@@ -82,9 +82,13 @@ describe('an invoke', () => {
     const { start, sandboxes } = bench(t);
     const hosted = await start();
     sandboxes[0]!.handler = () => new Promise(() => {});
-    const { answer, settled } = hosted.invoke(invokeOf());
-    const { status, payload } = await answer;
+    const { answer, settled } = hosted.invoke(invokeOf({ logTail: true }));
+    const { status, payload, logTail } = await answer;
     assert.equal(status, 'function-error');
+    assert.match(
+      String(logTail),
+      /Error: Task timed out after 0\.30 seconds\nSandbox\.Timedout\nEND .*\nREPORT .*\tStatus: timeout\t\n$/,
+    );
     assert.equal(
       payload.toString(),
       '{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-1 Error: Task timed out after 0.30 seconds"}',

@@ -6,7 +6,7 @@ import type {
   StartTimings,
 } from '../assignment/mod.ts';
 import { assert, type Clock, type Logger, limits } from '../base/mod.ts';
-import { type FunctionFailure, failureBody, failureType } from './function-error.ts';
+import { type FunctionFailure, failureBody, failureLines } from './function-error.ts';
 import { IdleFreezer } from './idle-freezer.ts';
 import { Lease } from './lease.ts';
 import { reportLine } from './report.ts';
@@ -219,30 +219,17 @@ export class WorkerSandbox implements HostedSandbox {
       void this.#end();
       await run?.outputRead();
     } else if (invoke.logTail) await this.#parts.log.quiet();
-    this.#report(invoke.requestId, failure, durationMs, peakMemoryBytes);
+    const { log, template } = this.#parts;
+    const { memoryMb } = template;
+    const initMs = this.#invoked ? undefined : this.timings.initMs;
+    this.#invoked = true;
+    const facts = { requestId: invoke.requestId, durationMs, memoryMb, peakMemoryBytes, initMs };
+    log.end(failure ? failureLines(failure, invoke.requestId) : [], reportLine(facts, failure));
     if (again) {
       this.#busy = false;
       this.#watchIdle();
     }
     return again;
-  }
-
-  #report(
-    requestId: string,
-    failure: FunctionFailure | undefined,
-    durationMs: number,
-    peakMemoryBytes: number,
-  ): void {
-    const { memoryMb } = this.#parts.template;
-    const initMs = this.#invoked ? undefined : this.timings.initMs;
-    this.#invoked = true;
-    const facts = { requestId, durationMs, memoryMb, peakMemoryBytes, initMs };
-    if (!failure || failure.kind === 'posted') this.#parts.log.end(reportLine(facts));
-    else {
-      const status = failure.kind === 'timeout' ? 'timeout' : 'error';
-      const errorType = failureType(failure);
-      this.#parts.log.end(reportLine({ ...facts, status, errorType }));
-    }
   }
 }
 

@@ -128,6 +128,11 @@ describe('init', () => {
 
 describe('an idle sandbox', () => {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  /** A busy machine is late, not wrong. */
+  const eventually = async (holds: () => boolean) => {
+    for (let i = 0; i < 500 && !holds(); i++) await pause(5);
+    assert.ok(holds());
+  };
 
   test('is frozen after a while, and thawed for its next invoke', async (t) => {
     const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 20 });
@@ -137,8 +142,7 @@ describe('an idle sandbox', () => {
       assert.equal((await answer).status, 'ok');
       await settled;
       assert.equal(sandboxes[0]!.frozen, false, 'not at once');
-      await pause(60);
-      assert.equal(sandboxes[0]!.frozen, true);
+      await eventually(() => sandboxes[0]!.frozen);
     }
   });
 
@@ -156,8 +160,7 @@ describe('an idle sandbox', () => {
   test('lets extensions end when it goes, also if it was frozen', async (t) => {
     const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
     const hosted = await start();
-    await pause(40);
-    assert.equal(sandboxes[0]!.frozen, true);
+    await eventually(() => sandboxes[0]!.frozen);
     await hosted.stop();
     assert.equal(sandboxes[0]!.frozen, false);
     assert.equal(sandboxes[0]!.shutdowns, 1);
