@@ -5,6 +5,7 @@ import type { ApiError } from '../api-error.ts';
 import type { ApiResponse } from '../operation.ts';
 
 const RETRY_AFTER_SECONDS = '1';
+const ONE_WRITE_BYTES_MAX = 64 * 1024;
 
 export function errorResponse(error: ApiError): ApiResponse {
   return {
@@ -57,7 +58,10 @@ export function finish(
 ): void {
   const unread = !request.complete && !request.readableEnded && hasBody(request);
   if (!unread) {
-    response.writeHead(status, headers).end(status === 204 ? undefined : body);
+    response.writeHead(status, headers);
+    if (typeof body === 'string' || body.length > ONE_WRITE_BYTES_MAX) response.end(body);
+    // As a string of the same bytes Node sends it together with the head, in one system call.
+    else response.end(body.toString('latin1'), 'latin1');
     return;
   }
   response.writeHead(status, { ...headers, Connection: 'close' });
