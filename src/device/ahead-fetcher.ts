@@ -34,7 +34,7 @@ export class AheadFetcher {
         return 'asked';
       },
     };
-    const chunks = chunksOf(log, device.disk.chunkCount);
+    const chunks = chunksOf(log, device.disk.chunks.chunkCount);
     const prefetcher = new Prefetcher(target, chunks, this.#chunksMax);
     this.#byDevice.set(device, prefetcher);
     this.#replaying.add(device);
@@ -43,8 +43,8 @@ export class AheadFetcher {
 
   /** Goes on where a device reads in order; a log knows better, if there is one. */
   follow(device: LoopDevice): void {
-    const next = device.disk.takeStreamed() + 1;
-    if (next === 0 || next >= device.disk.chunkCount || this.#replaying.has(device)) return;
+    const next = device.disk.chunks.takeStreamed() + 1;
+    if (next === 0 || next >= device.disk.chunks.chunkCount || this.#replaying.has(device)) return;
     this.#ask(device, next);
   }
 
@@ -66,10 +66,10 @@ export class AheadFetcher {
 
   /** The slot that the chunk is to come into, if it was asked for. */
   #ask(device: LoopDevice, chunk: number): number | 'present' | 'full' {
-    const { disk } = device;
-    if (disk.isHole(chunk)) return 'present';
-    const slot = this.#misses.prefetch(device, disk.chunkName(chunk));
-    if (typeof slot === 'number') disk.expect(chunk);
+    const { chunks } = device.disk;
+    if (chunks.isHole(chunk)) return 'present';
+    const slot = this.#misses.prefetch(device, chunks.name(chunk));
+    if (typeof slot === 'number') chunks.expect(chunk);
     return slot;
   }
 }

@@ -14,7 +14,7 @@ import type { ChunkMemory } from './chunk-memory.ts';
 import { DeviceCounters, type DeviceStats } from './device-counters.ts';
 import { DiskDevice } from './disk-device.ts';
 import type { DeviceRequest } from './messages.ts';
-import { Overlay } from './overlay.ts';
+import { Overlay, OverlayScratch } from './overlay.ts';
 import { PlainPages } from './plain-pages.ts';
 
 /** One device as its agent's loop knows it. */
@@ -42,6 +42,7 @@ export class DeviceTable {
   readonly #plainPages: PlainPages;
   readonly #byNode = new Map<number, LoopDevice>();
   readonly #byName = new Map<string, LoopDevice>();
+  readonly #scratch = new OverlayScratch();
   #nextNodeId: number;
 
   constructor(options: DeviceTableOptions) {
@@ -117,6 +118,7 @@ export class DeviceTable {
       pageCount,
       limitBytes: request.overlayLimitBytes,
       random: this.#options.random,
+      scratch: this.#scratch,
     });
   }
 }

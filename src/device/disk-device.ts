@@ -1,12 +1,7 @@
 import { assert, CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES, SluiceError } from '../base/mod.ts';
-import type { Manifest } from '../seal/mod.ts';
-import type { ChunkMemory } from './chunk-memory.ts';
+import { ChunkMap, type ChunkMapOptions } from './chunk-map.ts';
 import type { DeviceCounters } from './device-counters.ts';
 import type { Overlay } from './overlay.ts';
-import type { PlainPages } from './plain-pages.ts';
-
-const UNKNOWN = -1;
-const ZERO_CHUNK = -2;
 
 /** A run of bytes of one kind; a hole has nothing stored and reads as zeros. */
 export interface Extent {
@@ -14,13 +9,9 @@ export interface Extent {
   readonly hole: boolean;
 }
 
-export interface DiskDeviceOptions {
-  readonly manifest: Manifest;
-  readonly memory: ChunkMemory;
-  readonly plainPages: PlainPages;
+export interface DiskDeviceOptions extends ChunkMapOptions {
   /** Without one, the device is read-only. */
   readonly overlay?: Overlay;
-  readonly counters: DeviceCounters;
 }
 
 /**
@@ -34,72 +25,30 @@ export class DiskDevice {
   /** Chunk indexes that the last call lacked: the first `missingCount` of it. */
   readonly missing: Uint32Array;
   missingCount = 0;
-  readonly #manifest: Manifest;
-  readonly #memory: ChunkMemory;
-  readonly #plainPages: PlainPages;
+  readonly chunks: ChunkMap;
+  readonly #memoryBytes: Buffer;
   readonly #overlay: Overlay | undefined;
   readonly #counters: DeviceCounters;
-  /** Where each chunk was last found, believed only while the slot's generation is the same. */
-  readonly #slots: Int32Array;
-  readonly #generations: Uint32Array;
-  /** Chunks that were fetched ahead and not read yet. */
-  #ahead: Uint8Array | undefined;
-  #streamed = -1;
   readonly #page = Buffer.alloc(PAGE_SIZE_BYTES);
 
+  /** Throws `MANIFEST_MALFORMED` for a disk that is not of whole pages and 512 KiB chunks. */
   constructor(options: DiskDeviceOptions) {
-    const { manifest } = options;
-    if (manifest.chunkSizeBytes !== CHUNK_SIZE_BYTES || manifest.diskBytes % PAGE_SIZE_BYTES) {
-      throw new SluiceError(
-        'MANIFEST_MALFORMED',
-        `${manifest.manifestId}: a device takes chunks of ${CHUNK_SIZE_BYTES} bytes, whole pages`,
-      );
+    const { manifest, memory, counters, overlay } = options;
+    if (manifest.diskBytes % PAGE_SIZE_BYTES !== 0) {
+      const what = `${manifest.manifestId}: a device has whole pages`;
+      throw new SluiceError('MANIFEST_MALFORMED', what);
     }
-    this.#manifest = manifest;
-    this.#memory = options.memory;
-    this.#plainPages = options.plainPages;
-    this.#overlay = options.overlay;
-    this.#counters = options.counters;
+    this.chunks = new ChunkMap(options);
+    this.#memoryBytes = memory.bytes;
+    this.#overlay = overlay;
+    this.#counters = counters;
     this.sizeBytes = manifest.diskBytes;
-    this.writable = options.overlay !== undefined;
+    this.writable = overlay !== undefined;
     this.missing = new Uint32Array(limits.device.fuseMaxReadBytes / CHUNK_SIZE_BYTES + 1);
-    this.#slots = new Int32Array(manifest.chunkCount).fill(UNKNOWN);
-    this.#generations = new Uint32Array(manifest.chunkCount);
-    for (let index = 0; index < manifest.chunkCount; index++) {
-      if (manifest.chunkName(index) === undefined) this.#slots[index] = ZERO_CHUNK;
-    }
   }
 
-  chunkName(index: number): string {
-    const name = this.#manifest.chunkName(index);
-    assert(name !== undefined, `chunk ${index} is not a zero chunk`);
-    return name;
-  }
-
-  get chunkCount(): number {
-    return this.#slots.length;
-  }
-
-  /** Says that a chunk is being fetched ahead, to count it when it is read. */
-  expect(chunk: number): void {
-    this.#ahead ??= new Uint8Array(this.chunkCount);
-    this.#ahead[chunk] = 1;
-    this.#counters.prefetched();
-  }
-
-  /**
-   * A chunk that was just read for the first time after another right before it, if any: what is
-   * read in order will go on with the next. Asking forgets it.
-   */
-  takeStreamed(): number {
-    const chunk = this.#streamed;
-    this.#streamed = -1;
-    return chunk;
-  }
-
-  /** A zero chunk: nothing is stored of it. */
-  isHole(chunk: number): boolean {
-    return this.#slots[chunk] === ZERO_CHUNK;
+  chunkName(chunk: number): string {
+    return this.chunks.name(chunk);
   }
 
   /**
@@ -110,11 +59,9 @@ export class DiskDevice {
     const chunk = Math.floor(offset / CHUNK_SIZE_BYTES);
     const inChunk = offset - chunk * CHUNK_SIZE_BYTES;
     if (inChunk + length > CHUNK_SIZE_BYTES || this.#overlay?.touched) return -1;
-    if (this.#slots[chunk] === ZERO_CHUNK) return -1;
-    const slot = this.#slotOf(chunk);
-    if (slot < 0) return -1;
-    this.#useSlot(slot, inChunk, length);
-    return this.#memory.offsetOf(slot) + inChunk;
+    if (this.chunks.isHole(chunk)) return -1;
+    const slot = this.chunks.slotOf(chunk);
+    return slot < 0 ? -1 : this.chunks.open(slot, inChunk, length);
   }
 
   /** What is in a range, front to back, without gaps; the same kind never twice in a row. */
@@ -172,7 +119,7 @@ export class DiskDevice {
         if (!this.#readPage(endPage - 1, pages, bytes - PAGE_SIZE_BYTES)) return false;
       }
       from.copy(pages, head, at, at + length);
-      this.#writeMany(overlay, firstPage, pages);
+      overlay.write(firstPage, endPage - firstPage, pages, 0);
     }
     return true;
   }
@@ -194,12 +141,12 @@ export class DiskDevice {
 
   close(): void {
     this.#overlay?.close();
-    this.#manifest.wipe();
+    this.chunks.wipe();
   }
 
   #isHolePage(page: number): boolean {
     if (this.#overlay && !this.#overlay.isBase(page)) return this.#overlay.isZero(page);
-    return this.isHole(Math.floor((page * PAGE_SIZE_BYTES) / CHUNK_SIZE_BYTES));
+    return this.chunks.isHole(Math.floor((page * PAGE_SIZE_BYTES) / CHUNK_SIZE_BYTES));
   }
 
   #writableOverlay(): Overlay {
@@ -220,33 +167,19 @@ export class DiskDevice {
     return this.read(page * PAGE_SIZE_BYTES, PAGE_SIZE_BYTES, into, at);
   }
 
-  /** A whole number of pages, which after rounding outwards may pass the overlay's one-write size. */
-  #writeMany(overlay: Overlay, firstPage: number, pages: Buffer): void {
-    const pageCount = pages.length / PAGE_SIZE_BYTES;
-    const most = limits.device.fuseMaxWriteBytes / PAGE_SIZE_BYTES;
-    for (let done = 0; done < pageCount; done += most) {
-      const count = Math.min(most, pageCount - done);
-      overlay.write(firstPage + done, count, pages, done * PAGE_SIZE_BYTES);
-    }
-  }
-
   /** Lists the chunks of a range that are needed and not in memory. */
   #need(offset: number, length: number): void {
     this.missingCount = 0;
     const end = offset + length;
     const lastChunk = Math.floor((end - 1) / CHUNK_SIZE_BYTES);
     for (let chunk = Math.floor(offset / CHUNK_SIZE_BYTES); chunk <= lastChunk; chunk++) {
-      if (this.#slots[chunk] === ZERO_CHUNK || this.#slotOf(chunk) >= 0) continue;
+      if (this.chunks.isHole(chunk) || this.chunks.slotOf(chunk) >= 0) continue;
       const start = Math.max(offset, chunk * CHUNK_SIZE_BYTES);
       const stop = Math.min(end, (chunk + 1) * CHUNK_SIZE_BYTES);
       if (this.#overlay?.touched && !this.#hasBasePage(start, stop)) continue;
       this.missing[this.missingCount++] = chunk;
-      this.#noteStream(chunk);
+      this.chunks.noteRead(chunk);
     }
-  }
-
-  #noteStream(chunk: number): void {
-    if (chunk > 0 && this.#slots[chunk - 1]! >= 0) this.#streamed = chunk;
   }
 
   #hasBasePage(start: number, stop: number): boolean {
@@ -255,24 +188,6 @@ export class DiskDevice {
       if (this.#overlay!.isBase(page)) return true;
     }
     return false;
-  }
-
-  /** The slot that holds the chunk ready to read, or -1. */
-  #slotOf(chunk: number): number {
-    const known = this.#slots[chunk]!;
-    if (known >= 0 && this.#memory.generation(known) === this.#generations[chunk]) return known;
-    const name = this.chunkName(chunk);
-    const slot = this.#memory.find(name);
-    if (slot < 0 || !this.#memory.isReady(slot)) return -1;
-    this.#plainPages.bind(slot, this.#manifest.chunkKey(chunk), name);
-    this.#slots[chunk] = slot;
-    this.#generations[chunk] = this.#memory.generation(slot);
-    if (this.#ahead?.[chunk]) {
-      this.#ahead[chunk] = 0;
-      this.#counters.usedPrefetched();
-      this.#noteStream(chunk);
-    }
-    return slot;
   }
 
   /** Reads what lies in one chunk, all of whose base pages are in memory. */
@@ -310,21 +225,13 @@ export class DiskDevice {
 
   #readBase(start: number, end: number, into: Buffer, at: number): void {
     const chunk = Math.floor(start / CHUNK_SIZE_BYTES);
-    const slot = this.#slots[chunk]!;
-    if (slot === ZERO_CHUNK) {
+    if (this.chunks.isHole(chunk)) {
       into.fill(0, at, at + end - start);
       this.#counters.used('zero');
       return;
     }
-    const inChunk = start - chunk * CHUNK_SIZE_BYTES;
-    this.#useSlot(slot, inChunk, end - start);
-    const from = this.#memory.offsetOf(slot) + inChunk;
-    this.#memory.bytes.copy(into, at, from, from + end - start);
-  }
-
-  #useSlot(slot: number, inChunk: number, length: number): void {
-    this.#plainPages.open(slot, inChunk, length);
-    this.#memory.touch(slot, this.#counters.nowMs);
-    this.#counters.used('memory');
+    const slot = this.chunks.slotOf(chunk);
+    const from = this.chunks.open(slot, start - chunk * CHUNK_SIZE_BYTES, end - start);
+    this.#memoryBytes.copy(into, at, from, from + end - start);
   }
 }

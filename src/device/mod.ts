@@ -27,7 +27,7 @@ export { LocalDevice, type LocalDeviceOptions } from './local-device.ts';
 export { type MountDeviceOptions, mountDevice, unmountDevice } from './loop-mount.ts';
 export type { DeviceRequest, FailureMessage, LoopCommand, LoopReport } from './messages.ts';
 export type { OpenDevice } from './open-device.ts';
-export { Overlay, type OverlayOptions } from './overlay.ts';
+export { Overlay, type OverlayOptions, OverlayScratch } from './overlay.ts';
 export { PlainPages } from './plain-pages.ts';
 export { type RehearsalOptions, rehearse } from './rehearsal.ts';
 export { TierWatch } from './tier-watch.ts';

@@ -7,6 +7,14 @@ const XTS_KEY_BYTES = 64;
 const TWEAK_BYTES = 16;
 const BASE = 0;
 const ZERO = 0xffffffff;
+/** The largest write, and a page more for one that begins and ends amid a page. */
+const PAGES_PER_WRITE = limits.device.fuseMaxWriteBytes / PAGE_SIZE_BYTES + 1;
+
+/** Room for one write's ciphertext, shared by all overlays of a thread: one writes at a time. */
+export class OverlayScratch {
+  readonly bytes = Buffer.alloc(PAGES_PER_WRITE * PAGE_SIZE_BYTES);
+  readonly places = new Uint32Array(PAGES_PER_WRITE);
+}
 
 export interface OverlayOptions {
   /** Where the file is made; it has a name only while it is being opened. */
@@ -14,6 +22,7 @@ export interface OverlayOptions {
   readonly pageCount: number;
   readonly limitBytes: number;
   readonly random: Random;
+  readonly scratch: OverlayScratch;
 }
 
 /**
@@ -31,8 +40,7 @@ export class Overlay {
   readonly #limitPages: number;
   readonly #freePlaces: number[] = [];
   readonly #tweak = Buffer.alloc(TWEAK_BYTES);
-  readonly #scratch = Buffer.alloc(limits.device.fuseMaxWriteBytes);
-  readonly #placeScratch = new Uint32Array(limits.device.fuseMaxWriteBytes / PAGE_SIZE_BYTES);
+  readonly #scratch: OverlayScratch;
   #nextPlace = 0;
   #touched = false;
 
@@ -40,6 +48,7 @@ export class Overlay {
     this.#fd = openSync(options.path, 'wx+', 0o600);
     unlinkSync(options.path);
     this.#key = createSecretKey(options.random.bytes(XTS_KEY_BYTES));
+    this.#scratch = options.scratch;
     this.#places = new Uint32Array(options.pageCount);
     this.#limitPages = Math.floor(options.limitBytes / PAGE_SIZE_BYTES);
   }
@@ -85,9 +94,9 @@ export class Overlay {
 
   /** Writes whole pages. Throws `DEVICE_FULL` or `DISK_FULL`; then none of them has changed. */
   write(page: number, pageCount: number, from: Buffer, at: number): void {
-    assert(pageCount * PAGE_SIZE_BYTES <= this.#scratch.length, 'a write fits the scratch buffer');
+    assert(pageCount <= PAGES_PER_WRITE, 'a write fits the scratch buffer');
     this.#needRoom(page, pageCount);
-    const places = this.#placeScratch;
+    const { places } = this.#scratch;
     for (let i = 0; i < pageCount; i++) {
       places[i] = this.#isPlaced(page + i) ? this.#places[page + i]! - 1 : this.#takePlace();
       this.#encrypt(page + i, from, at + i * PAGE_SIZE_BYTES, i * PAGE_SIZE_BYTES);
@@ -151,7 +160,7 @@ export class Overlay {
 
   #encrypt(page: number, from: Buffer, at: number, to: number): void {
     const cipher = createCipheriv(CIPHER, this.#key, this.#tweakOf(page));
-    cipher.update(from.subarray(at, at + PAGE_SIZE_BYTES)).copy(this.#scratch, to);
+    cipher.update(from.subarray(at, at + PAGE_SIZE_BYTES)).copy(this.#scratch.bytes, to);
   }
 
   #readPlaced(page: number, run: number, into: Buffer, at: number): void {
@@ -173,7 +182,7 @@ export class Overlay {
       while (i + run < pageCount && places[i + run] === places[i]! + run) run++;
       const bytes = run * PAGE_SIZE_BYTES;
       const at = places[i]! * PAGE_SIZE_BYTES;
-      const written = writeSync(this.#fd, this.#scratch, i * PAGE_SIZE_BYTES, bytes, at);
+      const written = writeSync(this.#fd, this.#scratch.bytes, i * PAGE_SIZE_BYTES, bytes, at);
       if (written < bytes) {
         throw new SluiceError('DISK_FULL', 'device: no room on the disk that holds its overlay');
       }

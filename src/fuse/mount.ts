@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { SluiceError } from '../base/mod.ts';
 
 /** Runs a program of util-linux; `fuseFd` becomes its descriptor 3. */
@@ -68,11 +67,4 @@ export async function mountFuse(
 /** Lazy, so that it never waits: whoever still has a file open keeps it until they close it. */
 export async function unmountFuse(mountPoint: string): Promise<void> {
   await run('umount', ['--lazy', '--no-mtab', mountPoint]);
-}
-
-/** `MAJOR:MINOR` of the file system mounted at `mountPoint`, or undefined when none is. */
-export async function mountedDevice(mountPoint: string): Promise<string | undefined> {
-  const table = await readFile('/proc/self/mountinfo', 'utf8');
-  const line = table.split('\n').findLast((each) => each.split(' ')[4] === mountPoint);
-  return line?.split(' ')[2];
 }

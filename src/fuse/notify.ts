@@ -1,15 +1,10 @@
-import { writeSync, writevSync } from 'node:fs';
-import { DOORBELL_NODE_ID, notify, ROOT_NODE_ID, size } from './protocol.ts';
-
-function notification(code: number, bodyBytes: number, dataBytes: number): Buffer {
-  const message = Buffer.alloc(size.outHeader + bodyBytes);
-  message.writeUInt32LE(message.length + dataBytes, 0);
-  message.writeInt32LE(code, 4);
-  return message;
-}
+import { writeSync } from 'node:fs';
+import { DOORBELL_NODE_ID, NOTIFY_RETRIEVE, ROOT_NODE_ID, size } from './protocol.ts';
 
 function bell(nodeId: number): Buffer {
-  const message = notification(notify.retrieve, size.notifyRetrieveOut, 0);
+  const message = Buffer.alloc(size.outHeader + size.notifyRetrieveOut);
+  message.writeUInt32LE(message.length, 0);
+  message.writeInt32LE(NOTIFY_RETRIEVE, 4);
   message.writeBigUInt64LE(BigInt(nodeId), size.outHeader + 8);
   return message;
 }
@@ -25,17 +20,4 @@ const bells = { directory: bell(DOORBELL_NODE_ID), file: bell(ROOT_NODE_ID) };
  */
 export function ringDoorbell(fd: number, root: 'directory' | 'file'): void {
   writeSync(fd, bells[root]);
-}
-
-/**
- * Puts bytes into the kernel's page cache of a file (`FUSE_NOTIFY_STORE`) before anyone reads them.
- * `offset` and the length are whole pages. Throws Node's ENOENT when the kernel does not know
- * the file (nobody opened it yet).
- */
-export function storeInPageCache(fd: number, nodeId: number, offset: number, data: Buffer): void {
-  const message = notification(notify.store, size.notifyStoreOut, data.length);
-  message.writeBigUInt64LE(BigInt(nodeId), size.outHeader);
-  message.writeBigUInt64LE(BigInt(offset), size.outHeader + 8);
-  message.writeUInt32LE(data.length, size.outHeader + 16);
-  writevSync(fd, [message, data]);
 }

@@ -35,14 +35,10 @@ export const opcode = {
   notifyReply: 41,
   batchForget: 42,
   fallocate: 43,
-  lseek: 46,
 } as const;
 
-/** `FUSE_NOTIFY_*`: messages that the server sends unasked. */
-export const notify = {
-  store: 4,
-  retrieve: 5,
-} as const;
+/** `FUSE_NOTIFY_RETRIEVE`: asks the kernel for what it has cached of a file. */
+export const NOTIFY_RETRIEVE = 5;
 
 /** `fuse_init_in.flags` and `fuse_init_out.flags`. */
 export const initFlag = {
@@ -67,8 +63,6 @@ export const FATTR_SIZE = 1 << 3;
 
 /** `fallocate(2)` modes. */
 export const fallocateMode = { keepSize: 1, punchHole: 2, zeroRange: 16 } as const;
-
-export const seekWhence = { data: 3, hole: 4 } as const;
 
 /** Linux's `errno` values (asm-generic), which `fuse_out_header.error` carries negated. */
 export const errno = {
@@ -99,7 +93,6 @@ export const size = {
   statfsOut: 80,
   writeIn: 40,
   notifyRetrieveOut: 32,
-  notifyStoreOut: 24,
 } as const;
 
 export const fileType = { directory: 0o040000, regular: 0o100000 } as const;

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
@@ -167,6 +168,7 @@ test('an ext4 of mke2fs mounts from the device, takes writes, and is clean after
   await mkdir(tree);
   const content = randomBytes(5 * MIB);
   await writeFile(join(tree, 'large'), content);
+  const source = fileURLToPath(new URL('..', import.meta.url));
   const image = join(directory, 'disk.ext4');
   await writeFile(image, '');
   await truncate(image, 32 * MIB);
@@ -179,6 +181,10 @@ test('an ext4 of mke2fs mounts from the device, takes writes, and is clean after
     assert.ok(content.equals(await readFile(join(mountPoint, 'large'))));
     await writeFile(join(mountPoint, 'added'), content.subarray(0, 3 * MIB));
     await rm(join(mountPoint, 'large'));
+    await execute('cp', ['-a', source, join(mountPoint, 'source')]);
+    await execute('diff', ['-r', source, join(mountPoint, 'source')]);
+    await rm(join(mountPoint, 'source', 'base'), { recursive: true });
+    await execute('fstrim', [mountPoint]);
   } finally {
     await unmountDevice(mountPoint);
   }
@@ -191,6 +197,22 @@ test('an ext4 of mke2fs mounts from the device, takes writes, and is clean after
   } finally {
     await unmountDevice(mountPoint);
   }
+});
+
+test('fio reads back what it wrote at random, many requests in flight', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'tool:fio')) return;
+  const { seal, show } = rig(t, 32 * MIB);
+  const device = await show(await seal(someDisk(16 * MIB)), { writable: true });
+  const shape = ['--rw=randwrite', '--bsrange=512-64k', '--blockalign=512', '--size=8m'];
+  const check = ['--verify=crc32c', '--do_verify=1', '--verify_fatal=1', '--verify_state_save=0'];
+  await execute('fio', [
+    ...['--name=device', `--filename=${device.path}`, '--allow_file_create=0', '--thread'],
+    ...['--ioengine=libaio', '--iodepth=8', '--direct=1', '--output-format=terse'],
+    ...shape,
+    ...check,
+  ]);
+  const { writes } = await device.stats();
+  assert.ok(writes > 100, `${writes} writes went past the page cache`);
 });
 
 const agentOf = (device: Device) => Number(/\/proc\/(\d+)\//.exec(device.path)?.[1]);
