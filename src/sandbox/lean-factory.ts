@@ -37,6 +37,7 @@ export class LeanSandboxFactory {
   readonly #launchers: LauncherPool;
   readonly #scratch: ScratchDisks | undefined;
   readonly #sandboxes = new Set<LeanSandbox>();
+  readonly #starts = new Set<Promise<Sandbox>>();
   #closed = false;
 
   constructor(options: LeanSandboxFactoryOptions) {
@@ -57,15 +58,42 @@ export class LeanSandboxFactory {
   async start(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
     checkSpec(spec);
     signal?.throwIfAborted();
-    const beganMs = this.#options.clock.monotonicMs();
     if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
+    const start = this.#start(spec, signal);
+    this.#starts.add(start);
+    try {
+      return await start;
+    } finally {
+      this.#starts.delete(start);
+    }
+  }
+
+  /** Removes what an earlier, killed life of this instance left; others are not touched. */
+  async sweep(): Promise<SweepReport> {
+    await this.#scratch?.sweep();
+    return this.#options.cgroups.sweep();
+  }
+
+  /** Stops every sandbox, and removes the launchers and cgroups that stood ready. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+    await Promise.allSettled(this.#starts);
+    await this.#launchers.close();
+    await this.#options.cgroups.close();
+  }
+
+  async #start(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
     const { cgroups, clock } = this.#options;
+    const beganMs = clock.monotonicMs();
     const [launcher, cgroup] = await this.#acquire(spec);
     const acquiredMs = clock.monotonicMs();
-    const sandbox = new LeanSandbox({ spec, launcher, cgroup, pool: cgroups, clock });
+    const onStopped = () => this.#sandboxes.delete(sandbox);
+    const parts = { spec, launcher, cgroup, pool: cgroups, clock, onStopped };
+    const sandbox = new LeanSandbox(parts);
     this.#sandboxes.add(sandbox);
-    void sandbox.exited.then(() => this.#sandboxes.delete(sandbox));
     try {
+      if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
       const timeoutMs = limits.sandbox.startTimeoutMs;
       const launch = () =>
         this.#launch(sandbox, spec, { join: cgroup.join, launcherId: launcher.launcherId });
@@ -80,20 +108,6 @@ export class LeanSandboxFactory {
       await sandbox.stop();
       throw error;
     }
-  }
-
-  /** Removes what an earlier, killed life of this instance left; others are not touched. */
-  async sweep(): Promise<SweepReport> {
-    await this.#scratch?.sweep();
-    return this.#options.cgroups.sweep();
-  }
-
-  /** Stops every sandbox, and removes the launchers and cgroups that stood ready. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
-    await this.#launchers.close();
-    await this.#options.cgroups.close();
   }
 
   async #launch(

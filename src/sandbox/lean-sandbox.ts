@@ -17,6 +17,8 @@ export interface LeanSandboxParts {
   readonly cgroup: Cgroup;
   readonly pool: CgroupPool;
   readonly clock: Clock;
+  /** Nothing of the sandbox is left. */
+  readonly onStopped: () => void;
 }
 
 /** A sandbox of namespaces, a cgroup and a system call filter, driven by its launcher's records. */
@@ -93,7 +95,7 @@ export class LeanSandbox implements Sandbox {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#stop().then(this.#parts.onStopped);
     return this.#stopping;
   }
 

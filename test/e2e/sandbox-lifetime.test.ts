@@ -121,6 +121,22 @@ test('close stops what runs; a start after it is refused', async (t) => {
   await assert.rejects(factory.start(spec), { code: 'CANCELLED' });
 });
 
+test('close waits for starts that are under way, and for sandboxes that ended by themselves', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const factory = await makeFactory(t);
+  const ended = await factory.start(makeSpec(disk, { argv: ['true'] }));
+  await ended.exited;
+  const spec = makeSpec(disk, { argv: ['sleep', '1000'] });
+  const starts = Array.from({ length: 20 }, () => factory.start(spec));
+  const settled = Promise.allSettled(starts);
+  await factory.close();
+  for (const each of await settled) {
+    if (each.status === 'fulfilled') assert.equal((await each.value.exited).signal, 'SIGKILL');
+  }
+  assert.deepEqual(loopDevicesOf(disk), []);
+});
+
 test('orphans are reaped, and all go when the entrypoint does', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t);
