@@ -56,7 +56,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     const worker = new Worker({
       devices: new WorkerDevices({ devices, accessLogs, meter, logger }),
       sandboxes,
-      runtimeApis: () => new RuntimeApi({ clock }),
+      runtimeApis: (identity) => new RuntimeApi({ clock, random, identity }),
       logs,
       clock,
       random,
