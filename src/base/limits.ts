@@ -155,6 +155,8 @@ export const limits = {
     poolSize: 1,
   },
   sandbox: {
+    /** What a sandbox has of the CPU during init at least; afterwards its memory decides. */
+    initCpuMillis: 1000,
     startTimeoutMs: 30_000,
     stopGraceMs: 500,
     stopTimeoutMs: 30_000,

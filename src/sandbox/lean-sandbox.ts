@@ -27,6 +27,8 @@ export class LeanSandbox implements Sandbox {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly exited: Promise<SandboxExit>;
+  /** When the parts of the start were done, by the clock's monotonic milliseconds. */
+  readonly milestones: { servedMs?: number; mountedMs?: number; startedMs?: number } = {};
   readonly #parts: LeanSandboxParts;
   readonly #started = Promise.withResolvers<void>();
   readonly #served = Promise.withResolvers<Server>();
@@ -57,9 +59,6 @@ export class LeanSandbox implements Sandbox {
     return this.#server;
   }
 
-  /** When the parts of the start were done, by the clock's monotonic milliseconds. */
-  readonly milestones: { servedMs?: number; mountedMs?: number; startedMs?: number } = {};
-
   /** Resolves when the entrypoint runs; rejects with `SANDBOX_START_FAILED` naming the step. */
   async launch(program: LaunchProgram): Promise<void> {
     if (this.#stopping !== undefined) {
@@ -85,6 +84,10 @@ export class LeanSandbox implements Sandbox {
 
   thaw(): Promise<void> {
     return this.#parts.cgroup.thaw();
+  }
+
+  limitCpu(cpuMillis: number): void {
+    if (!this.#released) this.#parts.cgroup.limitCpu(cpuMillis);
   }
 
   async peakMemoryBytes(): Promise<number> {

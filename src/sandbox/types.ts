@@ -42,6 +42,8 @@ export interface Sandbox {
   readonly stderr: Readable;
   /** Settles when the entrypoint ended and no process of the sandbox is left; never rejects. */
   readonly exited: Promise<SandboxExit>;
+  /** Changes the limit of CPU of a running sandbox, in thousandths of a CPU. */
+  limitCpu(cpuMillis: number): void;
   /** Stops all its processes where they are; they keep their memory and use no CPU. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;

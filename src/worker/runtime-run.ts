@@ -56,11 +56,14 @@ export class RuntimeRun {
     log: SandboxLog,
     signal?: AbortSignal,
   ): Promise<RuntimeRun> {
-    const sandbox = await parts.sandboxes.start(spec, signal);
+    // As Lambda does: init has a CPU of its own whatever the function's memory gives it later.
+    const cpuMillis = Math.max(spec.cpuMillis, limits.sandbox.initCpuMillis);
+    const sandbox = await parts.sandboxes.start({ ...spec, cpuMillis }, signal);
     const { accountId, functionName, version: functionVersion } = template;
     const handler = spec.environment['_HANDLER'] ?? '';
     const api = parts.runtimeApis({ accountId, functionName, functionVersion, handler });
     api.attach(sandbox.runtimeApi);
+    void api.ready.then(() => sandbox.limitCpu(spec.cpuMillis));
     return new RuntimeRun(sandbox, api, log, parts.clock);
   }
 

@@ -51,6 +51,8 @@ export interface Sandbox {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly exited: Promise<SandboxExit>;
+  /** Changes the limit of CPU of a running sandbox, in thousandths of a CPU. */
+  limitCpu(cpuMillis: number): void;
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   peakMemoryBytes(): Promise<number>;

@@ -60,6 +60,8 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   });
   whenSettled: () => Promise<void> = () => Promise.resolve();
   stops = 0;
+  /** As last limited, after what the spec began with. */
+  cpuMillis: number | undefined;
 
   constructor(spec: SandboxSpec) {
     this.spec = spec;
@@ -106,6 +108,10 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   async thaw(): Promise<void> {
     assert.ok(this.frozen, 'only what is frozen is thawed');
     this.frozen = false;
+  }
+
+  limitCpu(cpuMillis: number): void {
+    this.cpuMillis = cpuMillis;
   }
 
   async peakMemoryBytes(): Promise<number> {

@@ -9,7 +9,8 @@ describe('a start', () => {
     await start();
     const spec = sandboxes[0]!.spec;
     assert.equal(spec.memoryBytes, 128 * 1024 * 1024);
-    assert.equal(spec.cpuMillis, 72);
+    assert.equal(spec.cpuMillis, 1000, 'init has a CPU of its own');
+    assert.equal(sandboxes[0]!.cpuMillis, 72, 'afterwards memory decides');
     assert.equal(spec.tmpBytes, 512 * 1024 * 1024);
     assert.deepEqual(spec.argv, ['/bootstrap', 'app.handler']);
     assert.equal(spec.workingDirectory, '/var/task');

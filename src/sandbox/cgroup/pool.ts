@@ -37,10 +37,6 @@ export class CgroupPool {
     return new CgroupPool(await probeCgroups(options), options);
   }
 
-  get version(): 1 | 2 {
-    return this.#tree.version;
-  }
-
   /** Removes what an earlier life of this instance left, processes included. */
   async sweep(): Promise<{ processes: number; cgroups: number }> {
     let processes = 0;

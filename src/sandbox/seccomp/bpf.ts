@@ -11,7 +11,6 @@ export interface Instruction {
 
 // linux/bpf_common.h
 export const LOAD_WORD = 0x20;
-export const AND = 0x54;
 export const JUMP_IF_EQUAL = 0x15;
 export const JUMP_IF_GREATER = 0x25;
 export const JUMP_IF_AT_LEAST = 0x35;
