@@ -59,10 +59,10 @@ export class CgroupPool {
   /** Kills what is left in it, and keeps it for the next sandbox or removes it. */
   async release(cgroup: Cgroup): Promise<void> {
     await this.#empty(cgroup);
+    if (this.#tree.reusable) await cgroup.reset();
     const keeps = this.#tree.reusable && this.#ready.length < this.#readyTarget && !this.#closed;
-    if (!keeps) return this.#remove(cgroup);
-    await cgroup.reset();
-    this.#ready.push(cgroup);
+    if (keeps) this.#ready.push(cgroup);
+    else await this.#remove(cgroup);
   }
 
   /** Removes all but what an earlier life left, for which there is `sweep`. */
