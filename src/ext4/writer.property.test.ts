@@ -154,6 +154,6 @@ test('whatever the layers do, the disk holds the tree of a simple model', async 
         checkWithE2fsck(image);
       }
     }),
-    { interruptAfterTimeLimit: 8000, numRuns: 1000, markInterruptAsFailure: false },
+    { interruptAfterTimeLimit: 5000, numRuns: 1000, markInterruptAsFailure: false },
   );
 });
