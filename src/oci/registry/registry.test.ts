@@ -7,17 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { hostHas } from '../../../test/support/host.ts';
+import { namesIn as readNames } from '../../../test/support/oci-image.ts';
 import { startRegistry } from '../../../test/support/oci-tools.ts';
 import { runOrThrow } from '../../../test/support/run.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { type Clock, type ErrorCode, isSluiceError, systemClock } from '../../base/mod.ts';
-import {
-  type OciImage,
-  type OpenImageOptions,
-  openImage,
-  readTar,
-  writeImageLayout,
-} from '../mod.ts';
+import { type OciImage, type OpenImageOptions, openImage, writeImageLayout } from '../mod.ts';
 import { parseChallenges } from './challenge.ts';
 
 /** Retries without the waiting. */
@@ -35,12 +30,11 @@ async function layoutOf(t: TestContext): Promise<string> {
 }
 
 async function namesIn(image: OciImage): Promise<string[]> {
-  const names: string[] = [];
-  for (let index = 0; index < image.layers.length; index++) {
-    for await (const entry of readTar(image.openLayer(index))) names.push(entry.path);
+  try {
+    return await readNames(image);
+  } finally {
+    await image.close();
   }
-  await image.close();
-  return names;
 }
 
 async function rejects(
