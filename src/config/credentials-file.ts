@@ -33,10 +33,14 @@ export function ensureCredentialsFile(path: string, random: Random): AccessKey[]
     if (systemErrorCode(error) !== 'ENOENT') throw error;
   }
   const key = newAccessKey(random, defaultAccountId);
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, formatCredentials([key]), { mode: 0o600, flush: true });
-  renameSync(temporary, path);
+  writeCredentialsFile(path, [key]);
   return [key];
+}
+
+export function writeCredentialsFile(path: string, keys: readonly AccessKey[]): void {
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, formatCredentials(keys), { mode: 0o600, flush: true });
+  renameSync(temporary, path);
 }
 
 export function formatCredentials(keys: readonly AccessKey[]): string {

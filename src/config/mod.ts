@@ -5,6 +5,7 @@ export {
   formatCredentials,
   newAccessKey,
   parseCredentials,
+  writeCredentialsFile,
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { type DataLock, lockDataDirectory } from './data-lock.ts';

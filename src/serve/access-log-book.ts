@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { limits, type Logger } from '../base/mod.ts';
+import { type Logger, limits } from '../base/mod.ts';
 import {
   type AccessLog,
   encodeAccessLog,

@@ -1,6 +1,5 @@
 import { SluiceError } from '../base/mod.ts';
-import { LocalKeyService } from '../origin/mod.ts';
-import { readManifestHeader, rewrapManifest } from '../seal/mod.ts';
+import { LocalKeyService, rewrapManifests } from '../origin/mod.ts';
 import type { Stores } from './stores.ts';
 
 export interface RewrapReport {
@@ -15,26 +14,15 @@ function localKeys(stores: Stores): LocalKeyService {
 }
 
 /** Wraps the data keys of an account's manifests under its present key. May be run again. */
-export async function rewrapManifests(stores: Stores, accountId: string): Promise<RewrapReport> {
-  const { origin, keyService } = stores;
-  let manifests = 0;
-  for (const { rootId, state } of await origin.listRoots()) {
-    if (state !== 'active' && state !== 'retired') continue;
-    for await (const manifestId of origin.listManifests(rootId)) {
-      const bytes = await origin.getManifest(rootId, manifestId);
-      if (readManifestHeader(bytes).accountId !== accountId) continue;
-      const rewrapped = await rewrapManifest(bytes, keyService);
-      await origin.replaceManifest(rootId, manifestId, rewrapped);
-      manifests++;
-    }
-  }
+export async function rewrapAccount(stores: Stores, accountId: string): Promise<RewrapReport> {
+  const manifests = await rewrapManifests(stores.origin, stores.keyService, accountId);
   return { accountId, manifests };
 }
 
 /** Gives an account a new key and wraps its manifests' data keys under it. */
 export async function rotateKey(stores: Stores, accountId: string) {
   const keyId = await localKeys(stores).rotateAccountKey(accountId);
-  return { keyId, ...(await rewrapManifests(stores, accountId)) };
+  return { keyId, ...(await rewrapAccount(stores, accountId)) };
 }
 
 /** A disabled key neither wraps nor unwraps, so what it guards does not start. */

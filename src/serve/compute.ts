@@ -46,7 +46,12 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   });
   try {
     const cgroups = await CgroupPool.open({ ownerId: ownerIdOf(stores.data.path), clock, logger });
-    const sandboxes = new LeanSandboxFactory({ cgroups, clock, logger });
+    const sandboxes = new LeanSandboxFactory({
+      cgroups,
+      clock,
+      logger,
+      scratchDirectory: join(stores.data.run, 'scratch'),
+    });
     const swept = await sandboxes.sweep();
     if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
     await agents.warm();

@@ -1,5 +1,5 @@
 import { CHUNK_SIZE_BYTES } from '../base/mod.ts';
-import type { ManifestEditor, ManifestSource, RootSource } from '../origin/mod.ts';
+import type { ManifestSource, RootSource } from '../origin/mod.ts';
 import { type ManifestHeader, readManifestHeader } from '../seal/mod.ts';
 
 /** What anybody without keys can say of a stored image. */
@@ -25,7 +25,7 @@ interface StoredManifest {
   readonly header: ManifestHeader;
 }
 
-type ImageStore = ManifestSource & ManifestEditor & RootSource;
+type ImageStore = ManifestSource & RootSource;
 
 /** The images of an origin, read from their manifests' clear part; no key service is involved. */
 export class ImageCatalogue {
@@ -61,12 +61,6 @@ export class ImageCatalogue {
       for (const name of other.header.names()) if (own.has(name)) shared.add(name);
     }
     return factsOf({ rootId, bytes: bytes.length, header }, (name) => shared.has(name));
-  }
-
-  /** Removes the manifest; its chunks go with their root. Rejects with `MANIFEST_NOT_FOUND`. */
-  async remove(manifestId: string): Promise<void> {
-    const { rootId } = await this.#store.findManifest(manifestId);
-    await this.#store.removeManifest(rootId, manifestId);
   }
 
   async #roots(): Promise<string[]> {

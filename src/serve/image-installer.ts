@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, limits, type Random, Semaphore } from '../base/mod.ts';
+import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory, SaltSettings } from '../config/mod.ts';
 import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
@@ -51,13 +51,13 @@ export class ImageInstaller implements CodeInstaller {
    * the origin say of it.
    */
   async add(request: AddImageRequest, onProgress: OnProgress = () => {}): Promise<FlattenedImage> {
-    const image = await this.#flatteners.run(() => this.#flatten(request, onProgress));
+    const image = await this.#flatteners.run(() => this.#attempt(request, onProgress));
     await this.#options.origin.pinManifest(image.manifestId);
     return image;
   }
 
   async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
-    const work = () => this.#flatten(request, () => {}, signal);
+    const work = () => this.#attempt(request, () => {}, signal);
     const image = await this.#flatteners.run(work, signal);
     return {
       manifestId: image.manifestId,
@@ -67,6 +67,20 @@ export class ImageInstaller implements CodeInstaller {
       codeSha256: image.imageDigest.replace(/^sha256:/, ''),
       imageConfig: image.process,
     };
+  }
+
+  /** A root that was retired meanwhile takes nothing more; the one after it does. */
+  async #attempt(
+    request: AddImageRequest,
+    onProgress: OnProgress,
+    signal?: AbortSignal,
+  ): Promise<FlattenedImage> {
+    try {
+      return await this.#flatten(request, onProgress, signal);
+    } catch (error) {
+      if (!isSluiceError(error, 'ROOT_READ_ONLY')) throw error;
+      return this.#flatten(request, onProgress, signal);
+    }
   }
 
   async #flatten(

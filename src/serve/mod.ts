@@ -1,4 +1,5 @@
-export { type RewrapReport, rewrapManifests, rotateKey, setKeyState } from './account-keys.ts';
+export { type RewrapReport, rewrapAccount, rotateKey, setKeyState } from './account-keys.ts';
+export { Accounts } from './accounts.ts';
 export { type OpenCollector, openCollector } from './collector.ts';
 export { examineHost, type HostFinding } from './doctor.ts';
 
@@ -8,5 +9,5 @@ export type { ImageFacts } from './image-catalogue.ts';
 export { type MountedImage, mountImage } from './mount-image.ts';
 export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';
 export { removeImage } from './remove-image.ts';
-export { type ServedDevice, type ServeDeviceOptions, serveDevice } from './serve-device.ts';
+export { type ServeDeviceOptions, type ServedDevice, serveDevice } from './serve-device.ts';
 export { openStores, type Stores } from './stores.ts';

@@ -1,15 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import {
-  type AccessKey,
-  type DataDirectory,
-  ensureCredentialsFile,
-  ensureDataDirectory,
-  lockDataDirectory,
-} from '../config/mod.ts';
-import { type CredentialStore, Frontend } from '../frontend/mod.ts';
+import { type DataDirectory, ensureDataDirectory, lockDataDirectory } from '../config/mod.ts';
+import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
+import { Accounts } from './accounts.ts';
 import { AsyncEvents } from './async-events.ts';
 import { startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
@@ -48,11 +43,6 @@ async function undo(cleanups: readonly Cleanup[], logger: Logger): Promise<void>
   if (first) throw first;
 }
 
-function credentialStore(keys: readonly AccessKey[]): CredentialStore {
-  const byId = new Map(keys.map((key) => [key.accessKeyId, key]));
-  return { find: (accessKeyId) => byId.get(accessKeyId) };
-}
-
 /** Starts a whole region on this host: the one place where all parts meet. */
 export async function startRegion(options: RegionOptions): Promise<RunningRegion> {
   const logger = createLogger(options.logLevel, 'sluice');
@@ -86,6 +76,8 @@ async function startParts(
   const stores = await openStores(data.path, meter, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
+  const accounts = Accounts.open(data, systemClock, systemRandom);
+  cleanups.push(() => accounts.close());
   const compute = await startCompute(stores, {
     meter,
     logger,
@@ -101,7 +93,7 @@ async function startParts(
     invoker,
     events,
     provisioner: invoker,
-    credentials: credentialStore(ensureCredentialsFile(data.credentialsFile, systemRandom)),
+    credentials: accounts.store,
     meter,
     metrics: meter,
     clock: systemClock,

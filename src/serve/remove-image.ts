@@ -20,6 +20,5 @@ export async function removeImage(stores: Stores, manifestId: string): Promise<v
   } finally {
     await functions.close();
   }
-  await stores.origin.unpinManifest(manifestId);
-  await stores.images.remove(manifestId);
+  await stores.origin.forgetManifest(manifestId);
 }

@@ -19,7 +19,9 @@ export function registerKey(program: Command): void {
   const parent = program.command('key').description("manages the accounts' keys");
   const rotate = parent
     .command('rotate <account>')
-    .description('gives an account a new key and wraps its manifests under it; no chunk is touched');
+    .description(
+      'gives an account a new key and wraps its manifests under it; no chunk is touched',
+    );
   withDataOptions(rotate).action(async (account: string, options: CommonOptions) => {
     const { openStores, rotateKey } = await serve();
     const report = await rotateKey(await openStores(options.data), account);
@@ -30,8 +32,8 @@ export function registerKey(program: Command): void {
     .command('rewrap <account>')
     .description("wraps an account's manifests under its present key, as after a change in KMS");
   withDataOptions(rewrap).action(async (account: string, options: CommonOptions) => {
-    const { openStores, rewrapManifests } = await serve();
-    const report = await rewrapManifests(await openStores(options.data), account);
+    const { openStores, rewrapAccount } = await serve();
+    const report = await rewrapAccount(await openStores(options.data), account);
     createOutput(options.json).answer(report, `${report.manifests} manifests rewrapped`);
   });
   addState(parent, 'disable', 'disabled');

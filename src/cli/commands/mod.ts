@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerAccount } from './account.ts';
 import { registerCacheNode } from './cache-node.ts';
 import { registerCacheSize } from './cache-size.ts';
 import { registerConfig } from './config.ts';
@@ -24,6 +25,7 @@ export function registerCommands(program: Command): void {
   registerGc(program);
   registerCacheNode(program);
   registerCacheSize(program);
+  registerAccount(program);
   registerKey(program);
   registerConfig(program);
   registerDoctor(program);
