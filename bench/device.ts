@@ -1,14 +1,21 @@
 import { benchMany } from './device-many.ts';
 import { benchNbd } from './device-nbd.ts';
+import { benchOrigin } from './device-origin.ts';
 import { benchReads } from './device-reads.ts';
 import { benchStart } from './device-start.ts';
 import { deviceRig } from './support/device-rig.ts';
 
 export const title = 'reads of a device: latency, throughput, cold starts, beside references';
 
-const parts = { reads: benchReads, start: benchStart, many: benchMany, nbd: benchNbd };
+const parts = {
+  reads: benchReads,
+  start: benchStart,
+  origin: benchOrigin,
+  many: benchMany,
+  nbd: benchNbd,
+};
 
-/** `npm run bench -- device [reads] [start] [many] [nbd]`: all parts, or those named. */
+/** `npm run bench -- device [reads] [start] [origin] [many] [nbd]`: all parts, or those named. */
 export async function run(flags: readonly string[]): Promise<unknown> {
   const rig = await deviceRig();
   const results: Record<string, unknown> = {};

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { CHUNK_SIZE_BYTES, systemClock, systemRandom } from '../../src/base/mod.ts';
 import { LocalKeyService, type Origin } from '../../src/origin/mod.ts';
 import {
@@ -9,6 +10,8 @@ import {
   unwrapDataKey,
 } from '../../src/seal/mod.ts';
 
+const zeros = Buffer.alloc(CHUNK_SIZE_BYTES);
+
 export interface SealedDisk {
   readonly manifestId: string;
   readonly accountId: string;
@@ -17,9 +20,9 @@ export interface SealedDisk {
   readonly dataKey: Buffer;
 }
 
-/** Seals a disk's bytes for an account and stores its chunks, as `image add` would. */
+/** Seals a disk, its bytes or the file that has them, and stores its chunks, as `image add` would. */
 export async function sealDisk(
-  disk: Buffer,
+  disk: Buffer | string,
   origin: Origin,
   keyDirectory: string,
   accountId = '000000000000',
@@ -28,10 +31,11 @@ export async function sealDisk(
   const parts = { rootId, epoch: 0, scope: 'region', placement: '' } as const;
   const salt = chunkSalt(randomBytes(32), parts);
   const chunks: (ManifestChunk | undefined)[] = [];
-  for (let at = 0; at < disk.length; at += CHUNK_SIZE_BYTES) {
+  const source = typeof disk === 'string' ? fileDisk(disk) : bufferDisk(disk);
+  for (let at = 0; at < source.sizeBytes; at += CHUNK_SIZE_BYTES) {
     const plaintext = Buffer.alloc(CHUNK_SIZE_BYTES);
-    disk.copy(plaintext, 0, at);
-    if (plaintext.every((byte) => byte === 0)) {
+    source.read(plaintext, at);
+    if (plaintext.equals(zeros)) {
       chunks.push(undefined);
       continue;
     }
@@ -39,9 +43,10 @@ export async function sealDisk(
     await origin.put({ rootId, name }, ciphertext);
     chunks.push({ name, key });
   }
+  source.close();
   const keys = new LocalKeyService(keyDirectory, systemClock, systemRandom);
   const manifestId = `manifest-${randomBytes(8).toString('hex')}`;
-  const contents = { manifestId, rootId, accountId, diskBytes: disk.length, chunks };
+  const contents = { manifestId, rootId, accountId, diskBytes: source.sizeBytes, chunks };
   const createdAtMs = systemClock.nowMs();
   const manifestBytes = await sealManifest(
     { ...contents, createdAtMs, metadata: {} },
@@ -50,4 +55,27 @@ export async function sealDisk(
   );
   const dataKey = await unwrapDataKey(manifestBytes, keys);
   return { manifestId, accountId, rootId, manifestBytes, dataKey };
+}
+
+interface DiskBytes {
+  readonly sizeBytes: number;
+  read(into: Buffer, at: number): void;
+  close(): void;
+}
+
+function bufferDisk(disk: Buffer): DiskBytes {
+  return {
+    sizeBytes: disk.length,
+    read: (into, at) => void disk.copy(into, 0, at),
+    close: () => {},
+  };
+}
+
+function fileDisk(path: string): DiskBytes {
+  const file = openSync(path, 'r');
+  return {
+    sizeBytes: fstatSync(file).size,
+    read: (into, at) => void readSync(file, into, 0, into.length, at),
+    close: () => closeSync(file),
+  };
 }
