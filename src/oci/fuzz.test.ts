@@ -119,6 +119,63 @@ test('the tar reader on damaged archives', async () => {
   );
 });
 
+/** A header block, then its content: its first bytes as given, cut or filled up to `size`. */
+function entryOf(type: string, size: number, start: Buffer, sparseFields = none): Buffer {
+  const block = Buffer.alloc(512);
+  block.write('name', 0);
+  block.write(size.toString(8).padStart(11, '0'), 124);
+  block.write(`${type}ustar\x0000`, 156);
+  block.copyWithin(257, 157, 165);
+  block.fill(0, 157, 165);
+  block.set(sparseFields.subarray(0, 109), 386);
+  const content = Buffer.alloc(Math.ceil(size / 512) * 512);
+  start.copy(content, 0, 0, size);
+  return Buffer.concat([block, content]);
+}
+
+const none = Buffer.alloc(0);
+const smallNumber = fc.oneof(
+  fc.constantFrom('0', '1', '5', '100', '512', '-1', '99999999999999999999', 'x', ''),
+  fc.nat(2000).map(String),
+);
+const paxKey = fc.constantFrom(
+  ...['GNU.sparse.major', 'GNU.sparse.minor', 'GNU.sparse.realsize', 'GNU.sparse.size'],
+  ...['GNU.sparse.offset', 'GNU.sparse.numbytes', 'GNU.sparse.numblocks', 'GNU.sparse.name'],
+  ...['size', 'uid', 'mtime', 'path', 'linkpath', 'SCHILY.xattr.user.x', 'SCHILY.devmajor'],
+);
+const numbers = fc.array(smallNumber, { maxLength: 6 });
+const record = fc.oneof(
+  fc.tuple(paxKey, smallNumber),
+  fc.tuple(
+    fc.constant('GNU.sparse.map'),
+    numbers.map((all) => all.join(',')),
+  ),
+);
+const sparseEntry = fc
+  .record({
+    type: fc.constantFrom('0', 'S', '7', '2', '5'),
+    records: fc.array(record, { maxLength: 8 }),
+    size: fc.nat(1500),
+    lines: numbers,
+    fields: fc.array(fc.tuple(fc.nat(3000), fc.nat(1000)), { maxLength: 4 }),
+    realSize: fc.nat(5000),
+  })
+  .map(({ type, records, size, lines, fields, realSize }) => {
+    const pax = Buffer.concat(records.map(([key, value]) => paxRecord(key, Buffer.from(value))));
+    const octal = (value: number) => value.toString(8).padStart(11, '0');
+    const extents = fields.map(([at, length]) => `${octal(at)}\0${octal(length)}\0`).join('');
+    const oldMap = Buffer.from(`${extents.padEnd(97, '\0')}${octal(realSize)}\0`);
+    return Buffer.concat([
+      entryOf('x', pax.length, pax),
+      entryOf(type, size, Buffer.from(`${lines.join('\n')}\n`), type === 'S' ? oldMap : none),
+    ]);
+  });
+
+test('the tar reader on PAX and sparse headers that contradict themselves', () =>
+  fuzz(fc.array(sparseEntry, { minLength: 1, maxLength: 3 }), (entries) =>
+    onlyOwnErrors(() => drainTar(damage(Buffer.concat(entries), []), 700)),
+  ));
+
 test('the tar reader on any bytes', () =>
   fuzz(fc.uint8Array({ maxLength: 4096 }), (bytes) =>
     onlyOwnErrors(() => drainTar(Buffer.from(bytes), 512)),
