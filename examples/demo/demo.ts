@@ -44,7 +44,7 @@ async function create(client: LambdaClient, imageUri: string): Promise<void> {
       PackageType: 'Image',
       Code: { ImageUri: imageUri },
       Role: 'arn:aws:iam::000000000000:role/demo',
-      MemorySize: 512,
+      MemorySize: 1769,
     }),
   );
   const waiter = { client, maxWaitTime: 120, minDelay: 1, maxDelay: 1 };

@@ -1,3 +1,4 @@
+import { CHUNK_SIZE_BYTES } from '../../base/mod.ts';
 import {
   type DataReference,
   type LaunchProgram,
@@ -35,6 +36,9 @@ export function mountDisk(
   directIo: boolean,
 ): void {
   const device = attachLoopDevice(program, file, linux.LO_FLAGS_READ_ONLY, directIo);
+  const sectors = CHUNK_SIZE_BYTES / linux.SECTOR_BYTES;
+  // More would fetch chunks that nobody touches, less would ask for a chunk in pieces.
+  program.call('set the read-ahead', 'ioctl', [loopDevice, linux.BLKRASET, sectors]);
   const flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV;
   mount(program, MOUNT_DISK, { source: device, target, type: 'ext4', flags, data: 'noload' });
   program.call('close the disk', 'close', [loopDevice]);

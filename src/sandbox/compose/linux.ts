@@ -49,6 +49,10 @@ export const MOVE_MOUNT_T_SYMLINKS = 0x10;
 export const S_IFCHR = 0o020000;
 
 // linux/loop.h
+/** linux/fs.h: read-ahead of a block device, in sectors. */
+export const BLKRASET = 0x1262;
+export const SECTOR_BYTES = 512;
+
 export const LOOP_CTL_GET_FREE = 0x4c82;
 export const LOOP_CONFIGURE = 0x4c0a;
 export const LO_FLAGS_READ_ONLY = 1;
