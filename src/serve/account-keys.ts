@@ -10,7 +10,10 @@ export interface RewrapReport {
 
 function localKeys(stores: Stores): LocalKeyService {
   if (stores.keyService instanceof LocalKeyService) return stores.keyService;
-  throw new SluiceError('USAGE', 'keys: AWS KMS keeps them; change them there, then run key rewrap');
+  throw new SluiceError(
+    'USAGE',
+    'keys: AWS KMS keeps them; change them there, then run key rewrap',
+  );
 }
 
 /** Wraps the data keys of an account's manifests under its present key. May be run again. */
