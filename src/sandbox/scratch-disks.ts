@@ -55,6 +55,11 @@ export class ScratchDisks {
     return path;
   }
 
+  /** Formats ahead what a first start with so much room would have to wait for. */
+  async prepare(tmpBytes: number): Promise<void> {
+    await this.#template(tmpBytes);
+  }
+
   async remove(path: string): Promise<void> {
     await rm(path, { force: true });
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AssignmentService, UsageFile } from '../assignment/mod.ts';
-import { type Logger, limits, type Meter, systemClock, systemRandom } from '../base/mod.ts';
+import { type Logger, limits, MIB, type Meter, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
@@ -54,7 +54,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     });
     const swept = await sandboxes.sweep();
     if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
-    await agents.warm();
+    await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
     const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
     const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
     const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
