@@ -1,5 +1,5 @@
 import type { Counter, Logger, Meter } from '../base/mod.ts';
-import type { Device, DeviceStats } from '../device/mod.ts';
+import { type Device, type DeviceStats, TIERS } from '../device/mod.ts';
 import type { OpenDevice } from '../worker/mod.ts';
 import type { AccessLogBook } from './access-log-book.ts';
 import type { ManifestDeviceRequest, ManifestDevices } from './manifest-devices.ts';
@@ -19,6 +19,8 @@ export class WorkerDevices {
   readonly #options: WorkerDevicesOptions;
   readonly #bytes: Counter;
   readonly #chunks: Counter;
+  readonly #reads: Counter;
+  readonly #readBytes: Counter;
 
   constructor(options: WorkerDevicesOptions) {
     this.#options = options;
@@ -31,18 +33,28 @@ export class WorkerDevices {
       'sluice_device_fetched_chunks_total',
       'Chunks that devices fetched because no memory tier had them',
     );
+    const tier = ['tier'];
+    this.#reads = meter.counter(
+      'sluice_device_reads_total',
+      'Reads of devices, by the farthest tier that each needed',
+      tier,
+    );
+    this.#readBytes = meter.counter(
+      'sluice_device_read_bytes_total',
+      'Bytes read from devices, by the farthest tier that each read needed',
+      tier,
+    );
   }
 
   async open(request: ManifestDeviceRequest): Promise<OpenDevice> {
     const { devices, accessLogs } = this.#options;
     const replay = await accessLogs.logOf(request.manifestId);
     const device = await devices.open({ ...request, record: true, ...(replay && { replay }) });
-    let counted = { bytesFetched: 0, chunksFetched: 0 };
-    const count = ({ bytesFetched, chunksFetched }: DeviceStats) => {
-      this.#bytes.add(bytesFetched - counted.bytesFetched);
-      this.#chunks.add(chunksFetched - counted.chunksFetched);
-      counted = { bytesFetched, chunksFetched };
-      return counted;
+    let counted: DeviceStats | undefined;
+    const count = (now: DeviceStats) => {
+      this.#add(now, counted);
+      counted = now;
+      return now;
     };
     return {
       path: device.path,
@@ -53,6 +65,17 @@ export class WorkerDevices {
         if (last) count(last);
       },
     };
+  }
+
+  /** Counts what came since the last time, so that nothing is counted twice. */
+  #add(now: DeviceStats, before: DeviceStats | undefined): void {
+    this.#bytes.add(now.bytesFetched - (before?.bytesFetched ?? 0));
+    this.#chunks.add(now.chunksFetched - (before?.chunksFetched ?? 0));
+    for (const tier of TIERS) {
+      const { reads, bytes } = now.tiers[tier];
+      this.#reads.add(reads - (before?.tiers[tier].reads ?? 0), { tier });
+      this.#readBytes.add(bytes - (before?.tiers[tier].bytes ?? 0), { tier });
+    }
   }
 
   async #note(manifestId: string, device: Device): Promise<void> {
