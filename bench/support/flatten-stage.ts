@@ -1,4 +1,4 @@
-/** One stage of adding an image, and all before it, in a process of its own: STAGE REFERENCE DIR. */
+/** One stage of adding an image, and all before it, in a process: STAGE REFERENCE DIRECTORY. */
 import { randomBytes } from 'node:crypto';
 import { KIB, systemClock, systemRandom } from '../../src/base/mod.ts';
 import { addImage, flattenImage } from '../../src/image/mod.ts';

@@ -33,7 +33,7 @@ async function flattened(
   }
 }
 
-/** The error has the code, and its message names the layer and, unless told otherwise, the entry. */
+/** The error has the code, and its message names the layer and the entry. */
 async function refuses(
   t: TestContext,
   code: ErrorCode,

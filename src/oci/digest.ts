@@ -15,17 +15,23 @@ export function hashFor(digest: Digest): Hash {
   return createHash(digest.slice(0, digest.indexOf(':')));
 }
 
+/** Of what `hash` was fed, in the algorithm of `expected`. */
+function digestOf(expected: Digest, hash: Hash): Digest {
+  return `${expected.slice(0, expected.indexOf(':'))}:${hash.digest('hex')}`;
+}
+
 export function sha256Digest(bytes: Buffer): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /** Throws `IMAGE_DIGEST_MISMATCH` unless `bytes` are the ones that `digest` names. */
 export function verifyDigest(bytes: Buffer, digest: Digest, where: string): void {
-  const actual = `${digest.slice(0, digest.indexOf(':'))}:${hashFor(digest).update(bytes).digest('hex')}`;
+  const actual = digestOf(digest, hashFor(digest).update(bytes));
   if (actual === digest) return;
   throw new SluiceError(
     'IMAGE_DIGEST_MISMATCH',
-    `${where}: the bytes have the digest ${actual} and not ${digest}; fetch or build the image again`,
+    `${where}: its bytes have the digest ${actual} and not ${digest}; ` +
+      'fetch or build the image again',
     { data: { expected: digest, actual } },
   );
 }
@@ -46,7 +52,7 @@ export async function* verified(
     if (sizeBytes !== undefined && seenBytes > sizeBytes) {
       throw new SluiceError(
         'IMAGE_DIGEST_MISMATCH',
-        `layer ${layerDigest}: the blob is longer than the ${sizeBytes} bytes its descriptor states`,
+        `layer ${layerDigest}: it is longer than the ${sizeBytes} bytes its descriptor states`,
         { data: { layer: layerDigest, sizeBytes } },
       );
     }
@@ -60,7 +66,7 @@ export async function* verified(
       { data: { layer: layerDigest, sizeBytes, seenBytes } },
     );
   }
-  const actual = `${digest.slice(0, digest.indexOf(':'))}:${hash.digest('hex')}`;
+  const actual = digestOf(digest, hash);
   if (actual !== digest) {
     throw new SluiceError(
       'IMAGE_DIGEST_MISMATCH',

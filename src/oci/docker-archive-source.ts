@@ -20,9 +20,9 @@ interface OpenedImage extends SavedImage {
 }
 
 /**
- * What `docker save` and `skopeo copy … docker-archive:` write. The format has no manifest digest,
- * so one is made: of a schema 2 manifest over the archive's config and its layers' diff ids. The
- * same image gives the same digest from any archive.
+ * What `docker save` and `skopeo copy … docker-archive:` write. The format has no manifest, so one
+ * is made for its digest: of schema 2, over the archive's config and its layers' diff ids. The same
+ * image packed in the same way gives the same digest.
  */
 export class DockerArchiveSource implements ImageSource {
   readonly name: string;

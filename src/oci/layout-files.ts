@@ -53,7 +53,7 @@ export function notFound(name: string, path: string, cause?: unknown): SluiceErr
   });
 }
 
-/** A layout in a directory. Symbolic links may not lead out of it, nor files be devices or pipes. */
+/** A layout in a directory. No symbolic link may lead out of it, no file be a device or a pipe. */
 export class LayoutDirectory implements LayoutFiles {
   readonly name: string;
 

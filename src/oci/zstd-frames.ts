@@ -19,9 +19,9 @@ type Step = 'magic' | 'skipSize' | 'descriptor' | 'block' | 'run';
 export class ZstdFrameError extends Error {}
 
 /**
- * Leaves out the skippable frames of a zstd stream, which pzstd and zstd:chunked write, and cuts it where
- * frames end: Node's decoder takes a skippable frame, or a frame's end inside of what it is given,
- * for the end of the stream. Follows the frames by their headers alone.
+ * Leaves out the skippable frames of a zstd stream, which pzstd and zstd:chunked write, and cuts it
+ * where frames end: Node's decoder takes a skippable frame, or a frame's end inside of what it is
+ * given, for the end of the stream. Follows the frames by their headers alone.
  */
 export class ZstdFrameFilter {
   #step: Step = 'magic';
@@ -33,7 +33,10 @@ export class ZstdFrameFilter {
   #afterRun: Step = 'magic';
   #checksumBytes = 0;
 
-  /** What remains of `bytes`, no piece across the end of a frame. Throws `ZstdFrameError` where a frame should begin. */
+  /**
+   * What remains of `bytes`, no piece across the end of a frame. Throws `ZstdFrameError` where a
+   * frame should begin and none does.
+   */
   filter(bytes: Buffer): Buffer[] {
     const kept: Buffer[] = [];
     let keepFrom = 0;

@@ -18,8 +18,8 @@ export interface TarHeader {
   format: 'v7' | 'ustar' | 'gnu';
 }
 
-/** A number that does not parse: no octal digits, or beyond 2^53. */
-export class TarNumberError extends Error {}
+/** A field that does not parse: no octal digits, a number beyond 2^53, a type that is none. */
+export class TarFieldError extends Error {}
 
 /** Bytes up to the first NUL. */
 function field(block: Buffer, start: number, length: number): ByteString {
@@ -44,7 +44,7 @@ export function tarNumber(block: Buffer, start: number, length: number): number 
   }
   for (; i < limit; i++) {
     if (block[i] !== 0x20 && block[i] !== 0) {
-      throw new TarNumberError(`"${block.toString('latin1', start, limit)}" is no octal number`);
+      throw new TarFieldError(`"${block.toString('latin1', start, limit)}" is no octal number`);
     }
   }
   return value;
@@ -56,7 +56,7 @@ function base256(block: Buffer, start: number, length: number): number {
   let value = (block[start]! ^ invert) & 0x3f;
   for (let i = start + 1; i < start + length; i++) {
     value = value * 256 + (block[i]! ^ invert);
-    if (value > Number.MAX_SAFE_INTEGER) throw new TarNumberError('a number overflows 53 bits');
+    if (value > Number.MAX_SAFE_INTEGER) throw new TarFieldError('a number overflows 53 bits');
   }
   return negative ? -value - 1 : value;
 }
@@ -85,7 +85,7 @@ export function checksumMatches(block: Buffer): boolean {
   return stored === unsigned || stored === unsigned - 256 * high;
 }
 
-/** Reads a header block whose checksum matches. Throws `TarNumberError`. */
+/** Reads a header block whose checksum matches. Throws `TarFieldError`. */
 export function parseTarHeader(block: Buffer): TarHeader {
   const magic = block.toString('latin1', 257, 263);
   const format = magic === 'ustar\0' ? 'ustar' : magic === 'ustar ' ? 'gnu' : 'v7';

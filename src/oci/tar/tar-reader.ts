@@ -1,9 +1,10 @@
 import { isSluiceError, limits, type SluiceError } from '../../base/mod.ts';
 import { ByteReader } from '../byte-reader.ts';
 import type { ByteString } from '../byte-string.ts';
+import { entryKind } from './entry-kind.ts';
 import { PaxError } from './pax.ts';
 import { checkSparseMap, readOldSparseMap, readSparseMap10, SparseError } from './sparse.ts';
-import type { DataExtent, EntryKind, TarEntry } from './tar-entry.ts';
+import type { DataExtent, TarEntry } from './tar-entry.ts';
 import { tarError } from './tar-error.ts';
 import { ExtensionCollector, type TarExtensions } from './tar-extensions.ts';
 import {
@@ -11,27 +12,14 @@ import {
   checksumMatches,
   isZeroBlock,
   parseTarHeader,
+  TarFieldError,
   type TarHeader,
-  TarNumberError,
 } from './tar-header.ts';
 
 export interface ReadTarOptions {
   /** What errors name: `layer sha256:…`, or an archive's path. */
   readonly where?: string;
 }
-
-const kinds: Readonly<Record<string, EntryKind>> = {
-  '0': 'file',
-  '\0': 'file',
-  '7': 'file',
-  S: 'file',
-  '1': 'hardlink',
-  '2': 'symlink',
-  '3': 'character',
-  '4': 'block',
-  '5': 'directory',
-  '6': 'fifo',
-};
 
 const noXattrs: ReadonlyMap<ByteString, Buffer> = new Map();
 const noContent: AsyncIterable<Buffer> = { async *[Symbol.asyncIterator]() {} };
@@ -82,7 +70,7 @@ class TarParser {
         const block = await this.#headerBlock();
         if (block === undefined) return undefined;
         const header = parseTarHeader(block);
-        if (header.sizeBytes < 0) throw new TarNumberError('the size is negative');
+        if (header.sizeBytes < 0) throw new TarFieldError('the size is negative');
         if ('xXgLK'.includes(header.type)) {
           this.#extensions.add(header.type, await this.#extensionBytes(header));
         } else if (header.type === 'V') {
@@ -161,13 +149,8 @@ class TarParser {
     this.#path = header.path;
     const extensions = this.#extensions.apply(header);
     this.#path = header.path;
-    let kind = kinds[header.type];
-    if (kind === undefined) {
-      throw new TarNumberError(`type ${JSON.stringify(header.type)} is not supported`);
-    }
-    // V7 had no type for directories, only the slash.
-    if (header.type === '\0' && header.path.endsWith('/')) kind = 'directory';
-    if (header.sizeBytes < 0) throw new TarNumberError('the size is negative');
+    const kind = entryKind(header);
+    if (header.sizeBytes < 0) throw new TarFieldError('the size is negative');
     const isFile = kind === 'file';
     let storedBytes = isFile ? header.sizeBytes : 0;
     this.#paddingBytes = padding(storedBytes);
@@ -209,7 +192,7 @@ class TarParser {
     }
     const realSizeBytes = extensions.realSizeBytes;
     if (realSizeBytes === undefined) return undefined;
-    if (realSizeBytes < 0) throw new TarNumberError('the size is negative');
+    if (realSizeBytes < 0) throw new TarFieldError('the size is negative');
     if (extensions.sparseInContent) {
       return { ...(await readSparseMap10(this.#reader, header.sizeBytes)), realSizeBytes };
     }
@@ -233,11 +216,12 @@ class TarParser {
   }
 
   #truncated(): SluiceError {
+    const at = this.#reader.offset + this.#reader.available;
     return tarError(
       'IMAGE_LAYER_TRUNCATED',
       this.#where,
       this.#path,
-      `the tar stream ends at byte ${this.#reader.offset + this.#reader.available}, inside an entry`,
+      `the tar stream ends inside an entry, at byte ${at}`,
     );
   }
 
@@ -245,7 +229,7 @@ class TarParser {
   #named(error: unknown): unknown {
     if (isSluiceError(error)) return error;
     const known =
-      error instanceof TarNumberError || error instanceof PaxError || error instanceof SparseError;
+      error instanceof TarFieldError || error instanceof PaxError || error instanceof SparseError;
     if (!known) return error;
     return tarError('IMAGE_ENTRY_INVALID', this.#where, this.#path, error.message);
   }
