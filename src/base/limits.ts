@@ -14,7 +14,7 @@ export const limits = {
   image: {
     /** Flattened size of one image; Lambda's limit. */
     flattenedSizeBytes: 10 * GIB,
-    entries: 4_000_000,
+    entries: 1_000_000,
     flattenersAtOnce: 2,
     flattenersWaiting: 1000,
     layers: 127,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AssignmentService, UsageFile } from '../assignment/mod.ts';
-import { type Logger, limits, MIB, type Meter, systemClock, systemRandom } from '../base/mod.ts';
+import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';

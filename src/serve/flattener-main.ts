@@ -45,7 +45,8 @@ function oneDataKey(job: FlattenJob): KeyService {
 async function flatten(job: FlattenJob): Promise<FlattenedImage> {
   const startMs = systemClock.monotonicMs();
   const platform = { os: 'linux', architecture: job.architecture } as const;
-  const image = await openImage(job.imageUri, { platform });
+  const { authFile } = job;
+  const image = await openImage(job.imageUri, { platform, ...(authFile && { authFile }) });
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
     const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger));

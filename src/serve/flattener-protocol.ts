@@ -6,6 +6,8 @@ import type { OriginPlace } from './origin-place.ts';
 /** One image to flatten, with all that the flattener may know; sent once, as its first message. */
 export interface FlattenJob {
   readonly imageUri: string;
+  /** Registry credentials in the form of `~/.docker/config.json`. */
+  readonly authFile?: string;
   readonly architecture: 'amd64' | 'arm64';
   readonly accountId: string;
   readonly manifestId: string;

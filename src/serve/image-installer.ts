@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
@@ -33,6 +35,13 @@ export interface ImageInstallerOptions {
 }
 
 const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'x86_64';
+
+/** Where skopeo and docker look for registry credentials, if there are any. */
+function registryAuthFile(): { authFile?: string } {
+  const candidates = [process.env['REGISTRY_AUTH_FILE'], join(homedir(), '.docker', 'config.json')];
+  const authFile = candidates.find((path) => path !== undefined && existsSync(path));
+  return authFile === undefined ? {} : { authFile };
+}
 
 /** Makes images into stored manifests; a bounded number of flatteners at once. */
 export class ImageInstaller implements CodeInstaller {
@@ -101,6 +110,7 @@ export class ImageInstaller implements CodeInstaller {
       return await runFlattener(
         {
           imageUri,
+          ...registryAuthFile(),
           architecture: architecture === 'arm64' ? 'arm64' : 'amd64',
           accountId,
           manifestId,
