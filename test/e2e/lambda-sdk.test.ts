@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
@@ -7,15 +8,17 @@ import {
   GetAccountSettingsCommand,
   GetFunctionCommand,
   InvokeCommand,
-  type LambdaClient,
+  LambdaClient,
   ListFunctionsCommand,
   UpdateFunctionCodeCommand,
   waitUntilFunctionActiveV2,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
+import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
+import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
@@ -187,6 +190,40 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     const errors = answers.filter((each) => each.functionError).map(({ body }) => body);
     assert.deepEqual(errors, []);
     assert.equal(new Set(answers.map(({ body }) => body.sandbox)).size, 3);
+  });
+
+  test('what a create answers does not tell whether the chunks were stored already', async () => {
+    // Another account's chunks are shared, so its first create of this image stores nothing new.
+    const words = ['account', 'add', '111111111111', '--json', '--data', region.dataDirectory];
+    const sluice = join(repositoryRoot, 'bin/sluice');
+    const credentials = JSON.parse(await runOrThrow(sluice, words));
+    const { endpoint } = region;
+    const stranger = new LambdaClient({ endpoint, region: 'us-east-1', credentials });
+    const own = await buildTestImage(join(scratch.path, 'own'), {
+      'var/task/data': randomBytes(3_000_000).toString('hex'),
+    });
+    const seen: string[] = [];
+    for (const imageUri of [image, own]) {
+      const FunctionName = `g${seen.length}`;
+      const created = await stranger.send(
+        new CreateFunctionCommand({
+          FunctionName,
+          PackageType: 'Image',
+          Code: { ImageUri: imageUri },
+          Role: 'arn:aws:iam::111111111111:role/any',
+        }),
+      );
+      const waiter = { client: stranger, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+      await waitUntilFunctionActiveV2(waiter, { FunctionName });
+      const got = await stranger.send(new GetFunctionCommand({ FunctionName }));
+      // Of the image itself: its size and digest, which the caller knows.
+      const known = { CodeSize: 0, CodeSha256: '', Code: '', RevisionId: '', LastModified: '' };
+      const { $metadata: _, ...answer } = { ...created, ...known };
+      seen.push(
+        JSON.stringify([answer, { ...got.Configuration, ...known }]).replaceAll(FunctionName, 'g'),
+      );
+    }
+    assert.equal(seen[0], seen[1]);
   });
 
   test('DryRun checks and runs nothing', async () => {
