@@ -1,4 +1,11 @@
-import { type Clock, type Logger, limits, SluiceError, withDeadline } from '../base/mod.ts';
+import {
+  type Clock,
+  isSluiceError,
+  type Logger,
+  limits,
+  SluiceError,
+  withDeadline,
+} from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
 import type { CgroupJoin } from './compose/isolate.ts';
 import { composeStart } from './compose/start.ts';
@@ -59,7 +66,7 @@ export class LeanSandboxFactory {
     checkSpec(spec);
     signal?.throwIfAborted();
     if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
-    const start = this.#start(spec, signal);
+    const start = this.#startAnyway(spec, signal);
     this.#starts.add(start);
     try {
       return await start;
@@ -86,6 +93,16 @@ export class LeanSandboxFactory {
     await Promise.allSettled(this.#starts);
     await this.#launchers.close();
     await this.#options.cgroups.close();
+  }
+
+  /** A spawner that dies under a start is no fault of the start, and has a successor. */
+  async #startAnyway(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
+    try {
+      return await this.#start(spec, signal);
+    } catch (error) {
+      if (!isSluiceError(error, 'SANDBOX_START_FAILED') || !error.data['spawnerLost']) throw error;
+      return this.#start(spec, signal);
+    }
   }
 
   async #start(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {

@@ -67,7 +67,7 @@ export class LeanSandbox implements Sandbox {
     this.#parts.launcher.run(program, {
       onRecord: (record) => this.#onRecord(record),
       onServer: (server) => this.#onServer(server),
-      onSpawnerLost: () => this.#refuseStart('the spawner ended while it started'),
+      onSpawnerLost: () => this.#refuseStart('the spawner ended while it started', true),
       onGone: () => {
         // An entrypoint that ended at once did start, and its server is on its way.
         if (this.milestones.startedMs === undefined) {
@@ -158,10 +158,10 @@ export class LeanSandbox implements Sandbox {
     this.#served.resolve(server);
   }
 
-  #refuseStart(what: string): void {
+  #refuseStart(what: string, spawnerLost = false): void {
     const { sandboxId } = this;
     const error = new SluiceError('SANDBOX_START_FAILED', `${sandboxId}: ${what}`, {
-      data: { sandboxId, step: 'start' },
+      data: { sandboxId, step: 'start', spawnerLost },
     });
     this.#started.reject(error);
     this.#served.reject(error);
