@@ -85,5 +85,6 @@ export async function examineHost(): Promise<HostFinding[]> {
     cgroupFinding(),
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
+    programFinding('mke2fs', 'e2fsprogs'),
   ];
 }
