@@ -85,7 +85,7 @@ export class Launcher {
 
   /** The spawner is gone: whose channel did not arrive yet has none. */
   lose(why: string): void {
-    if (this.#channel === undefined) this.#die(why);
+    if (this.#channel === undefined) this.#die(why, true);
     this.#events?.onSpawnerLost();
   }
 
@@ -156,8 +156,8 @@ export class Launcher {
     }
   }
 
-  #die(why: string): void {
-    this.#boot.reject(bootError(why));
+  #die(why: string, spawnerLost = false): void {
+    this.#boot.reject(bootError(why, spawnerLost));
     this.#gone.resolve();
     this.#events?.onGone();
     if (this.#events !== undefined) return;
@@ -166,8 +166,10 @@ export class Launcher {
   }
 }
 
-function bootError(what: string): SluiceError {
-  return new SluiceError('SANDBOX_START_FAILED', `launch: ${what}`, { data: { step: 'boot' } });
+function bootError(what: string, spawnerLost: boolean): SluiceError {
+  return new SluiceError('SANDBOX_START_FAILED', `launch: ${what}`, {
+    data: { step: 'boot', spawnerLost },
+  });
 }
 
 export function errnoName(errno: number): string {
