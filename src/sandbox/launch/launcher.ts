@@ -166,7 +166,7 @@ export class Launcher {
   }
 }
 
-function bootError(what: string, spawnerLost: boolean): SluiceError {
+function bootError(what: string, spawnerLost = false): SluiceError {
   return new SluiceError('SANDBOX_START_FAILED', `launch: ${what}`, {
     data: { step: 'boot', spawnerLost },
   });
