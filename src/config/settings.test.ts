@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { isSluiceError } from '../base/mod.ts';
+import { changeSetting, readSettings } from './mod.ts';
+
+test('a setting is kept, read back, and put back to its default', (t) => {
+  const path = join(temporaryDirectory(t), 'config.json');
+  assert.equal(readSettings(path).salt.rotationDays, 0);
+  changeSetting(path, 'salt.rotationDays', 30);
+  assert.deepEqual(readSettings(path).salt, { scope: 'region', rotationDays: 30, placement: '' });
+  changeSetting(path, 'salt.rotationDays', undefined);
+  assert.equal(readSettings(path).salt.rotationDays, 0);
+});
+
+test('a value that does not fit is an error that names it and leaves the file as it was', (t) => {
+  const path = join(temporaryDirectory(t), 'config.json');
+  changeSetting(path, 'salt.scope', 'account');
+  const before = readFileSync(path, 'utf8');
+  assert.throws(
+    () => changeSetting(path, 'salt.scope', 'galaxy'),
+    (error) => isSluiceError(error, 'CONFIG_INVALID') && error.message.includes('salt.scope'),
+  );
+  assert.equal(readFileSync(path, 'utf8'), before);
+});
