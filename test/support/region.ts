@@ -26,14 +26,21 @@ export interface RunningRegion {
 
 const sluice = join(repositoryRoot, 'bin/sluice');
 
-/** Runs `sluice up` on a free port and waits for its ready line; stopped when the test ends. */
+/**
+ * Runs `sluice up` on a free port and waits for its ready line; stopped when the test ends.
+ * `environment` is added to this process's own.
+ */
 export async function startRegion(
   t: TestContext | undefined,
   dataDirectory: string,
   flags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<RunningRegion> {
   const words = ['up', '--json', '--data', dataDirectory, '--listen', '127.0.0.1:0', ...flags];
-  const child = spawn(sluice, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(sluice, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
   let log = '';
   child.stderr.on('data', (part: Buffer) => {
     log += part.toString();
