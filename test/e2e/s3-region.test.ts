@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import {
+  CreateFunctionCommand,
+  InvokeCommand,
+  waitUntilFunctionActiveV2,
+} from '@aws-sdk/client-lambda';
+import { repositoryRoot } from '../repo/repository.ts';
+import { hostLacks } from '../support/host.ts';
+import { KmsServer } from '../support/kms-server.ts';
+import { buildTestImage } from '../support/node-image.ts';
+import { type RunningRegion, startRegion } from '../support/region.ts';
+import { runOrThrow } from '../support/run.ts';
+import { S3Server } from '../support/s3-server.ts';
+import { scratchDirectory } from '../support/temporary.ts';
+
+const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
+const sluice = join(repositoryRoot, 'bin/sluice');
+const credential = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
+const environment = {
+  AWS_ACCESS_KEY_ID: credential.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: credential.secretAccessKey,
+};
+const keyId = '1234abcd-12ab-34cd-56ef-1234567890ab';
+
+describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: lacks }, () => {
+  const scratch = scratchDirectory('s3-region');
+  const data = join(scratch.path, 'data');
+  const s3 = new S3Server([credential]);
+  const kms = new KmsServer();
+  let region: RunningRegion;
+  const run = (...words: string[]) =>
+    runOrThrow(sluice, [...words, '--data', data], { env: { ...process.env, ...environment } });
+  const json = async (...words: string[]) => JSON.parse(await run(...words, '--json'));
+  const invoke = async () => {
+    const answer = await region
+      .client()
+      .send(new InvokeCommand({ FunctionName: 'f', Payload: '{"mode":"echo"}' }));
+    return [answer.StatusCode, answer.FunctionError];
+  };
+  /** Nothing is warm afterwards: no sandbox, no unsealed manifest, no cached chunk. */
+  const startCold = async () => {
+    await region?.stop();
+    rmSync(join(data, 'cache'), { recursive: true, force: true });
+    region = await startRegion(undefined, data, [], environment);
+  };
+
+  before(async () => {
+    kms.keys.set(keyId, true);
+    const origin = { kind: 's3', bucket: s3.bucket, prefix: 'sluice/', region: 'us-east-1' };
+    const keys = { kind: 'kms', region: 'us-east-1', keys: { default: keyId } };
+    const s3Endpoint = await s3.listen();
+    const kmsEndpoint = await kms.listen();
+    await json('config', 'set', 'origin', JSON.stringify({ ...origin, endpoint: s3Endpoint }));
+    await json('config', 'set', 'keys', JSON.stringify({ ...keys, endpoint: kmsEndpoint }));
+    region = await startRegion(undefined, data, [], environment);
+    const client = region.client();
+    await client.send(
+      new CreateFunctionCommand({
+        FunctionName: 'f',
+        PackageType: 'Image',
+        Code: { ImageUri: await buildTestImage(join(scratch.path, 'image')) },
+        Role: 'arn:aws:iam::000000000000:role/any',
+      }),
+    );
+    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+    await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+  });
+  after(async () => {
+    await region?.stop();
+    await s3.close();
+    await kms.close();
+    scratch.remove();
+  });
+
+  test('creates and invokes, and leaves no chunk on the host', async () => {
+    assert.deepEqual(await invoke(), [200, undefined]);
+    assert.ok([...s3.objects.keys()].every((key) => key.startsWith('sluice/')));
+    const [image] = await json('image', 'list');
+    assert.equal(image.keyId, keyId);
+    const [root] = (await json('gc', 'status')).roots;
+    assert.equal(root.chunks, [...s3.objects.values()].filter((o) => o.length === 524_288).length);
+    assert.deepEqual(readdirSync(join(data, 'origin')), []);
+  });
+
+  test('starts cold from S3 after a restart, reading only what it needs', async () => {
+    await startCold();
+    const before = s3.requests.length;
+    assert.deepEqual(await invoke(), [200, undefined]);
+    const gets = s3.requests.slice(before).filter(({ action }) => action === 'get').length;
+    const chunks = [...s3.objects.values()].filter((o) => o.length === 524_288).length;
+    assert.ok(gets > 0 && gets < chunks, `${gets} gets of ${chunks} chunks`);
+  });
+
+  test('survives errors of S3 that pass, and answers one that stays', async () => {
+    await startCold();
+    let refused = 0;
+    s3.fault = () => (refused++ % 5 === 0 ? { status: 503 } : undefined);
+    assert.deepEqual(await invoke(), [200, undefined]);
+    await startCold();
+    s3.fault = ({ action }) => (action === 'get' ? { status: 500 } : undefined);
+    await assert.rejects(invoke(), ({ $metadata }) => $metadata.httpStatusCode >= 500);
+    s3.fault = () => undefined;
+    assert.deepEqual(await invoke(), [200, undefined]);
+  });
+
+  test('names the key that KMS has disabled, and goes on when it is enabled', async () => {
+    await startCold();
+    kms.keys.set(keyId, false);
+    await assert.rejects(invoke(), { name: 'KMSDisabledException' });
+    kms.keys.set(keyId, true);
+    assert.deepEqual(await invoke(), [200, undefined]);
+  });
+});
