@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import {
   CHUNK_SIZE_BYTES,
   type Clock,
@@ -224,7 +225,7 @@ test('any mix of reads, writes and discards, many at once, is as on plain bytes'
     }
     await device.close();
   });
-  await fc.assert(run, { numRuns: 1000, interruptAfterTimeLimit: 4000 });
+  await fc.assert(run, { numRuns: 1000, plugins: [timeBudget(4000)] });
 });
 
 function placed(extents: readonly { lengthBytes: number; hole: boolean }[]) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import { isSluiceError, SeededRandom } from '../base/mod.ts';
 import { LOW_AREA_BLOCK } from './geometry.ts';
 import { type DiskSource, readDisk } from './reader.ts';
@@ -59,7 +60,7 @@ test('garbled metadata ends with DISK_MALFORMED or is read, and never hangs or c
         assert.ok(isSluiceError(error, 'DISK_MALFORMED'), String(error));
       }
     }),
-    { numRuns: 400, interruptAfterTimeLimit: 4000 },
+    { numRuns: 400, plugins: [timeBudget(4000)] },
   );
 });
 

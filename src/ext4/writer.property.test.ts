@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import { readDisk } from './reader.ts';
 import { checkWithE2fsck, type LayerStep, type MemoryDisk, plain, writeLayers } from './testing.ts';
 
@@ -154,6 +155,6 @@ test('whatever the layers do, the disk holds the tree of a simple model', async 
         checkWithE2fsck(image);
       }
     }),
-    { interruptAfterTimeLimit: 5000, numRuns: 1000, markInterruptAsFailure: false },
+    { plugins: [timeBudget(5000)], numRuns: 1000 },
   );
 });

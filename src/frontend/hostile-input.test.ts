@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
 import { IMAGE, REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
@@ -185,7 +186,7 @@ test('no body, header, query or name makes the service fail, hang or tell', asyn
       if (answer.status < 300) accepted++;
       requireManners(request, answer);
     }),
-    { interruptAfterTimeLimit: BUDGET_MS, numRuns: 1_000_000 },
+    { plugins: [timeBudget(BUDGET_MS)], numRuns: 1_000_000 },
   );
   assert.ok(runs > 50, `only ${runs} requests in the time`);
   assert.ok(accepted > 0, 'nothing got past the first check');
@@ -220,7 +221,7 @@ test('no path makes the service fail, hang or tell, signed or not', async (t) =>
         assert.ok(!answer.body.includes(secret), what);
       },
     ),
-    { interruptAfterTimeLimit: BUDGET_MS, numRuns: 1_000_000 },
+    { plugins: [timeBudget(BUDGET_MS)], numRuns: 1_000_000 },
   );
 });
 
@@ -253,7 +254,7 @@ test('no bytes on the socket make the service fail or hang', async (t) => {
       );
       if (received !== '') assert.match(received, /^HTTP\/1\.1 (100|2\d\d|4\d\d) /);
     }),
-    { interruptAfterTimeLimit: 3000, numRuns: 500 },
+    { plugins: [timeBudget(3000)], numRuns: 500 },
   );
   const health = 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
   assert.equal(parseResponse(await exchange(port, health)).status, 200);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import { CHUNK_SIZE_BYTES, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import {
   chunkSalt,
@@ -105,7 +106,7 @@ test('whatever is done to the stored files, a read answers the right bytes or fa
     }
     writeFileSync(path, bytes);
   });
-  await fc.assert(property, { numRuns: 60, interruptAfterTimeLimit: 5000 });
+  await fc.assert(property, { numRuns: 60, plugins: [timeBudget(5000)] });
   assert.ok(failed > 10, 'the damage was felt');
   assert.deepEqual(await read('m-1'), [1, 2, 3]);
 });

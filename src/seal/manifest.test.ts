@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import { CHUNK_SIZE_BYTES, GIB, isSluiceError, MIB, SeededRandom } from '../base/mod.ts';
 import {
   type DataKeyContext,
@@ -89,7 +90,7 @@ test('what is sealed is what opens', async () => {
       assert.deepEqual([...readManifestHeader(bytes).names()], names);
     },
   );
-  await fc.assert(property, { interruptAfterTimeLimit: 3000 });
+  await fc.assert(property, { plugins: [timeBudget(3000)] });
 });
 
 test('every flipped bit is found, with and without repaired digest', async () => {
@@ -137,7 +138,7 @@ test('arbitrary bytes and cut manifests are refused with a code, never a crash',
       },
     );
   });
-  fc.assert(property, { interruptAfterTimeLimit: 2000, numRuns: 2000 });
+  fc.assert(property, { numRuns: 2000 });
 });
 
 test('a later version is refused by its number', async () => {

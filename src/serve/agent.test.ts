@@ -12,6 +12,7 @@ import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
 import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { timeBudget } from '../../test/support/time-budget.ts';
 import { CHUNK_SIZE_BYTES, MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
 import {
   AgentPool,
@@ -369,5 +370,5 @@ test('any mix of reads, writes and discards is as on a plain file', async (t) =>
       await device.close();
     }
   });
-  await fc.assert(run, { numRuns: 1000, interruptAfterTimeLimit: 4000 });
+  await fc.assert(run, { numRuns: 1000, plugins: [timeBudget(4000)] });
 });

@@ -42,6 +42,17 @@ test('nothing is left over: no TODO, no FIXME, no disabled or focused test', () 
   assert.deepEqual(found, []);
 });
 
+test('no asynchronous property is cut short: its run would go on behind the test', () => {
+  const self = 'test/repo/tidy.test.ts';
+  const found = [...sourceFiles('src'), ...sourceFiles('test')]
+    .filter((file) => name(file) !== self)
+    .filter(
+      (file) => /asyncProperty/.test(read(file)) && /interruptAfterTimeLimit/.test(read(file)),
+    )
+    .map(name);
+  assert.deepEqual(found, []);
+});
+
 test('every relative link in a document leads to a file', () => {
   const found = trackedFiles()
     .filter((file) => file.endsWith('.md'))

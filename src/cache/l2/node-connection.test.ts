@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { timeBudget } from '../../../test/support/time-budget.ts';
 import { isSluiceError } from '../../base/mod.ts';
 import { NodeConnection, parseNodeAddress } from './node-connection.ts';
 
@@ -59,7 +60,7 @@ test('an answer is the same however the network cuts it, and the connection goes
       }
       connection.destroy();
     }),
-    { interruptAfterTimeLimit: 3000, numRuns: 150 },
+    { plugins: [timeBudget(3000)], numRuns: 150 },
   );
 });
 
@@ -85,7 +86,7 @@ test('whatever bytes come instead of an answer, the exchange ends and nothing is
       assert.equal(await ended, undefined);
       assert.ok(connection.dead);
     }),
-    { interruptAfterTimeLimit: 3000, numRuns: 100 },
+    { plugins: [timeBudget(3000)], numRuns: 100 },
   );
 });
 

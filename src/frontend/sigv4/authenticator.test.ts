@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
+import { timeBudget } from '../../../test/support/time-budget.ts';
 import { VirtualClock } from '../../base/mod.ts';
 import { ApiError } from '../api-error.ts';
 import type { Credential } from '../seams.ts';
@@ -81,7 +82,7 @@ test('what the stock signer signs is accepted: any path, query, header and body'
         assert.equal(await outcome(given), 'ok');
       },
     ),
-    { interruptAfterTimeLimit: 3000, numRuns: 500 },
+    { plugins: [timeBudget(3000)], numRuns: 500 },
   );
 });
 

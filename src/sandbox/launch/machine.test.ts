@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type HostNeed, hostHas } from '../../../test/support/host.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { timeBudget } from '../../../test/support/time-budget.ts';
 import { LaunchProgram, register } from './program.ts';
 import type { Architecture } from './system-call-numbers.ts';
 
@@ -190,7 +191,7 @@ test('never reads or writes outside of its data, whatever the step says', async 
     assert.equal(signal, null);
     assert.ok(exitCode === 0 ? status.length === 0 : status.readUInt32LE(12) === EINVAL);
   });
-  await fc.assert(property, { numRuns: 150, interruptAfterTimeLimit: 3000 });
+  await fc.assert(property, { numRuns: 150, plugins: [timeBudget(3000)] });
 });
 
 test('the committed binaries are what the source compiles to', (t) => {
