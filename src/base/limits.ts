@@ -154,6 +154,18 @@ export const limits = {
     startTimeoutMs: 10_000,
     poolSize: 1,
   },
+  relay: {
+    /** How often a process reports what it measured and logged, and how much at once. */
+    everyMs: 1000,
+    series: 1000,
+    logLines: 100,
+    traceLoads: 20_000,
+  },
+  trace: {
+    /** Of a region's trace of chunk loads, in two files: the older one goes when both are full. */
+    bytes: 64 * MIB,
+    pendingBytes: 8 * MIB,
+  },
   sandbox: {
     /** What a sandbox has of the CPU during init at least; afterwards its memory decides. */
     initCpuMillis: 1000,

@@ -13,6 +13,7 @@ export {
   toSluiceError,
 } from './errors.ts';
 export { CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES } from './limits.ts';
+export { type LogEntry, playLog, RelayLogger } from './log-relay.ts';
 export { type LogFields, type Logger, noLogger } from './logger.ts';
 export {
   type Counter,
@@ -22,6 +23,7 @@ export {
   type Meter,
   noMeter,
 } from './meter.ts';
+export { type MeterReport, playReport, RelayMeter } from './meter-relay.ts';
 export { type Random, SeededRandom, systemRandom } from './random.ts';
 export { Semaphore } from './semaphore.ts';
 export { SingleFlight } from './single-flight.ts';

@@ -14,6 +14,7 @@ export {
 export { type L2Options, type L2Source, l2Cached } from './l2/l2-cached.ts';
 export { type L2Settings, l2Primed, openL2, parseErasureCode } from './l2/l2-settings.ts';
 export { type ChunkLoad, readLoadTrace, tracedLoads } from './l2/load-trace.ts';
+export { LoadTraceFile, olderTrace } from './l2/load-trace-file.ts';
 export { FileMembership, type Membership, staticMembership } from './l2/membership.ts';
 export { metricsToken, readSecretFile, type SharedSecrets } from './l2/request-signature.ts';
 export type { StripeTiming } from './l2/stripe-reader.ts';

@@ -13,6 +13,8 @@ export interface DataDirectory {
   readonly state: string;
   /** The caches of this host; may be lost. */
   readonly cache: string;
+  /** What its devices loaded from L2 and the origin, lately; may be lost. */
+  readonly loadTrace: string;
   /** What belongs to a running process only, emptied at each start. */
   readonly run: string;
   /** What a flatten spools; emptied at each start. */
@@ -39,6 +41,7 @@ export function dataDirectory(path: string): DataDirectory {
     keys: join(root, 'keys'),
     state: join(root, 'state'),
     cache: join(root, 'cache'),
+    loadTrace: join(root, 'cache', 'loads'),
     run: join(root, 'run'),
     spool: join(root, 'spool'),
     logs: join(root, 'logs'),

@@ -7,12 +7,21 @@ import type { Tier } from './device-counters.ts';
  */
 export class TierWatch {
   readonly #answered = new Map<ChunkName, Tier>();
+  readonly #onAnswer: (tier: Tier) => void;
+
+  /** `onAnswer` hears of each answer of a tier that is not `memory`. */
+  constructor(onAnswer: (tier: Tier) => void = () => {}) {
+    this.#onAnswer = onAnswer;
+  }
 
   watch(tier: Tier, source: ChunkSource): ChunkSource {
     return {
       get: async (ref: ChunkRef, signal?: AbortSignal) => {
         const bytes = await source.get(ref, signal);
-        if (!this.#answered.has(ref.name)) this.#answered.set(ref.name, tier);
+        if (!this.#answered.has(ref.name)) {
+          this.#answered.set(ref.name, tier);
+          this.#onAnswer(tier);
+        }
         return bytes;
       },
     };

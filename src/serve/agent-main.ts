@@ -23,6 +23,7 @@ import { ScopedChunkSource } from '../origin/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
+import { AgentTelemetry } from './agent-telemetry.ts';
 import { openTiers } from './tiers.ts';
 
 type Command = AgentCommand<AgentSettings>;
@@ -158,8 +159,15 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
   if (file === undefined) await mkdir(mountPoint);
   await mkdir(overlayDirectory);
   const { fd } = await mountFuse(mountPoint, root, limits.device.fuseMaxReadBytes);
-  const tiers = new TierWatch();
-  const source = await openTiers(settings, tiers);
+  const telemetry = new AgentTelemetry();
+  const loads = telemetry.meter.counter(
+    'sluice_chunk_loads_total',
+    'Chunks that devices asked for and memory lacked, by the tier that had them.',
+    ['tier'],
+  );
+  const tiers = new TierWatch((tier) => loads.add(1, { tier }));
+  const source = await openTiers(settings, tiers, telemetry);
+  telemetry.report(systemClock, (message, sent) => process.send?.(message, sent));
   const { memoryBytes } = settings;
   const options: AgentOptions = {
     fuseFd: fd,

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AssignmentService, UsageFile } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
-import type { L2Settings } from '../cache/mod.ts';
+import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import { CgroupPool, LeanSandboxFactory } from '../sandbox/mod.ts';
 import { FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
 import { AccessLogBook } from './access-log-book.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
+import { hearTelemetry } from './agent-telemetry.ts';
 import { ManifestDevices } from './manifest-devices.ts';
 import { originEnvironment } from './origin-place.ts';
 import type { Stores } from './stores.ts';
@@ -35,8 +36,10 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   const { meter, logger } = options;
   const clock = systemClock;
   const random = systemRandom;
+  const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
+  const sinks = { meter, logger, traceLoads: (lines: string) => trace.append(lines) };
   const agents = new AgentPool<AgentSettings>({
-    spawn: () => spawnAgent(originEnvironment(stores.place)),
+    spawn: () => hearTelemetry(spawnAgent(originEnvironment(stores.place)), sinks),
     directory: join(stores.data.run, 'agents'),
     settings: agentSettings(stores.data, stores.place, options.l2),
     spareAgents: limits.agent.poolSize,
@@ -94,6 +97,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
         await worker.close();
         await sandboxes.close();
         await agents.close();
+        await trace.close();
         await usage.close();
         await logs.close();
       },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
+import { noLogger, noMeter, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import { ChunkSlots, type L2Settings } from '../cache/mod.ts';
 import {
   type AccessRun,
@@ -123,7 +123,7 @@ async function openNbd(
   const tiers = new TierWatch();
   const device = await LocalDevice.open(request, {
     memory: new ChunkSlots(ChunkSlots.allocate(settings.memoryBytes)),
-    source: await openTiers(settings, tiers),
+    source: await openTiers(settings, tiers, { meter: noMeter, logger: noLogger }),
     tierOf: (name) => tiers.take(name),
     overlayDirectory,
     clock: systemClock,

@@ -1,11 +1,18 @@
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { CHUNK_SIZE_BYTES, formatBytes, formatShare } from '../../base/mod.ts';
-import { type CacheSize, CacheSizing, missShareAt, readLoadTrace } from '../../cache/mod.ts';
-import { withJsonOption } from '../options.ts';
+import { CHUNK_SIZE_BYTES, formatBytes, formatShare, SluiceError } from '../../base/mod.ts';
+import {
+  type CacheSize,
+  CacheSizing,
+  missShareAt,
+  olderTrace,
+  readLoadTrace,
+} from '../../cache/mod.ts';
+import { dataDirectory } from '../../config/mod.ts';
+import { type CommonOptions, withDataOptions } from '../options.ts';
 import { createOutput } from '../output.ts';
 
-interface CacheSizeOptions {
-  readonly json: boolean;
+interface CacheSizeOptions extends CommonOptions {
   readonly hitShare: number;
   readonly gibMonth: number;
   readonly get: number;
@@ -38,17 +45,25 @@ function stripeCode(text: string): { k: number; m: number } {
 export function registerCacheSize(program: Command): void {
   const cache = program.command('cache').description("plans the zone's shared cache");
   const command = cache
-    .command('size <trace>')
-    .description('how large L2 has to be for a recorded trace of chunk loads')
+    .command('size [trace]')
+    .description('how large L2 has to be for a trace of chunk loads; by default the region’s own')
     .option('--hit-share <share>', 'share of loads that are to be hits', share, 0.999)
     .option('--gib-month <price>', 'price of a GiB in the cache for a month', positive, 0.08)
     .option('--get <price>', 'price of one get from the origin', positive, 0.000_000_4)
     .option('--code <k+m>', 'erasure code', stripeCode, { k: 4, m: 1 })
     .option('--sample <share>', 'follow only this share of the chunks (SHARDS)', share, 1);
-  withJsonOption(command).action(run);
+  withDataOptions(command).action(run);
 }
 
-async function run(trace: string, options: CacheSizeOptions): Promise<void> {
+/** The trace that a region keeps of its own loads, in order of time. */
+function tracesOf(data: string): string[] {
+  const path = dataDirectory(data).loadTrace;
+  const traces = [olderTrace(path), path].filter((each) => existsSync(each));
+  if (traces.length > 0) return traces;
+  throw new SluiceError('USAGE', `${path}: no region has loaded a chunk here; name a trace`);
+}
+
+async function run(trace: string | undefined, options: CacheSizeOptions): Promise<void> {
   const { k, m } = options.code;
   const sizing = new CacheSizing({
     chunkBytes: CHUNK_SIZE_BYTES,
@@ -57,7 +72,9 @@ async function run(trace: string, options: CacheSizeOptions): Promise<void> {
     codeOverhead: (k + m) / k,
     sampleShare: options.sample,
   });
-  for await (const { timeMs, chunkName } of readLoadTrace(trace)) sizing.add(timeMs, chunkName);
+  for (const path of trace === undefined ? tracesOf(options.data) : [trace]) {
+    for await (const { timeMs, chunkName } of readLoadTrace(path)) sizing.add(timeMs, chunkName);
+  }
   const size = sizing.result();
   createOutput(options.json).answer(size, describe(size, options));
 }
