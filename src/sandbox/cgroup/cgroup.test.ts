@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { isSluiceError, MIB, noLogger, systemClock } from '../../base/mod.ts';
-import { cpuQuotaUs } from './files.ts';
+import { cpuQuotaUs, cpuShares, cpuWeight } from './files.ts';
 import { CgroupPool } from './pool.ts';
 import { probeCgroups } from './probe.ts';
 import type { CgroupTree } from './types.ts';
@@ -76,6 +76,11 @@ test('a quota is a share of its period, and never less than the kernel takes', (
   assert.equal(cpuQuotaUs(1), 1_000);
 });
 
+test('a weight is a share of what a process weighs, within what the kernel takes', () => {
+  assert.deepEqual([1000, 500, 1, 1e9].map(cpuShares), [1024, 512, 2, 262_144]);
+  assert.deepEqual([1000, 500, 1, 1e9].map(cpuWeight), [100, 50, 1, 10_000]);
+});
+
 describe('version 1', () => {
   async function make(t: TestContext) {
     const { directory, options } = fakeHost(t, 'v1');
@@ -90,7 +95,11 @@ describe('version 1', () => {
       'memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 4\n',
       'memory.stat': 'cache 300\nrss 400\nshmem 100\n',
     });
-    fill(path('cpu,cpuacct'), { 'cpu.cfs_quota_us': '', 'cpu.cfs_period_us': '' });
+    fill(path('cpu,cpuacct'), {
+      'cpu.cfs_quota_us': '',
+      'cpu.cfs_period_us': '',
+      'cpu.shares': '',
+    });
     fill(path('pids'), { 'pids.max': '' });
     fill(path('freezer'), { 'freezer.state': '' });
     return { directory, tree, cgroup, path };
@@ -114,6 +123,7 @@ describe('version 1', () => {
     cgroup.limitCpu(500);
     assert.equal(read(path('cpu,cpuacct'), 'cpu.cfs_quota_us'), '10000');
     assert.equal(read(path('cpu,cpuacct'), 'cpu.cfs_period_us'), '20000');
+    assert.equal(read(path('cpu,cpuacct'), 'cpu.shares'), '512');
   });
 
   test('counts only the kills of this sandbox, and leaves file cache out of the peak', async (t) => {
@@ -166,6 +176,7 @@ describe('version 2', () => {
       'memory.stat': 'anon 500\nfile 300\nkernel 10\nshmem 100\n',
       'memory.current': '650\n',
       'cpu.max': '',
+      'cpu.weight': '',
       'pids.max': '',
       'cgroup.freeze': '0',
       'cgroup.kill': '',
@@ -196,6 +207,7 @@ describe('version 2', () => {
     assert.equal(read(path, 'cpu.max'), 'max 20000');
     cgroup.limitCpu(1769);
     assert.equal(read(path, 'cpu.max'), '35380 20000');
+    assert.equal(read(path, 'cpu.weight'), '177');
   });
 
   test('counts kills since the start, and the peak, or what there is for it', async (t) => {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { SluiceError, systemErrorCode } from '../../base/mod.ts';
 
 /** The CPU quota's period: short, so that a small share is not one long wait. */
@@ -9,6 +10,24 @@ const CPU_QUOTA_MIN_US = 1000;
 
 export function cpuQuotaUs(cpuMillis: number): number {
   return Math.max(CPU_QUOTA_MIN_US, Math.round((CPU_PERIOD_US * cpuMillis) / 1000));
+}
+
+/**
+ * What a share of CPU weighs where CPU is short, in `cpu.shares`: 1,024 a CPU, as each process
+ * outside of any group weighs.
+ */
+export function cpuShares(cpuMillis: number): number {
+  return Math.min(262_144, Math.max(2, Math.round((1024 * cpuMillis) / 1000)));
+}
+
+/** The same in version 2's `cpu.weight`, where such a process weighs 100. */
+export function cpuWeight(cpuMillis: number): number {
+  return Math.min(10_000, Math.max(1, Math.round((100 * cpuMillis) / 1000)));
+}
+
+/** All of the host's CPUs: what sandboxes together weigh, however few processes the parent is to others. */
+export function hostCpuMillis(): number {
+  return availableParallelism() * 1000;
 }
 
 /** Throws `SANDBOX_START_FAILED` where the kernel refuses the value. */

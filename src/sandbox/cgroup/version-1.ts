@@ -6,6 +6,8 @@ import { pollUntil } from '../poll.ts';
 import {
   CPU_PERIOD_US,
   cpuQuotaUs,
+  cpuShares,
+  hostCpuMillis,
   listDirectories,
   makeDirectory,
   readKeyed,
@@ -40,6 +42,9 @@ export class CgroupTreeV1 implements CgroupTree {
 
   async prepare(): Promise<void> {
     for (const mount of this.#uniqueMounts()) await makeDirectory(join(mount, this.#parent));
+    // By default all sandboxes together weigh no more than one process of the host.
+    const shares = join(this.#mounts.cpu, this.#parent, 'cpu.shares');
+    writeControlIfThere(shares, cpuShares(hostCpuMillis()));
   }
 
   async create(name: string): Promise<Cgroup> {
@@ -101,6 +106,7 @@ class CgroupV1 implements Cgroup {
     writeControlIfThere(join(memory, 'memory.swappiness'), 0);
     writeControl(join(memory, 'memory.max_usage_in_bytes'), 0);
     writeControl(join(cpu, 'cpu.cfs_quota_us'), -1);
+    writeControlIfThere(join(cpu, 'cpu.shares'), cpuShares(1000));
     writeControl(join(pids, 'pids.max'), processes);
     this.#oomKillsBefore = this.#countOomKills();
   }
@@ -109,6 +115,7 @@ class CgroupV1 implements Cgroup {
     const { cpu } = this.#directories;
     writeControl(join(cpu, 'cpu.cfs_period_us'), CPU_PERIOD_US);
     writeControl(join(cpu, 'cpu.cfs_quota_us'), cpuQuotaUs(cpuMillis));
+    writeControlIfThere(join(cpu, 'cpu.shares'), cpuShares(cpuMillis));
   }
 
   async freeze(): Promise<void> {

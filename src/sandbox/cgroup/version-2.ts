@@ -5,6 +5,8 @@ import { pollUntil } from '../poll.ts';
 import {
   CPU_PERIOD_US,
   cpuQuotaUs,
+  cpuWeight,
+  hostCpuMillis,
   listDirectories,
   makeDirectory,
   readKeyed,
@@ -43,6 +45,8 @@ export class CgroupTreeV2 implements CgroupTree {
         throw lacksControllers(directory, error);
       }
     }
+    // By default all sandboxes together weigh no more than one process of the host.
+    writeControlIfThere(join(this.#parent, 'cpu.weight'), cpuWeight(hostCpuMillis()));
   }
 
   async create(name: string): Promise<Cgroup> {
@@ -78,12 +82,14 @@ class CgroupV2 implements Cgroup {
     writeControl(this.#file('memory.max'), memoryBytes);
     writeControlIfThere(this.#file('memory.swap.max'), 0);
     writeControl(this.#file('cpu.max'), `max ${CPU_PERIOD_US}`);
+    writeControlIfThere(this.#file('cpu.weight'), cpuWeight(1000));
     writeControl(this.#file('pids.max'), processes);
     this.#oomKillsBefore = this.#countOomKills();
   }
 
   limitCpu(cpuMillis: number): void {
     writeControl(this.#file('cpu.max'), `${cpuQuotaUs(cpuMillis)} ${CPU_PERIOD_US}`);
+    writeControlIfThere(this.#file('cpu.weight'), cpuWeight(cpuMillis));
   }
 
   async freeze(): Promise<void> {
