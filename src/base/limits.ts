@@ -149,6 +149,8 @@ export const limits = {
     /** An agent without devices ends after so long. */
     idleMs: 60_000,
     maxBackground: 64,
+    /** How often it says which manifests its devices show, for roots that are to be deleted. */
+    noteUseMs: 60_000,
     /** Memory that an agent takes before it needs it, so that a cold start need not. */
     warmMemoryBytes: 64 * MIB,
     startTimeoutMs: 10_000,
@@ -318,6 +320,10 @@ export const limits = {
 assert(
   limits.gc.dwellMs > limits.origin.rootStateMs,
   'every reader has learnt that a root is expired before it is deleted',
+);
+assert(
+  limits.gc.dwellMs > 2 * limits.agent.noteUseMs,
+  'every open device has said which root it reads before that is deleted',
 );
 assert(CHUNK_SIZE_BYTES % PAGE_SIZE_BYTES === 0, 'a chunk is a whole number of pages');
 assert(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import { nameOf } from '../seal/mod.ts';
 import { followingMigrations, memoryOrigin } from './mod.ts';
-import { collect } from './origin-fixture.ts';
+import { collect, sealedManifest } from './origin-fixture.ts';
 
 const chunk = Buffer.from('a chunk');
 const name = nameOf(chunk);
@@ -75,4 +75,28 @@ test('what is nowhere is missing, and other failures are not passed over', async
   await assert.rejects(followingMigrations(broken, origin).get(ref), {
     code: 'ORIGIN_UNAVAILABLE',
   });
+});
+
+test('a manifest in use alarms only if nothing but an expired root has it', async () => {
+  const { origin, roots, retire } = await chain(3);
+  const [oldest, middle, newest] = roots as [string, string, string];
+  const manifestId = 'm1';
+  const put = async (rootId: string) =>
+    origin.putManifest(rootId, manifestId, await sealedManifest({ manifestId, rootId }));
+  const alarmsAfterUse = async () => {
+    await origin.noteUse(oldest, manifestId);
+    return await collect(origin.alarms());
+  };
+  await put(oldest);
+  await put(middle);
+  await retire();
+  assert.deepEqual(await alarmsAfterUse(), [], 'retired');
+  await origin.advanceRoot(oldest, 'expired');
+  assert.deepEqual(await alarmsAfterUse(), [], 'the middle one has it');
+  await origin.advanceRoot(middle, 'expired');
+  const alarm = { rootId: oldest, kind: 'manifest', name: manifestId };
+  assert.deepEqual(await alarmsAfterUse(), [alarm], 'the newest does not have it');
+  await origin.clearAlarms();
+  await put(newest);
+  assert.deepEqual(await alarmsAfterUse(), [], 'the newest has it');
 });

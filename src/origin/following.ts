@@ -39,7 +39,7 @@ export function followingMigrations(source: ChunkSource, roots: RootSource): Chu
 }
 
 /** The roots that a root was copied to, the last copies first, and itself. */
-async function copiesOf(roots: RootSource, rootId: string): Promise<string[]> {
+export async function copiesOf(roots: RootSource, rootId: string): Promise<string[]> {
   const { state, migratedTo } = await roots.rootStatus(rootId);
   if (state === 'active') return [rootId];
   const copies = await Promise.all(migratedTo.map((each) => copiesOf(roots, each)));

@@ -19,6 +19,7 @@ export type {
   ManifestPins,
   ManifestSink,
   ManifestSource,
+  ManifestUse,
   Origin,
   RootAlarm,
   RootKeeper,

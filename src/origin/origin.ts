@@ -47,6 +47,15 @@ export interface ManifestSource {
   listManifests(rootId: string): AsyncIterable<string>;
 }
 
+/** Keeps alive what is read through caches, of which the origin hears nothing. */
+export interface ManifestUse {
+  /**
+   * Says that a manifest, opened when it rested in that root, may be read. Raises the alarm when
+   * the root is expired, and so is every root with a copy of the manifest.
+   */
+  noteUse(rootId: string, manifestId: string): Promise<void>;
+}
+
 export interface ManifestEditor {
   /** The same manifest with its data key wrapped anew. */
   replaceManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
@@ -101,6 +110,7 @@ export interface Origin
     ChunkSink,
     RootSource,
     ManifestSource,
+    ManifestUse,
     ManifestSink,
     ManifestEditor,
     ManifestPins,

@@ -12,6 +12,7 @@ import {
 import type { ChunkName, ChunkRef, PutOutcome } from '../seal/mod.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { ChunkShelf } from './chunk-shelf.ts';
+import { copiesOf } from './following.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { LocatedManifest, Origin, RootAlarm, RootState, RootStatus } from './origin.ts';
 import { RootBook } from './root-book.ts';
@@ -92,6 +93,16 @@ export class StoredOrigin implements Origin {
       }
     }
     return manifestNotFound(manifestId);
+  }
+
+  async noteUse(rootId: string, manifestId: string): Promise<void> {
+    const { state } = await this.#roots.rootStatus(rootId);
+    if (state !== 'expired') return;
+    for (const each of await copiesOf(this.#roots, rootId)) {
+      if ((await this.#roots.rootStatus(each)).state === 'expired') continue;
+      if (await this.#shelf.getManifest(each, manifestId)) return;
+    }
+    await this.#alarms.raise({ rootId, kind: 'manifest', name: manifestId });
   }
 
   listManifests(rootId: string): AsyncIterable<string> {

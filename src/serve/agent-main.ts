@@ -24,6 +24,7 @@ import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { AgentTelemetry } from './agent-telemetry.ts';
+import { OpenManifests } from './open-manifests.ts';
 import { openTiers } from './tiers.ts';
 
 type Command = AgentCommand<AgentSettings>;
@@ -36,6 +37,7 @@ interface AgentOptions {
   /** The tiers below memory. */
   readonly source: ChunkSource;
   readonly tiers: TierWatch;
+  readonly opened: OpenManifests;
   /** Nobody waits for this agent yet: warm up. */
   readonly rehearse: boolean;
 }
@@ -51,11 +53,11 @@ class Agent {
   readonly #filler: ChunkFiller;
   /** Devices that the loop is opening, by the request's id. */
   readonly #opening = new Map<number, string>();
-  /** Which manifest a device shows, and how many devices show each. */
-  readonly #manifestOf = new Map<string, string>();
+  readonly #opened: OpenManifests;
 
   constructor(options: AgentOptions) {
     const { fuseFd, root, overlayDirectory, memoryBytes, source, tiers, rehearse } = options;
+    this.#opened = options.opened;
     this.#scope = new ScopedChunkSource(source);
     const memory = ChunkSlots.allocate(memoryBytes);
     this.#memory = new Uint8Array(memory);
@@ -104,14 +106,14 @@ class Agent {
 
   obey(command: Exclude<Command, { type: 'start' }>): void {
     if (command.type === 'open') {
-      const { deviceId, manifestBytes } = command.device;
-      if (this.#manifestOf.has(deviceId)) {
+      const { deviceId, manifestBytes, rootId } = command.device;
+      if (this.#opened.has(deviceId)) {
         throw new SluiceError('USAGE', `${deviceId}: there is a device of this id`);
       }
       this.#opening.set(command.id, deviceId);
       const header = readManifestHeader(Buffer.from(manifestBytes));
       this.#scope.admit(header);
-      this.#manifestOf.set(deviceId, header.manifestId);
+      this.#opened.add(deviceId, { rootId, manifestId: header.manifestId });
     } else if (command.type === 'close') {
       this.#dismiss(command.deviceId);
     }
@@ -135,10 +137,8 @@ class Agent {
   }
 
   #dismiss(deviceId: string): void {
-    const manifestId = this.#manifestOf.get(deviceId);
-    this.#manifestOf.delete(deviceId);
-    if (manifestId === undefined) return;
-    if (![...this.#manifestOf.values()].includes(manifestId)) this.#scope.dismiss(manifestId);
+    const manifestId = this.#opened.remove(deviceId);
+    if (manifestId !== undefined) this.#scope.dismiss(manifestId);
   }
 }
 
@@ -166,7 +166,10 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     ['tier'],
   );
   const tiers = new TierWatch((tier) => loads.add(1, { tier }));
-  const source = await openTiers(settings, tiers, telemetry);
+  const { source, use } = await openTiers(settings, tiers, telemetry);
+  const { logger } = telemetry;
+  const everyMs = settings.noteUseMs;
+  const opened = new OpenManifests({ use, clock: systemClock, logger, everyMs });
   telemetry.report(systemClock, (message, sent) => process.send?.(message, sent));
   const { memoryBytes } = settings;
   const options: AgentOptions = {
@@ -176,6 +179,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     memoryBytes,
     source,
     tiers,
+    opened,
     rehearse,
   };
   const agent = new Agent(options);

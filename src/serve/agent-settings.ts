@@ -14,6 +14,8 @@ export interface AgentSettings {
   readonly slab?: { readonly directory: string; readonly limitBytes: number };
   /** The zone's shared cache, if there is one. */
   readonly l2?: L2Settings;
+  /** How often it tells the origin what its devices show; `limits.agent` says unless given. */
+  readonly noteUseMs?: number;
 }
 
 /** The tiers of a data directory's agents: its origin, its slab, and the zone's cache if given. */

@@ -16,6 +16,7 @@ import {
 import { NbdServer } from '../nbd/mod.ts';
 import { readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
 import { agentSettings, spawnHostAgent } from './agent-settings.ts';
+import { OpenManifests } from './open-manifests.ts';
 import { originEnvironment } from './origin-place.ts';
 import { openStores, type Stores } from './stores.ts';
 import { openTiers } from './tiers.ts';
@@ -121,9 +122,14 @@ async function openNbd(
   const overlayDirectory = join(stores.data.run, `serve-${process.pid}`);
   await mkdir(overlayDirectory, { recursive: true, mode: 0o700 });
   const tiers = new TierWatch();
+  const tools = { meter: noMeter, logger: noLogger };
+  const { source, use } = await openTiers(settings, tiers, tools);
+  const opened = new OpenManifests({ use, clock: systemClock, logger: noLogger });
+  const { manifestId } = readManifestHeader(Buffer.from(request.manifestBytes));
+  opened.add(request.deviceId, { rootId: request.rootId, manifestId });
   const device = await LocalDevice.open(request, {
     memory: new ChunkSlots(ChunkSlots.allocate(settings.memoryBytes)),
-    source: await openTiers(settings, tiers, { meter: noMeter, logger: noLogger }),
+    source,
     tierOf: (name) => tiers.take(name),
     overlayDirectory,
     clock: systemClock,
@@ -136,6 +142,7 @@ async function openNbd(
     accessRuns: () => device.accessRuns(),
     close: async () => {
       await server.close();
+      opened.close();
       await device.close();
       await rm(overlayDirectory, { recursive: true, force: true });
     },
