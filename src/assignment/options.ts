@@ -1,5 +1,5 @@
 import { type Clock, type Logger, limits, type Meter, type Random } from '../base/mod.ts';
-import type { AssignmentLimits } from './state.ts';
+import type { AssignmentLimits, AssignmentState } from './state.ts';
 import type { ConcurrencyLimits, SandboxHost } from './types.ts';
 import type { UsageLedger } from './usage.ts';
 
@@ -22,6 +22,16 @@ export interface AssignmentStats {
   readonly starting: number;
   readonly waiting: number;
   readonly inFlight: number;
+}
+
+export function statsOf(state: AssignmentState): AssignmentStats {
+  return {
+    sandboxes: state.sandboxes.size,
+    idle: state.allIdle.length,
+    starting: state.starting,
+    waiting: state.allWaiting.length,
+    inFlight: state.invokes.size,
+  };
 }
 
 export interface AssignmentOptions {

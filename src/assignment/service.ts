@@ -12,6 +12,7 @@ import {
   type AssignmentOptions,
   type AssignmentStats,
   defaultAssignmentLimits,
+  statsOf,
 } from './options.ts';
 import { outcomeOf, refusalError } from './outcome.ts';
 import { type ProvisionedStatus, provisionedStatus } from './provisioned-status.ts';
@@ -131,14 +132,7 @@ export class AssignmentService {
   }
 
   stats(): AssignmentStats {
-    const state = this.#state;
-    return {
-      sandboxes: state.sandboxes.size,
-      idle: state.allIdle.length,
-      starting: state.starting,
-      waiting: state.allWaiting.length,
-      inFlight: state.invokes.size,
-    };
+    return statsOf(this.#state);
   }
 
   #dispatch(event: AssignmentEvent, startError?: SluiceError): void {
@@ -176,15 +170,21 @@ export class AssignmentService {
         this.#registry.stop(effect.sandboxId);
         break;
       case 'fail':
-        this.#take(effect.invokeId).reject(startError);
+        if (isSluiceError(startError, 'START_LIMIT_EXCEEDED')) {
+          this.#refuse(effect.invokeId, 'starts-per-worker');
+        } else {
+          this.#metrics.failed();
+          this.#take(effect.invokeId).reject(startError);
+        }
         break;
       case 'refuse':
-        this.#refuse(this.#take(effect.invokeId), effect.reason);
+        this.#refuse(effect.invokeId, effect.reason);
         break;
     }
   }
 
-  #refuse(call: Call, reason: RefusalReason): void {
+  #refuse(invokeId: number, reason: RefusalReason): void {
+    const call = this.#take(invokeId);
     const { accountId, functionArn } = call.request.template;
     this.#metrics.refused(reason);
     this.#usage.throttled(accountId, functionArn);

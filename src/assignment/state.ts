@@ -28,6 +28,7 @@ export type RefusalReason =
   | 'starts-per-function'
   | 'starts-per-account'
   | 'starts-per-region'
+  | 'starts-per-worker'
   | 'sandboxes'
   | 'waiting'
   | 'closing';

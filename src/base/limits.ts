@@ -200,6 +200,8 @@ export const limits = {
     /** What one worker starts at once; a region of several has room for more. */
     startsPerRegion: 32,
     startsPerAccount: 32,
+    /** The most that an operator may set these two, and a worker's, to. */
+    startsSettable: 10_000,
     /** Of one function: Lambda's scaling rule (contract 2.11). */
     startsPerFunctionBurst: 1000,
     startsPerFunctionPerSecond: 100,

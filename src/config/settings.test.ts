@@ -15,6 +15,18 @@ test('a setting is kept, read back, and put back to its default', (t) => {
   assert.equal(readSettings(path).salt.rotationDays, 0);
 });
 
+test('limits on cold starts are settable one by one, between 1 and their bound', (t) => {
+  const path = join(temporaryDirectory(t), 'config.json');
+  const { perRegion } = readSettings(path).starts;
+  assert.equal(changeSetting(path, 'starts.perAccount', 2).starts.perAccount, 2);
+  assert.equal(readSettings(path).starts.perRegion, perRegion);
+  for (const value of [0, 1.5, 1e9, 'many']) {
+    assert.throws(() => changeSetting(path, 'starts.perRegion', value), {
+      code: 'CONFIG_INVALID',
+    });
+  }
+});
+
 test('a value that does not fit is an error that names it and leaves the file as it was', (t) => {
   const path = join(temporaryDirectory(t), 'config.json');
   changeSetting(path, 'salt.scope', 'account');

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { SluiceError } from '../base/mod.ts';
+import { limits, SluiceError } from '../base/mod.ts';
 
 const ROTATION_DAYS_MAX = 3650;
 
@@ -38,10 +38,20 @@ const saltSettings = z.strictObject({
   placement: z.string().max(64).default(''),
 });
 
+const starts = z.int().min(1).max(limits.assignment.startsSettable);
+
+/** Cold starts at once; one more is refused, so that an empty cache slows and does not topple. */
+const startSettings = z.strictObject({
+  perRegion: starts.default(limits.assignment.startsPerRegion),
+  perAccount: starts.default(limits.assignment.startsPerAccount),
+  perWorker: starts.default(limits.worker.coldStartsAtOnce),
+});
+
 const settingsSchema = z.strictObject({
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
+  starts: startSettings.default(startSettings.parse({})),
 });
 
 /** What an operator may set of a region, in `config.json` of its data directory. */

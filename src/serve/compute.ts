@@ -34,6 +34,7 @@ function ownerIdOf(dataPath: string): string {
 
 export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
   const { meter, logger } = options;
+  const { starts } = stores.settings;
   const clock = systemClock;
   const random = systemRandom;
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
@@ -69,6 +70,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       clock,
       random,
       logger,
+      coldStartsAtOnce: starts.perWorker,
     });
     const account = limits.lambda.accountConcurrency;
     const concurrency = { of: () => ({ account, reservedTotal: 0 }) };
@@ -76,6 +78,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     const assignment = new AssignmentService({
       host: worker,
       concurrency,
+      limits: { startsPerRegion: starts.perRegion, startsPerAccount: starts.perAccount },
       usage: usage.ledger,
       meter,
       clock,

@@ -7,7 +7,12 @@ import {
   systemClock,
   systemRandom,
 } from '../base/mod.ts';
-import { type DataDirectory, ensureDataDirectory, readSettings } from '../config/mod.ts';
+import {
+  type DataDirectory,
+  ensureDataDirectory,
+  readSettings,
+  type Settings,
+} from '../config/mod.ts';
 import { SqliteFunctionStore } from '../functions/mod.ts';
 import type { Origin } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
@@ -19,6 +24,7 @@ import { type OriginPlace, openOrigin, originPlace } from './origin-place.ts';
 /** What rests in a data directory and may be used with or without a region running on it. */
 export interface Stores {
   readonly data: DataDirectory;
+  readonly settings: Settings;
   readonly place: OriginPlace;
   readonly origin: Origin;
   readonly keyService: KeyService;
@@ -46,7 +52,15 @@ export async function openStores(
     clock: systemClock,
     random: systemRandom,
   });
-  return { data, place, origin, keyService, installer, images: new ImageCatalogue(origin) };
+  return {
+    data,
+    settings,
+    place,
+    origin,
+    keyService,
+    installer,
+    images: new ImageCatalogue(origin),
+  };
 }
 
 /** The functions of a data directory; any number of processes may have them open. */
