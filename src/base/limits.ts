@@ -156,6 +156,11 @@ export const limits = {
     startTimeoutMs: 10_000,
     poolSize: 1,
   },
+  drill: {
+    /** Requests that stand in line at the drill's origin; more are refused. */
+    originWaiting: 100_000,
+    seconds: 3600,
+  },
   relay: {
     /** How often a process reports what it measured and logged, and how much at once. */
     everyMs: 1000,

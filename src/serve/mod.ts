@@ -2,6 +2,11 @@ export { type RewrapReport, rewrapAccount, rotateKey, setKeyState } from './acco
 export { Accounts } from './accounts.ts';
 export { type OpenCollector, openCollector } from './collector.ts';
 export { examineHost, type HostFinding } from './doctor.ts';
+export {
+  type ColdCacheDrill,
+  type ColdCacheDrillOptions,
+  coldCacheDrill,
+} from './drill/cold-cache-drill.ts';
 
 export { flattenReference } from './flatten-reference.ts';
 export type { FlattenedImage } from './flattener-protocol.ts';

@@ -5,6 +5,7 @@ import { registerCacheSize } from './cache-size.ts';
 import { registerConfig } from './config.ts';
 import { registerDevice } from './device.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerDrill } from './drill.ts';
 import { registerFunction } from './function.ts';
 import { registerGc } from './gc.ts';
 import { registerImage } from './image.ts';
@@ -25,6 +26,7 @@ export function registerCommands(program: Command): void {
   registerGc(program);
   registerCacheNode(program);
   registerCacheSize(program);
+  registerDrill(program);
   registerAccount(program);
   registerKey(program);
   registerConfig(program);
