@@ -47,6 +47,10 @@ export const errorCatalogue = {
   REGISTRY_DENIED: callerFault(403),
   REGISTRY_UNAVAILABLE: transient(),
 
+  // zip
+  CODE_INVALID: callerFault(),
+  CODE_TOO_LARGE: callerFault(),
+
   // ext4
   DISK_MALFORMED: ourFault(),
 

@@ -15,6 +15,8 @@ export interface DataDirectory {
   readonly cache: string;
   /** What its devices loaded from L2 and the origin, lately; may be lost. */
   readonly loadTrace: string;
+  /** What zip functions stand on, gathered from this host; may be lost. */
+  readonly runtimes: string;
   /** What belongs to a running process only, emptied at each start. */
   readonly run: string;
   /** What a flatten spools; emptied at each start. */
@@ -42,6 +44,7 @@ export function dataDirectory(path: string): DataDirectory {
     state: join(root, 'state'),
     cache: join(root, 'cache'),
     loadTrace: join(root, 'cache', 'loads'),
+    runtimes: join(root, 'cache', 'runtimes'),
     run: join(root, 'run'),
     spool: join(root, 'spool'),
     logs: join(root, 'logs'),

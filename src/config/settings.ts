@@ -47,9 +47,16 @@ const startSettings = z.strictObject({
   perWorker: starts.default(limits.worker.coldStartsAtOnce),
 });
 
+/** Base images of zip functions by runtime; this host's own files where none is named. */
+const runtimeSettings = z.record(
+  z.string().regex(/^(nodejs\d+\.x|python3\.\d+|provided(\.al2|\.al2023)?)$/, 'is no runtime'),
+  z.string().min(1),
+);
+
 const settingsSchema = z.strictObject({
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),
+  runtime: runtimeSettings.default({}),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
   starts: startSettings.default(startSettings.parse({})),
 });
@@ -91,10 +98,9 @@ export function readSettings(path: string): Settings {
  */
 export function changeSetting(path: string, name: string, value: unknown): Settings {
   const tree = readTree(path);
-  const [group = '', ...rest] = name.split('.');
-  const [key, ...deeper] = rest;
-  if (deeper.length > 0) throw new SluiceError('USAGE', `${name}: GROUP or GROUP.NAME is wanted`);
-  if (key === undefined) tree[group] = value;
+  const [group = ''] = name.split('.', 1);
+  const key = name.slice(group.length + 1);
+  if (key === '') tree[group] = value;
   else tree[group] = { ...(tree[group] as Tree | undefined), [key]: value };
   const settings = parse(path, JSON.parse(JSON.stringify(tree)) as Tree);
   writeFileSync(`${path}.new`, `${JSON.stringify(tree, null, 2)}\n`, { mode: 0o600, flush: true });

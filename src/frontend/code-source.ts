@@ -56,7 +56,7 @@ export async function storeArchive(
     throw invalidParameter('Please provide a source for function code.');
   }
   const bytes = Buffer.from(code.ZipFile, 'base64');
-  requireZip(bytes);
+  const unzippedBytes = requireZip(bytes);
   const sha256 = await archive.put(accountId, bytes);
-  return { kind: 'zip', sha256, sizeBytes: bytes.length };
+  return { kind: 'zip', sha256, sizeBytes: bytes.length, unzippedBytes };
 }

@@ -40,6 +40,9 @@ const reasonCodes: Partial<Record<ErrorCode, string>> = {
   KEY_DISABLED: 'DisabledKMSKey',
   KEY_DENIED: 'KMSKeyAccessDenied',
   CODE_NOT_FOUND: 'InvalidZipFileException',
+  CODE_INVALID: 'InvalidZipFileException',
+  CODE_TOO_LARGE: 'InvalidZipFileException',
+  HOST_LACKS: 'InvalidRuntime',
 };
 
 /** What a failed install leaves as state reason: its own words, the nearest of Lambda's codes. */

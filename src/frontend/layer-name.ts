@@ -86,7 +86,8 @@ export async function resolveLayers(
       );
     }
     seen.set(parsed.key.name, arn);
-    references.push({ arn, codeSizeBytes: found.sizeBytes, sha256: found.sha256 });
+    const { sizeBytes: codeSizeBytes, unzippedBytes, sha256 } = found;
+    references.push({ arn, codeSizeBytes, unzippedBytes, sha256 });
   }
   return references;
 }

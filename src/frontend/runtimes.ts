@@ -4,6 +4,7 @@ import { invalidParameter } from './api-error.ts';
 export const supportedRuntimes = [
   'nodejs22.x',
   'nodejs24.x',
+  'provided',
   'provided.al2',
   'provided.al2023',
   'python3.9',
@@ -20,7 +21,7 @@ const retiredRuntimes = new Set(
     'nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x ' +
     'nodejs18.x nodejs20.x java8 java8.al2 java11 java17 java21 java25 python2.7 python3.6 ' +
     'python3.7 python3.8 dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 ' +
-    'dotnet8 dotnet10 nodejs4.3-edge go1.x ruby2.5 ruby2.7 ruby3.2 ruby3.3 ruby3.4 provided'
+    'dotnet8 dotnet10 nodejs4.3-edge go1.x ruby2.5 ruby2.7 ruby3.2 ruby3.3 ruby3.4'
   ).split(' '),
 );
 

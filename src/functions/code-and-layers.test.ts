@@ -37,7 +37,8 @@ test('directory archive: no name leads out of it, and no partial file stays', as
 });
 
 const layer = {
-  ...{ accountId: one, name: 'l', description: '', sha256: '0', sizeBytes: 1, createdMs: 1 },
+  ...{ accountId: one, name: 'l', description: '', sha256: '0', createdMs: 1 },
+  ...{ sizeBytes: 1, unzippedBytes: 2 },
   ...{ compatibleRuntimes: [], compatibleArchitectures: [] },
 };
 

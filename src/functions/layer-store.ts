@@ -10,6 +10,7 @@ export interface LayerVersionRecord {
   /** The archive's name in the `CodeArchive`. */
   readonly sha256: string;
   readonly sizeBytes: number;
+  readonly unzippedBytes: number;
   readonly compatibleRuntimes: readonly string[];
   readonly compatibleArchitectures: readonly string[];
   readonly licenseInfo?: string;

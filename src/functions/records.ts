@@ -8,7 +8,13 @@ export const LATEST = 0;
 /** What a version's code is made from; resolved once, at create or update, never at invoke. */
 export type CodeSource =
   | { readonly kind: 'image'; readonly imageUri: string }
-  | { readonly kind: 'zip'; readonly sha256: string; readonly sizeBytes: number };
+  | {
+      readonly kind: 'zip';
+      readonly sha256: string;
+      readonly sizeBytes: number;
+      /** What its directory claims. */
+      readonly unzippedBytes: number;
+    };
 
 /** The start of a process as the image's author wrote it (OCI image config). */
 export interface ImageProcess {
@@ -41,6 +47,7 @@ export interface ImageOverrides {
 export interface LayerReference {
   readonly arn: string;
   readonly codeSizeBytes: number;
+  readonly unzippedBytes: number;
   /** The archive's name in the `CodeArchive`; it outlives the layer version. */
   readonly sha256: string;
 }

@@ -13,6 +13,7 @@ import { flattenerView } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
 import { openOrigin } from './origin-place.ts';
+import { zipImage } from './zip-image.ts';
 
 const BYTES_PER_KIB = 1024;
 
@@ -46,9 +47,10 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
   const startMs = systemClock.monotonicMs();
   const platform = { os: 'linux', architecture: job.architecture } as const;
   const { authFile } = job;
-  const image = await openImage(job.imageUri, { platform, ...(authFile && { authFile }) });
+  const opened = await openImage(job.imageUri, { platform, ...(authFile && { authFile }) });
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
+    const image = job.zip ? await zipImage(opened, job.zip) : opened;
     const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger));
     const record = await addImage(image, {
       sealer: {
@@ -69,7 +71,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage> {
     return describe(record, imageBytes, (systemClock.monotonicMs() - startMs) / 1000);
   } finally {
     l2?.close();
-    await image.close();
+    await opened.close();
   }
 }
 

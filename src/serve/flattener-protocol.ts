@@ -2,10 +2,13 @@ import type { ErrorCode, ErrorData } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { ImageProgress } from '../image/mod.ts';
 import type { OriginPlace } from './origin-place.ts';
+import type { ZipCode } from './zip-image.ts';
 
 /** One image to flatten, with all that the flattener may know; sent once, as its first message. */
 export interface FlattenJob {
   readonly imageUri: string;
+  /** What to put on that image; absent when the image is the function. */
+  readonly zip?: ZipCode;
   /** Registry credentials in the form of `~/.docker/config.json`. */
   readonly authFile?: string;
   readonly architecture: 'amd64' | 'arm64';

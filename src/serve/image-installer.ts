@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../base/mod.ts';
@@ -14,6 +14,7 @@ import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
 import type { OriginPlace } from './origin-place.ts';
 import { currentSalt } from './salts.ts';
+import type { ZipCode } from './zip-image.ts';
 
 export interface AddImageRequest {
   readonly imageUri: string;
@@ -22,6 +23,14 @@ export interface AddImageRequest {
   /** The zone's cache, to put new chunks into for the first starts. */
   readonly primeL2?: L2Settings;
 }
+
+/** Zip code to put on an image. */
+export interface ZipToFlatten extends Pick<ZipCode, 'runtime' | 'isHostBase'> {
+  readonly archive: Buffer;
+  readonly layers: readonly Buffer[];
+}
+
+type FlattenRequest = AddImageRequest & { readonly zip?: ZipToFlatten };
 
 export interface ImageInstallerOptions {
   readonly data: DataDirectory;
@@ -78,9 +87,17 @@ export class ImageInstaller implements CodeInstaller {
     };
   }
 
+  /** As an install of the image alone. */
+  flattenZip(
+    request: FlattenRequest & { readonly zip: ZipToFlatten },
+    signal: AbortSignal,
+  ): Promise<FlattenedImage> {
+    return this.#flatteners.run(() => this.#attempt(request, () => {}, signal), signal);
+  }
+
   /** A root that was retired meanwhile takes nothing more; the one after it does. */
   async #attempt(
-    request: AddImageRequest,
+    request: FlattenRequest,
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
@@ -93,7 +110,7 @@ export class ImageInstaller implements CodeInstaller {
   }
 
   async #flatten(
-    request: AddImageRequest,
+    request: FlattenRequest,
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
@@ -110,6 +127,7 @@ export class ImageInstaller implements CodeInstaller {
       return await runFlattener(
         {
           imageUri,
+          ...(request.zip && { zip: await spoolZip(request.zip, spoolDirectory) }),
           ...registryAuthFile(),
           architecture: architecture === 'arm64' ? 'arm64' : 'amd64',
           accountId,
@@ -129,4 +147,18 @@ export class ImageInstaller implements CodeInstaller {
       await rm(spoolDirectory, { recursive: true, force: true });
     }
   }
+}
+
+/** Archives go to the flattener as files, which it reads in its own time. */
+async function spoolZip(zip: ZipToFlatten, directory: string): Promise<ZipCode> {
+  const { runtime, isHostBase, archive, layers } = zip;
+  const codePath = join(directory, 'code.zip');
+  await writeFile(codePath, archive, { mode: 0o600 });
+  const layerPaths: string[] = [];
+  for (const [index, layer] of layers.entries()) {
+    const path = join(directory, `layer-${index}.zip`);
+    await writeFile(path, layer, { mode: 0o600 });
+    layerPaths.push(path);
+  }
+  return { runtime, isHostBase, codePath, layerPaths };
 }

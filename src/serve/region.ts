@@ -9,6 +9,7 @@ import { AsyncEvents } from './async-events.ts';
 import { startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
 import { openFunctions, openStores } from './stores.ts';
+import { openZipSupport } from './zip-support.ts';
 
 export interface RegionOptions {
   readonly dataPath: string;
@@ -76,6 +77,8 @@ async function startParts(
   const stores = await openStores(data.path, meter, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
+  const zip = openZipSupport(stores);
+  cleanups.push(() => zip.layers.close());
   const accounts = Accounts.open(data, systemClock, systemRandom);
   cleanups.push(() => accounts.close());
   const compute = await startCompute(stores, {
@@ -93,6 +96,7 @@ async function startParts(
     invoker,
     events,
     provisioner: invoker,
+    zip,
     credentials: accounts.store,
     meter,
     metrics: meter,

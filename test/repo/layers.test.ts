@@ -7,7 +7,7 @@ import { isTestCode, repositoryRoot, sourceFiles } from './repository.ts';
 /** Rows of the design, top to bottom: a folder imports only folders of rows above its own. */
 const rows = [
   ['base'],
-  ['oci', 'ext4', 'erasure', 'seal', 'fuse', 'nbd'],
+  ['oci', 'zip', 'ext4', 'erasure', 'seal', 'fuse', 'nbd'],
   ['origin', 'cache', 'image', 'device', 'gc'],
   ['journal', 'functions', 'queue'],
   ['assignment', 'placement', 'capacity'],

@@ -82,6 +82,7 @@ export function publishLayerVersion(services: Services): Operation {
         description: input.Description ?? '',
         sha256: source.sha256,
         sizeBytes: source.sizeBytes,
+        unzippedBytes: source.unzippedBytes,
         compatibleRuntimes: input.CompatibleRuntimes ?? [],
         compatibleArchitectures: input.CompatibleArchitectures ?? [],
         ...(input.LicenseInfo === undefined ? {} : { licenseInfo: input.LicenseInfo }),

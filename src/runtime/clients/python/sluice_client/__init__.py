@@ -1,0 +1,1 @@
+"""What stands between a Python handler and the Runtime API."""

@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Random, SingleFlight } from '../base/mod.ts';
+import { type HostLanguage, hostLanguage, writeHostBase } from './host-base.ts';
+
+/** Raised when bases are put together in another way, so that kept ones are made anew. */
+const FORMAT = 1;
+
+/** The image that zip functions of a runtime stand on. */
+export interface RuntimeBase {
+  /** In the form of `Code.ImageUri`. */
+  readonly imageUri: string;
+  /** Whether it was gathered from this host, and so has its languages in /var/lang. */
+  readonly isHosts: boolean;
+}
+
+export interface RuntimeBasesOptions {
+  /** Where gathered bases are kept; may be lost. */
+  readonly directory: string;
+  /** Images that an operator chose, by runtime. */
+  readonly configured: Readonly<Record<string, string>>;
+  readonly random: Random;
+}
+
+/** The bases of zip functions: an image that an operator named, else what this host has, kept. */
+export class RuntimeBases {
+  readonly #options: RuntimeBasesOptions;
+  readonly #gathering = new SingleFlight<string, void>();
+
+  constructor(options: RuntimeBasesOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with `HOST_LACKS` where the host has no such language. */
+  async baseOf(runtime: string): Promise<RuntimeBase> {
+    const imageUri = this.#options.configured[runtime];
+    if (imageUri !== undefined) return { imageUri, isHosts: false };
+    const language = await hostLanguage(runtime);
+    const name = `${language.language}-${language.version}-${process.arch}-${FORMAT}`;
+    const path = join(this.#options.directory, name);
+    await this.#gathering.run(path, () => this.#gather(path, language));
+    return { imageUri: `oci:${path}:latest`, isHosts: true };
+  }
+
+  /** Under its name only once it is whole. */
+  async #gather(path: string, language: HostLanguage): Promise<void> {
+    if (existsSync(path)) return;
+    const temporary = `${path}.${this.#options.random.uuid()}`;
+    try {
+      await mkdir(temporary, { recursive: true, mode: 0o700 });
+      await writeHostBase(temporary, language);
+      await rename(temporary, path);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import * as sdk from '@aws-sdk/client-lambda';
+import { writeZip } from '../../src/zip/mod.ts';
+import { hostLacks } from '../support/host.ts';
+import { type RunningRegion, startRegion } from '../support/region.ts';
+import { scratchDirectory } from '../support/temporary.ts';
+
+const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup', 'tool:python3', 'tool:curl');
+const Role = 'arn:aws:iam::000000000000:role/any';
+
+function zipOf(files: Readonly<Record<string, string>>, mode = 0o644): Buffer {
+  const members = Object.entries(files).map(([name, text]) => {
+    const isSymlink = text.startsWith('->');
+    return { name, mode, isSymlink, content: Buffer.from(isSymlink ? text.slice(2) : text) };
+  });
+  return writeZip(members);
+}
+
+const nodeCode = zipOf({
+  'index.mjs': `
+    import { createRequire } from 'node:module';
+    import { existsSync, readFileSync } from 'node:fs';
+    import { shared } from './link.mjs';
+    const both = createRequire('/var/task/')('both');
+    export const handler = async (event) => ({
+      ...{ event, shared, both, version: process.version, uid: process.getuid() },
+      environment: process.env,
+      data: readFileSync('/opt/data.txt', 'utf8'),
+      first: existsSync('/opt/first'),
+    });`,
+  'lib/shared.mjs': 'export const shared = "through a link";',
+  'link.mjs': '->lib/shared.mjs',
+});
+const pythonCode = zipOf({
+  'app.py': `
+import os, sqlite3, ssl, sys
+import layered
+def handler(event, context):
+    if event.get("fail"):
+        raise KeyError("missing")
+    return {"version": sys.version_info[:2], "layered": layered.NAME, "dir": os.getcwd()}
+`,
+});
+const bootstrap = `#!/bin/sh
+set -eu
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+while true; do
+  event=$(curl -sS -D /tmp/headers "$api/next")
+  id=$(grep -i lambda-runtime-aws-request-id /tmp/headers | tr -d '[:space:]' | cut -d: -f2)
+  curl -sS "$api/$id/response" -d "{\\"event\\":$event,\\"task\\":\\"$LAMBDA_TASK_ROOT\\"}" > /tmp/out
+done
+`;
+
+describe('zip functions and layers', { skip: lacks }, () => {
+  const scratch = scratchDirectory('zip-functions');
+  const dataDirectory = join(scratch.path, 'data');
+  let region: RunningRegion;
+  let client: sdk.LambdaClient;
+  let layerArns: string[] = [];
+
+  const settled = async (FunctionName: string) => {
+    const waiter = { client, maxWaitTime: 60, minDelay: 0.2, maxDelay: 0.5 };
+    await sdk.waitUntilFunctionActiveV2(waiter, { FunctionName });
+    await sdk.waitUntilFunctionUpdatedV2(waiter, { FunctionName });
+  };
+  const create = async (
+    FunctionName: string,
+    Runtime: sdk.Runtime,
+    Handler: string,
+    ZipFile: Buffer,
+    more: Partial<sdk.CreateFunctionCommandInput> = {},
+  ) => {
+    const input = { FunctionName, Runtime, Handler, Role, Code: { ZipFile }, Timeout: 10, ...more };
+    const created = await client.send(new sdk.CreateFunctionCommand(input));
+    await settled(FunctionName);
+    return created;
+  };
+  const invoke = async (FunctionName: string, event: unknown = {}) => {
+    const Payload = JSON.stringify(event);
+    const answer = await client.send(new sdk.InvokeCommand({ FunctionName, Payload }));
+    const body = JSON.parse(Buffer.from(answer.Payload ?? []).toString());
+    return { functionError: answer.FunctionError, body };
+  };
+  const publish = async (LayerName: string, files: Readonly<Record<string, string>>) => {
+    const Content = { ZipFile: zipOf(files) };
+    const layer = await client.send(new sdk.PublishLayerVersionCommand({ LayerName, Content }));
+    return layer.LayerVersionArn ?? '';
+  };
+
+  before(async () => {
+    region = await startRegion(undefined, dataDirectory);
+    client = region.client();
+    layerArns = [
+      await publish('one', { 'data.txt': 'one', first: '', 'python/layered.py': 'NAME = "one"' }),
+      await publish('two', {
+        'data.txt': 'two',
+        'nodejs/node_modules/both/index.js': 'module.exports = "of a layer";',
+      }),
+    ];
+  });
+  after(async () => {
+    await region?.stop();
+    scratch.remove();
+  });
+
+  test('Node code runs with its layers, in their order, in the environment of Lambda', async () => {
+    const created = await create('node', 'nodejs22.x', 'index.handler', nodeCode, {
+      Layers: layerArns,
+      Environment: { Variables: { GREETING: 'hi' } },
+    });
+    assert.equal(created.CodeSize, nodeCode.length);
+    assert.equal(created.CodeSha256, createHash('sha256').update(nodeCode).digest('base64'));
+    const { body } = await invoke('node', { n: 1 });
+    const { environment, version, uid, ...rest } = body;
+    assert.deepEqual(rest, {
+      ...{ event: { n: 1 }, shared: 'through a link', both: 'of a layer' },
+      ...{ data: 'two', first: true },
+    });
+    assert.equal(version, process.version);
+    assert.notEqual(uid, 0);
+    assert.deepEqual(
+      ['_HANDLER', 'AWS_EXECUTION_ENV', 'LAMBDA_TASK_ROOT', 'GREETING', 'NODE_PATH'].map(
+        (name) => environment[name],
+      ),
+      [
+        ...['index.handler', 'AWS_Lambda_nodejs22.x', '/var/task', 'hi'],
+        '/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:' +
+          '/var/runtime/node_modules:/var/runtime:/var/task',
+      ],
+    );
+    assert.match(environment.PATH, /\/opt\/bin$/);
+    assert.match(environment.LD_LIBRARY_PATH, /:\/var\/task\/lib:\/opt\/lib$/);
+  });
+
+  test('Python code imports from its layer, and fails with a stack', async () => {
+    await create('python', 'python3.13', 'app.handler', pythonCode, { Layers: [layerArns[0]!] });
+    const { body } = await invoke('python');
+    assert.deepEqual([body.layered, body.dir, body.version[0]], ['one', '/var/task', 3]);
+    const failed = await invoke('python', { fail: true });
+    assert.equal(failed.functionError, 'Unhandled');
+    assert.deepEqual([failed.body.errorType, failed.body.errorMessage], ['KeyError', "'missing'"]);
+    assert.match(failed.body.stackTrace[0], /File "\/var\/task\/app\.py", line 6, in handler/);
+  });
+
+  test('a bootstrap of the function’s own runs, be it in the code or in a layer', async () => {
+    await create('own', 'provided.al2023', 'any', zipOf({ bootstrap }, 0o700));
+    assert.deepEqual((await invoke('own', { a: 1 })).body, { event: { a: 1 }, task: '/var/task' });
+    const Content = { ZipFile: zipOf({ bootstrap }, 0o755) };
+    const layer = await client.send(
+      new sdk.PublishLayerVersionCommand({ LayerName: 'runtime', Content }),
+    );
+    const Layers = [layer.LayerVersionArn ?? ''];
+    await create('layered', 'provided', 'any', zipOf({ 'x.sh': '' }), { Layers });
+    assert.deepEqual((await invoke('layered')).body.event, {});
+  });
+
+  test('code is replaced, published, downloaded; what cannot be kept fails with the cause', async () => {
+    const FunctionName = 'node';
+    const ZipFile = zipOf({ 'index.js': 'exports.handler = async () => "new";' });
+    const dry = await client.send(
+      new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile, DryRun: true }),
+    );
+    assert.equal(dry.CodeSize, ZipFile.length);
+    assert.equal((await invoke('node')).body.data, 'two');
+    const updated = await client.send(
+      new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile, Publish: true }),
+    );
+    assert.equal(updated.Version, '1');
+    await settled(FunctionName);
+    assert.equal((await invoke('node')).body, 'new');
+    assert.equal((await invoke('node:1')).body, 'new');
+    const { Code } = await client.send(new sdk.GetFunctionCommand({ FunctionName }));
+    const download = await fetch(Code?.Location ?? '');
+    assert.deepEqual(Buffer.from(await download.arrayBuffer()), ZipFile);
+    const unkeepable = zipOf({ link: '->/etc', 'link/passwd': 'x' });
+    await client.send(new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: unkeepable }));
+    await assert.rejects(settled(FunctionName));
+    const { Configuration } = await client.send(new sdk.GetFunctionCommand({ FunctionName }));
+    assert.equal(Configuration?.LastUpdateStatusReasonCode, 'InvalidZipFileException');
+    assert.match(Configuration?.LastUpdateStatusReason ?? '', /lies below a symbolic link/);
+    assert.equal((await invoke('node')).body, 'new');
+  });
+
+  test('functions and layers are there after kill -9', async () => {
+    await region.kill();
+    region = await startRegion(undefined, dataDirectory);
+    client = region.client();
+    assert.equal((await invoke('node')).body, 'new');
+    const { Layers } = await client.send(new sdk.ListLayersCommand({}));
+    assert.deepEqual(
+      Layers?.map(({ LayerName }) => LayerName),
+      ['one', 'runtime', 'two'],
+    );
+    await client.send(
+      new sdk.UpdateFunctionConfigurationCommand({ FunctionName: 'python', Layers: [] }),
+    );
+    await settled('python');
+    const { body } = await invoke('python');
+    assert.equal(body.errorType, 'Runtime.ImportModuleError');
+    assert.equal(body.errorMessage, "Unable to import module 'app': No module named 'layered'");
+  });
+});
