@@ -14,7 +14,7 @@ const FLATTENER_MAIN = fileURLToPath(new URL('./flattener-main.ts', import.meta.
 function spawnFlattener(job: FlattenJob): ChildProcess {
   const words = [...V8_FLAGS, '--disable-warning=ExperimentalWarning', FLATTENER_MAIN];
   return spawn(process.execPath, words, {
-    env: originEnvironment(job.origin),
+    env: { ...originEnvironment(job.origin), NODE_COMPILE_CACHE: job.compileCacheDirectory },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });

@@ -135,6 +135,7 @@ export class ImageInstaller implements CodeInstaller {
           rootId,
           origin: place,
           spoolDirectory,
+          compileCacheDirectory: join(data.cache, 'compiled'),
           salt,
           dataKey,
           ...(request.primeL2 && { primeL2: request.primeL2 }),
