@@ -27,6 +27,12 @@ export interface SandboxTemplate {
   /** `nodejs24.x`, …; absent for images and for `provided`. */
   readonly runtime?: string | undefined;
   readonly logGroup: string;
+  /** Text if absent. */
+  readonly logFormat?: 'Text' | 'JSON' | undefined;
+  /** TRACE to FATAL, with format JSON only; INFO if absent. */
+  readonly applicationLogLevel?: string | undefined;
+  /** DEBUG, INFO or WARN, with format JSON only; INFO if absent. */
+  readonly systemLogLevel?: string | undefined;
 }
 
 export type InitializationType = 'on-demand' | 'provisioned-concurrency';

@@ -197,8 +197,20 @@ export const limits = {
     /** Of one sandbox to its Runtime API. */
     connections: 16,
     extensions: 10,
-    /** What extensions have to end in when their sandbox goes. */
+    /**
+     * What a runtime and its extensions have to end in when their sandbox goes: with extensions in
+     * processes of their own, and with none but the runtime's (contract 2.7).
+     */
     shutdownMs: 2000,
+    shutdownInternalMs: 500,
+    /** Of which the runtime has this share before extensions are told. */
+    runtimeShutdownShare: 0.3,
+    /** What happened before an extension subscribed, and what waits for it to take more. */
+    telemetryBacklogBytes: 1 * MIB,
+    telemetryPendingBytes: 4 * MIB,
+    telemetryAttempts: 3,
+    telemetryRetryMs: 250,
+    telemetryResponseBytes: 64 * KIB,
     errorBodyBytes: 1 * MIB,
   },
   assignment: {

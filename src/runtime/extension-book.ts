@@ -5,6 +5,8 @@ export type ExtensionEventType = 'INVOKE' | 'SHUTDOWN';
 export interface Extension {
   readonly identifier: string;
   readonly name: string;
+  /** A process of its own; else a part of the runtime's. */
+  readonly external: boolean;
   readonly events: ReadonlySet<ExtensionEventType>;
   /** `ready` once it has asked for its next event, until it is given one. */
   phase: 'registered' | 'ready' | 'running' | 'failed';
@@ -30,14 +32,31 @@ const known: ReadonlySet<string> = new Set<ExtensionEventType>(['INVOKE', 'SHUTD
  */
 export class ExtensionBook {
   readonly #extensions = new Map<string, Extension>();
+  /** External ones that run and have not registered. */
+  readonly #awaited: Set<string>;
+  readonly #external: ReadonlySet<string>;
   #open = true;
+
+  constructor(external: readonly string[]) {
+    this.#external = new Set(external);
+    this.#awaited = new Set(external);
+  }
 
   closeRegistration(): void {
     this.#open = false;
   }
 
+  get size(): number {
+    return this.#extensions.size;
+  }
+
+  get allRegistered(): boolean {
+    return this.#awaited.size === 0;
+  }
+
   /** Every extension has asked for its next event: what makes init over, and an invoke too. */
   get allReady(): boolean {
+    if (!this.allRegistered) return false;
     for (const { phase } of this.#extensions.values()) {
       if (phase === 'registered' || phase === 'running') return false;
     }
@@ -66,9 +85,18 @@ export class ExtensionBook {
     if (wrong !== undefined) {
       return refusal('InvalidEventType', `Invalid event type: ${String(wrong)}`);
     }
+    const external = this.#external.has(name);
+    if (!external && events.includes('SHUTDOWN')) {
+      return refusal(
+        'InvalidEventType',
+        'SHUTDOWN is only for extensions with a process of their own',
+      );
+    }
+    this.#awaited.delete(name);
     const extension: Extension = {
       identifier,
       name,
+      external,
       events: new Set(events as ExtensionEventType[]),
       phase: 'registered',
     };
@@ -100,6 +128,12 @@ export class ExtensionBook {
     );
     for (const extension of takers) extension.phase = 'running';
     return takers;
+  }
+
+  /** The names of all that want such an event, busy or not. */
+  takers(type: ExtensionEventType): string[] {
+    const wanting = [...this.#extensions.values()].filter(({ events }) => events.has(type));
+    return wanting.map(({ name }) => name);
   }
 }
 

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { limits, SeededRandom, systemClock } from '../base/mod.ts';
 import { RuntimeApi } from './runtime-api.ts';
-import type { RuntimeEvent } from './types.ts';
+import type { PlatformEvent, RuntimeEvent } from './types.ts';
 
 interface Answer {
   readonly status: number;
@@ -28,12 +28,19 @@ const eventOf = (requestId: string): RuntimeEvent => ({
   traceId: 'Root=1',
 });
 
-async function bench(t: TestContext) {
+async function bench(t: TestContext, externalExtensions: readonly string[] = []) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const api = new RuntimeApi({ clock: systemClock, random: new SeededRandom(1), identity });
+  const events: PlatformEvent[] = [];
+  const sandbox = {
+    identity,
+    externalExtensions,
+    connect: async () => assert.fail('nobody subscribed'),
+    onPlatformEvent: (event: PlatformEvent) => events.push(event),
+  };
+  const api = new RuntimeApi({ clock: systemClock, random: new SeededRandom(1), sandbox });
   api.attach(server);
   const agents: Agent[] = [];
   t.after(() => {
@@ -74,14 +81,14 @@ async function bench(t: TestContext) {
   const next = () => runtime.call('GET', '/2018-06-01/runtime/invocation/next');
   const respond = (id: string) =>
     runtime.call('POST', `/2018-06-01/runtime/invocation/${id}/response`, {});
-  return { api, caller, extension, next, respond };
+  return { api, caller, events, extension, next, respond };
 }
 
 const typeOf = ({ status, json }: Answer) => [status, json['errorType']];
 
 describe('the Extensions API', () => {
   test('registers an extension and tells it whose sandbox it is in', async (t) => {
-    const { extension } = await bench(t);
+    const { extension } = await bench(t, ['one']);
     const { made } = await extension('one', ['INVOKE', 'SHUTDOWN']);
     assert.equal(made.status, 200);
     assert.match(String(made.headers['lambda-extension-identifier']), /^[0-9a-f-]{36}$/);
@@ -98,6 +105,9 @@ describe('the Extensions API', () => {
     assert.deepEqual(typeOf(unnamed), [refused, 'Extension.InvalidExtensionName']);
     const { made: strange } = await extension('x', ['DANCE']);
     assert.deepEqual(typeOf(strange), [refused, 'Extension.InvalidEventType']);
+    const { made: internal, hangUp } = await extension('x', ['SHUTDOWN']);
+    hangUp();
+    assert.deepEqual(typeOf(internal), [refused, 'Extension.InvalidEventType']);
     const { call } = caller();
     const shapeless = await call('POST', '/2020-01-01/extension/register', [], {
       'lambda-extension-name': 'x',
@@ -182,33 +192,50 @@ describe('the Extensions API', () => {
     assert.equal((await second.api.invoke(eventOf('r-2'))).kind, 'fatal');
   });
 
-  test('an extension is told of the shutdown and waited for, but not for long', async (t) => {
-    const { api, extension, next } = await bench(t);
-    const quick = await extension('quick', ['SHUTDOWN']);
-    const told = quick.next();
-    void next().catch(() => {});
-    await api.ready;
-    const startMs = performance.now();
-    const down = api.shutdown(2000);
-    assert.equal((await told).json['shutdownReason'], 'spindown');
-    quick.hangUp();
-    await down;
-    assert.ok(performance.now() - startMs < 1000);
-
-    const slow = await bench(t);
-    const stays = await slow.extension('stays', ['SHUTDOWN']);
-    const last = stays.next();
-    void slow.next().catch(() => {});
-    await slow.api.ready;
-    const fromMs = performance.now();
-    await slow.api.shutdown(50);
-    assert.ok(performance.now() - fromMs >= 45);
-    assert.equal((await last).json['eventType'], 'SHUTDOWN');
+  test('external extensions are told of the shutdown, busy ones when they ask', async (t) => {
+    const { api, extension, events, next } = await bench(t, ['idle', 'busy', 'deaf']);
+    let registered = false;
+    void api.extensions.registered.then(() => {
+      registered = true;
+    });
+    const idle = await extension('idle', ['SHUTDOWN']);
+    const busy = await extension('busy', ['INVOKE', 'SHUTDOWN']);
+    assert.equal(registered, false, 'one has not registered yet');
+    const deaf = await extension('deaf', []);
+    await api.extensions.registered;
+    const told = [idle.next(), busy.next()];
+    void deaf.next().catch(() => {});
+    const asked = next();
+    assert.deepEqual(await api.ready, { kind: 'ready' });
+    assert.deepEqual(
+      events.map(({ record }) => record),
+      [
+        { name: 'idle', state: 'Ready', events: ['SHUTDOWN'] },
+        { name: 'busy', state: 'Ready', events: ['INVOKE', 'SHUTDOWN'] },
+        { name: 'deaf', state: 'Ready', events: [] },
+      ],
+    );
+    void api.invoke(eventOf('r-1'));
+    await asked;
+    assert.equal((await told[1])?.json['eventType'], 'INVOKE');
+    assert.deepEqual(api.extensions.shutdown('timeout', 1234.5), ['idle', 'busy']);
+    const event = { eventType: 'SHUTDOWN', shutdownReason: 'timeout', deadlineMs: 1235 };
+    assert.deepEqual((await told[0])?.json, event);
+    assert.deepEqual((await busy.next()).json, event);
   });
 
-  test('a telemetry subscription is answered, and not taken', async (t) => {
-    const { caller } = await bench(t);
-    const { call } = caller();
-    assert.equal((await call('PUT', '/2022-07-01/telemetry', {})).status, 202);
+  test('an extension whose process ends breaks the invoke that runs, or the next', async (t) => {
+    const early = await bench(t, ['one']);
+    early.api.extensionEnded('exit status 1', 'Extension.Crash');
+    const broken = { kind: 'broken', message: 'exit status 1', errorType: 'Extension.Crash' };
+    assert.deepEqual(await early.api.ready, broken);
+
+    const late = await bench(t);
+    void late.next().catch(() => {});
+    await late.api.ready;
+    const outcome = late.api.invoke(eventOf('r-1'));
+    late.api.extensionEnded('exit code 0', 'Extension.Crash');
+    assert.equal((await outcome).kind, 'broken');
+    assert.equal((await late.api.invoke(eventOf('r-2'))).kind, 'broken');
   });
 });

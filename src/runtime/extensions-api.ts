@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { limits, type Random } from '../base/mod.ts';
 import { collectBody } from './body.ts';
@@ -9,10 +8,9 @@ import {
   isRefusal,
 } from './extension-book.ts';
 import { headerText, sendError, sendJson } from './http.ts';
-import type { RuntimeEvent, RuntimeIdentity } from './types.ts';
+import type { RuntimeEvent, RuntimeSandbox, ShutdownReason } from './types.ts';
 
 const prefix = '/2020-01-01/extension/';
-const telemetryPaths: ReadonlySet<string> = new Set(['/2022-07-01/telemetry', '/2020-08-15/logs']);
 
 /** An extension said that it cannot go on. */
 export interface ExtensionFailure {
@@ -21,8 +19,14 @@ export interface ExtensionFailure {
   readonly errorType: string;
 }
 
+interface Shutdown {
+  readonly eventType: 'SHUTDOWN';
+  readonly shutdownReason: ShutdownReason;
+  readonly deadlineMs: number;
+}
+
 export interface ExtensionsApiOptions {
-  readonly identity: RuntimeIdentity;
+  readonly sandbox: RuntimeSandbox;
   readonly random: Random;
   /** Some extension has come a step further. */
   readonly onProgress: () => void;
@@ -32,11 +36,25 @@ export interface ExtensionsApiOptions {
 /** The Extensions API of one sandbox (contract 2.7), beside its Runtime API on the same port. */
 export class ExtensionsApi {
   readonly #options: ExtensionsApiOptions;
-  readonly #book = new ExtensionBook();
+  /** Resolves when all external extensions have registered. */
+  readonly registered: Promise<void>;
+  readonly #book: ExtensionBook;
   readonly #parked = new Map<Extension, ServerResponse>();
+  #resolveRegistered: () => void = () => {};
+  #shutdown: Shutdown | undefined;
 
   constructor(options: ExtensionsApiOptions) {
     this.#options = options;
+    this.#book = new ExtensionBook(options.sandbox.externalExtensions);
+    this.registered = new Promise((resolve) => {
+      this.#resolveRegistered = resolve;
+    });
+    if (this.#book.allRegistered) this.#resolveRegistered();
+  }
+
+  /** How many have registered. */
+  get count(): number {
+    return this.#book.size;
   }
 
   get allReady(): boolean {
@@ -49,12 +67,6 @@ export class ExtensionsApi {
 
   /** Whether the call was one of this API. */
   handle(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.method === 'PUT' && telemetryPaths.has(path)) {
-      // Nothing reaches into a sandbox's network to deliver it, so no subscription is taken.
-      request.resume();
-      sendJson(response, 202, 'telemetry is not delivered in this environment');
-      return true;
-    }
     if (!path.startsWith(prefix)) return false;
     const call = `${request.method} ${path.slice(prefix.length)}`;
     if (call === 'POST register') void this.#register(request, response);
@@ -63,6 +75,11 @@ export class ExtensionsApi {
     else if (call === 'POST exit/error') void this.#fail('exit', request, response);
     else return false;
     return true;
+  }
+
+  /** Who makes a request, by its header. */
+  callerOf(request: IncomingMessage): Extension | ExtensionRefusal {
+    return this.#book.find(headerText(request, 'lambda-extension-identifier'));
   }
 
   /** Tells those who asked for it that the runtime has got an event. */
@@ -79,28 +96,27 @@ export class ExtensionsApi {
   }
 
   /**
-   * Tells those who asked for it that the sandbox goes; resolves when all of them have hung up,
-   * which is how an extension's end looks from here.
+   * Tells those who asked for it that the sandbox goes, those that are busy when they ask for
+   * their next event; answers their names.
    */
-  async shutdown(shutdownReason: 'spindown', deadlineEpochMs: number): Promise<void> {
+  shutdown(shutdownReason: ShutdownReason, deadlineEpochMs: number): string[] {
     const deadlineMs = Math.round(deadlineEpochMs);
-    const told = this.#send('SHUTDOWN', { eventType: 'SHUTDOWN', shutdownReason, deadlineMs });
-    await Promise.all(
-      told.map(({ socket }) => socket && !socket.destroyed && once(socket, 'close')),
-    );
+    this.#shutdown = { eventType: 'SHUTDOWN', shutdownReason, deadlineMs };
+    this.#send('SHUTDOWN', this.#shutdown);
+    return this.#book.takers('SHUTDOWN');
   }
 
-  #send(type: 'INVOKE' | 'SHUTDOWN', event: object): ServerResponse[] {
-    const told: ServerResponse[] = [];
+  #send(type: 'INVOKE' | 'SHUTDOWN', event: object): void {
     for (const extension of this.#book.give(type)) {
       const response = this.#parked.get(extension);
       this.#parked.delete(extension);
-      if (!response) continue;
-      const identifier = ['Lambda-Extension-Event-Identifier', this.#options.random.uuid()];
-      sendJson(response, 200, event, identifier);
-      told.push(response);
+      if (response) this.#answer(response, event);
     }
-    return told;
+  }
+
+  #answer(response: ServerResponse, event: object): void {
+    const identifier = ['Lambda-Extension-Event-Identifier', this.#options.random.uuid()];
+    sendJson(response, 200, event, identifier);
   }
 
   async #register(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -111,18 +127,29 @@ export class ExtensionsApi {
       refuse(response, made);
       return;
     }
-    const { accountId, ...identity } = this.#options.identity;
+    const { accountId, ...identity } = this.#options.sandbox.identity;
     const features = headerText(request, 'lambda-extension-accept-feature') ?? '';
     const asked = features.split(',').some((feature) => feature.trim() === 'accountId');
     const body = asked ? { ...identity, accountId } : identity;
     sendJson(response, 200, body, ['Lambda-Extension-Identifier', made.identifier]);
+    if (this.#book.allRegistered) this.#resolveRegistered();
   }
 
   #next(request: IncomingMessage, response: ServerResponse): void {
-    const extension = this.#book.find(headerText(request, 'lambda-extension-identifier'));
+    const extension = this.callerOf(request);
+    const isFirst = !isRefusal(extension) && extension.phase === 'registered';
     const refused = isRefusal(extension) ? extension : this.#book.asks(extension);
     if (refused || isRefusal(extension)) {
       if (refused) refuse(response, refused);
+      return;
+    }
+    if (isFirst) {
+      const record = { name: extension.name, state: 'Ready', events: [...extension.events] };
+      this.#options.sandbox.onPlatformEvent({ type: 'platform.extension', record });
+    }
+    if (this.#shutdown && extension.events.has('SHUTDOWN')) {
+      extension.phase = 'running';
+      this.#answer(response, this.#shutdown);
       return;
     }
     this.#parked.set(extension, response);
@@ -139,7 +166,7 @@ export class ExtensionsApi {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const extension = this.#book.find(headerText(request, 'lambda-extension-identifier'));
+    const extension = this.callerOf(request);
     const errorType = headerText(request, 'lambda-extension-function-error-type');
     const collected = await collectBody(request, limits.runtime.errorBodyBytes);
     if (isRefusal(extension)) {
@@ -159,7 +186,10 @@ export class ExtensionsApi {
   }
 }
 
-function refuse(response: ServerResponse, { status, errorType, message }: ExtensionRefusal): void {
+export function refuse(
+  response: ServerResponse,
+  { status, errorType, message }: ExtensionRefusal,
+): void {
   sendError(response, status, errorType, message);
 }
 

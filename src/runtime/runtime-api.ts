@@ -12,12 +12,13 @@ import {
   type RuntimeStimulus,
   step,
 } from './state.ts';
+import { TelemetryApi } from './telemetry-api.ts';
 import type {
   InitOutcome,
   ResponseSink,
   RuntimeEvent,
-  RuntimeIdentity,
   RuntimeOutcome,
+  RuntimeSandbox,
 } from './types.ts';
 
 const versionPrefix = '/2018-06-01/';
@@ -46,19 +47,19 @@ export class RuntimeApi {
   #current: CurrentInvoke | undefined;
   #resolveReady: (outcome: InitOutcome) => void = nothing;
   #whenSettled: (() => void)[] = [];
-  readonly #extensions: ExtensionsApi | undefined;
+  readonly extensions: ExtensionsApi;
+  readonly telemetry: TelemetryApi;
   /** What the next invoke, or the one that runs, is answered: an extension has failed. */
   #fatal: RuntimeOutcome | undefined;
 
-  /** Without an identity there is no Extensions API. */
-  constructor(options: { clock: Clock; random?: Random; identity?: RuntimeIdentity }) {
-    const { clock, random, identity } = options;
+  constructor(options: { clock: Clock; random: Random; sandbox: RuntimeSandbox }) {
+    const { clock, random, sandbox } = options;
     this.#clock = clock;
-    if (random && identity) {
-      const onProgress = () => this.#progress();
-      const onFailure = (failure: ExtensionFailure) => this.#extensionFailed(failure);
-      this.#extensions = new ExtensionsApi({ identity, random, onProgress, onFailure });
-    }
+    const onProgress = () => this.#progress();
+    const onFailure = (failure: ExtensionFailure) => this.#extensionFailed(failure);
+    this.extensions = new ExtensionsApi({ sandbox, random, onProgress, onFailure });
+    const callerOf = (request: IncomingMessage) => this.extensions.callerOf(request);
+    this.telemetry = new TelemetryApi({ clock, sandbox, callerOf });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
@@ -96,14 +97,9 @@ export class RuntimeApi {
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
-  /** Lets extensions that asked for it end by themselves, within `budgetMs`. */
-  async shutdown(budgetMs: number): Promise<void> {
-    if (!this.#extensions) return;
-    const told = this.#extensions.shutdown('spindown', this.#clock.nowMs() + budgetMs);
-    const over = new AbortController();
-    const slept = this.#clock.sleep(budgetMs, over.signal).catch(() => {});
-    await Promise.race([told, slept]);
-    over.abort();
+  /** An extension's process has ended while it was needed, and nothing works without it. */
+  extensionEnded(message: string, errorType: string): void {
+    this.#break({ kind: 'broken', message, errorType });
   }
 
   /** Drops every connection; whoever waits gets `closed`. */
@@ -112,6 +108,7 @@ export class RuntimeApi {
     this.#resolveReady({ kind: 'closed' });
     this.#finish({ kind: 'closed' });
     this.#connections.destroy();
+    this.telemetry.close();
     this.#parked = undefined;
     this.#whenSettled = [];
   }
@@ -120,7 +117,7 @@ export class RuntimeApi {
     const { state, effects } = step(this.#state, stimulus, this.#clock.monotonicMs());
     this.#state = state;
     for (const effect of effects) {
-      if (effect.type === 'ready') this.#extensions?.closeRegistration();
+      if (effect.type === 'ready') this.#closeRegistration();
       if (effect.type === 'ready' || effect.type === 'settled') this.#progress();
       else if (effect.type === 'deliver' && this.#parked) this.#deliver(this.#parked);
     }
@@ -128,13 +125,13 @@ export class RuntimeApi {
   }
 
   get #allAsk(): boolean {
-    return this.#state.phase === 'idle' && (this.#extensions?.allReady ?? true);
+    return this.#state.phase === 'idle' && this.extensions.allReady;
   }
 
   /** The runtime or an extension has asked for an event; perhaps it was the last to do so. */
   #progress(): void {
     const { phase } = this.#state;
-    if (phase === 'starting' || !(this.#extensions?.allReady ?? true)) return;
+    if (phase === 'starting' || !this.extensions.allReady) return;
     this.#resolveReady({ kind: 'ready' });
     if (phase !== 'idle') return;
     const waiting = this.#whenSettled;
@@ -148,13 +145,23 @@ export class RuntimeApi {
     this.#parked = undefined;
     response.writeHead(200, nextHeaders(event));
     response.end(event.payload);
-    this.#extensions?.invoke(event);
+    this.extensions.invoke(event);
   }
 
   #extensionFailed({ phase, body, errorType }: ExtensionFailure): void {
     if (phase === 'init') this.#resolveReady({ kind: 'error', body, errorType });
-    this.#fatal = { kind: 'fatal', body, errorType };
-    this.#finish(this.#fatal);
+    this.#break({ kind: 'fatal', body, errorType });
+  }
+
+  #break(outcome: RuntimeOutcome & { kind: 'fatal' | 'broken' }): void {
+    if (outcome.kind === 'broken') this.#resolveReady(outcome);
+    this.#fatal = outcome;
+    this.#finish(outcome);
+  }
+
+  #closeRegistration(): void {
+    this.extensions.closeRegistration();
+    this.telemetry.closeSubscription();
   }
 
   #finish(outcome: RuntimeOutcome): void {
@@ -172,7 +179,8 @@ export class RuntimeApi {
       request.method === 'GET'
         ? this.#get(path, response)
         : request.method === 'POST' && this.#post(path, request, response);
-    if (handled || this.#extensions?.handle(path, request, response)) return;
+    if (handled || this.extensions.handle(path, request, response)) return;
+    if (this.telemetry.handle(path, request, response)) return;
     request.resume();
     sendError(response, 404, 'InvalidRequest', `${request.method} ${path}: no such call`);
   }

@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /** One invoke as the runtime sees it: the body and the headers of `GET …/invocation/next`. */
 export interface RuntimeEvent {
   readonly requestId: string;
@@ -29,9 +31,39 @@ export type RuntimeOutcome =
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
   /** An extension cannot go on, and its sandbox with it. */
   | { readonly kind: 'fatal'; readonly body: Buffer; readonly errorType: string }
+  /** An extension has ended, and its sandbox with it. */
+  | { readonly kind: 'broken'; readonly message: string; readonly errorType: string }
   | { readonly kind: 'oversize'; readonly limitBytes: number }
   /** `close` was called first. */
   | { readonly kind: 'closed' };
+
+/** What a runtime or its extensions can be told of the end of their sandbox. */
+export type ShutdownReason = 'spindown' | 'timeout' | 'failure';
+
+/** The sandbox that the API is served to. */
+export interface RuntimeSandbox {
+  readonly identity: RuntimeIdentity;
+  /** Names of the programs in `/opt/extensions`; whoever else registers is part of the runtime. */
+  readonly externalExtensions: readonly string[];
+  /** A connection to a port of the sandbox's loopback interface. */
+  connect(port: number): Promise<Socket>;
+  /** What happened to an extension, for the log and for telemetry. */
+  onPlatformEvent(event: PlatformEvent): void;
+}
+
+/** `platform.extension`, …, and what is recorded of it (contract 2.7). */
+export interface PlatformEvent {
+  readonly type: string;
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** One item of telemetry: a platform event, or a line that the function or an extension printed. */
+export interface TelemetryEvent {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly type: string;
+  readonly record: unknown;
+}
 
 /** Whose sandbox it is, as extensions are told when they register. */
 export interface RuntimeIdentity {
@@ -44,5 +76,6 @@ export interface RuntimeIdentity {
 /** How the runtime ended its init. */
 export type InitOutcome =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'broken'; readonly message: string; readonly errorType: string }
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
   | { readonly kind: 'closed' };

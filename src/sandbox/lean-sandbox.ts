@@ -1,15 +1,18 @@
 import type { Server, Socket } from 'node:net';
-import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
 import type { Cgroup } from './cgroup/types.ts';
-import type { Launcher, LaunchRecord } from './launch/launcher.ts';
+import { composeConnect } from './compose/network.ts';
+import { ExtendedInit } from './extended-init.ts';
+import { hostArchitecture, type Launcher, type LaunchRecord } from './launch/launcher.ts';
 import type { LaunchProgram } from './launch/program.ts';
 import { LoopDevice } from './loop-device.ts';
 import { pollUntil } from './poll.ts';
+import { signalChild } from './signal-inside.ts';
 import { startError } from './start-error.ts';
-import type { Sandbox, SandboxExit, SandboxSpec } from './types.ts';
+import type { Sandbox, SandboxExit, SandboxExtension, SandboxSpec } from './types.ts';
+import { exitOfWaitStatus } from './wait-status.ts';
 
 export interface LeanSandboxParts {
   readonly spec: SandboxSpec;
@@ -32,6 +35,13 @@ export class LeanSandbox implements Sandbox {
   readonly #parts: LeanSandboxParts;
   readonly #started = Promise.withResolvers<void>();
   readonly #served = Promise.withResolvers<Server>();
+  readonly #initPid = Promise.withResolvers<number>();
+  readonly #entrypoint = Promise.withResolvers<void>();
+  readonly #entrypointEnded = Promise.withResolvers<void>();
+  #extended: ExtendedInit | undefined;
+  #entrypointPid: number | undefined;
+  readonly #connecting = new Map<number, (socket: Socket) => void>();
+  #connectionsMade = 0;
   readonly #connections = new Set<Socket>();
   #server: Server | undefined;
   readonly #loops: LoopDevice[] = [];
@@ -45,8 +55,11 @@ export class LeanSandbox implements Sandbox {
     this.sandboxId = parts.spec.sandboxId;
     this.stdout = parts.launcher.output.stdout;
     this.stderr = parts.launcher.output.stderr;
-    this.exited = parts.launcher.gone.then(() => this.#describeExit());
-    for (const promise of [this.#started.promise, this.#served.promise]) promise.catch(() => {});
+    const ended = Promise.race([parts.launcher.gone, this.#entrypointEnded.promise]);
+    this.exited = ended.then(() => this.#describeExit());
+    for (const { promise } of [this.#started, this.#served, this.#initPid, this.#entrypoint]) {
+      promise.catch(() => {});
+    }
   }
 
   get runtimeApi(): Server {
@@ -59,7 +72,15 @@ export class LeanSandbox implements Sandbox {
     return this.#server;
   }
 
-  /** Resolves when the entrypoint runs; rejects with `SANDBOX_START_FAILED` naming the step. */
+  get externalExtensions(): readonly SandboxExtension[] {
+    return this.#extended?.extensions ?? [];
+  }
+
+  get extensionOutput(): Readable | undefined {
+    return this.externalExtensions.length > 0 ? this.#extended?.output : undefined;
+  }
+
+  /** Resolves when the entrypoint runs, or the extensions if there are any; rejects with `SANDBOX_START_FAILED` naming the step. */
   async launch(program: LaunchProgram): Promise<void> {
     if (this.#stopping !== undefined) {
       throw new SluiceError('CANCELLED', `${this.sandboxId}: stopped before it started`);
@@ -67,15 +88,47 @@ export class LeanSandbox implements Sandbox {
     this.#parts.launcher.run(program, {
       onRecord: (record) => this.#onRecord(record),
       onServer: (server) => this.#onServer(server),
+      onConnection: (connectionId, socket) => {
+        this.#connecting.get(connectionId)?.(socket);
+        this.#connecting.delete(connectionId);
+      },
       onSpawnerLost: () => this.#refuseStart('the spawner ended while it started', true),
       onGone: () => {
         // An entrypoint that ended at once did start, and its server is on its way.
         if (this.milestones.startedMs === undefined) {
           this.#refuseStart('it was killed while it started');
         }
+        this.#extended?.close();
       },
     });
     await Promise.all([this.#started.promise, this.#served.promise]);
+    if (this.externalExtensions.length === 0) await this.startEntrypoint();
+  }
+
+  async startEntrypoint(): Promise<void> {
+    if (this.milestones.startedMs === undefined) this.#extended?.startEntrypoint();
+    await this.#entrypoint.promise;
+  }
+
+  async terminate(): Promise<void> {
+    if (this.#entrypointPid === undefined || this.#waitStatus !== undefined) return;
+    await signalChild(await this.#initPid.promise, this.#entrypointPid, 'SIGTERM');
+  }
+
+  connect(port: number): Promise<Socket> {
+    const { launcher, cgroup } = this.#parts;
+    const connectionId = this.#connectionsMade++;
+    const handOver = { launcherId: launcher.launcherId, connectionId };
+    const architecture = hostArchitecture();
+    return new Promise((resolve, reject) => {
+      const gone = () => {
+        if (!this.#connecting.delete(connectionId)) return;
+        reject(new SluiceError('CANCELLED', `${this.sandboxId}: ended before it was connected to`));
+      };
+      this.#connecting.set(connectionId, resolve);
+      void launcher.gone.then(gone);
+      launcher.send(composeConnect({ architecture, join: cgroup.join, handOver, port }));
+    });
   }
 
   freeze(): Promise<void> {
@@ -124,8 +177,8 @@ export class LeanSandbox implements Sandbox {
 
   /** Lets go of output that nobody began to read; what is being read can be read to its end. */
   #discardOutput(): void {
-    for (const stream of [this.stdout, this.stderr]) {
-      if (stream.readableFlowing === null) stream.resume();
+    for (const stream of [this.stdout, this.stderr, this.#extended?.output]) {
+      if (stream?.readableFlowing === null) stream.resume();
     }
   }
 
@@ -135,16 +188,54 @@ export class LeanSandbox implements Sandbox {
   }
 
   #onRecord(record: LaunchRecord): void {
-    if (record.kind === 'failed') {
-      this.#started.reject(startError(this.#parts.spec, record.step, record.errno));
-      this.#served.reject(startError(this.#parts.spec, record.step, record.errno));
-    } else if (record.kind === 'loop') {
-      this.milestones.mountedMs = this.#parts.clock.monotonicMs();
-      this.#loops.push(new LoopDevice(record.number));
-    } else if (record.kind === 'started') {
-      this.milestones.startedMs = this.#parts.clock.monotonicMs();
-      this.#started.resolve();
-    } else this.#waitStatus = record.waitStatus;
+    const { clock, spec } = this.#parts;
+    switch (record.kind) {
+      case 'failed':
+        if (this.#extended?.takeFailure(record.step, record.errno)) return;
+        this.#fail(startError(spec, record.step, record.errno));
+        return;
+      case 'loop':
+        this.milestones.mountedMs = clock.monotonicMs();
+        this.#loops.push(new LoopDevice(record.number));
+        return;
+      case 'init':
+        this.#initPid.resolve(record.pid);
+        return;
+      case 'extensions':
+        void this.#startExtensions();
+        return;
+      case 'extensionsStarted':
+        this.#started.resolve();
+        return;
+      case 'extensionExited':
+        this.#extended?.extensionExited(record.index, record.waitStatus);
+        return;
+      case 'started':
+        this.milestones.startedMs = clock.monotonicMs();
+        this.#entrypointPid = record.pid;
+        this.#started.resolve();
+        this.#entrypoint.resolve();
+        return;
+      case 'exited':
+        this.#waitStatus = record.waitStatus;
+        if (this.#extended) this.#entrypointEnded.resolve();
+    }
+  }
+
+  async #startExtensions(): Promise<void> {
+    const { spec, launcher } = this.#parts;
+    try {
+      this.#extended = await ExtendedInit.open(spec, launcher, await this.#initPid.promise);
+      this.#extended.startExtensions();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    for (const each of [this.#started, this.#served, this.#initPid, this.#entrypoint]) {
+      each.reject(error);
+    }
   }
 
   #onServer(server: Server): void {
@@ -163,18 +254,12 @@ export class LeanSandbox implements Sandbox {
     const error = new SluiceError('SANDBOX_START_FAILED', `${sandboxId}: ${what}`, {
       data: { sandboxId, step: 'start', spawnerLost },
     });
-    this.#started.reject(error);
-    this.#served.reject(error);
+    this.#fail(error);
   }
 
   async #describeExit(): Promise<SandboxExit> {
     const oomKilled = (await this.#parts.cgroup.oomKills().catch(() => 0)) > 0;
     if (this.#waitStatus === undefined) return { exitCode: null, signal: 'SIGKILL', oomKilled };
-    const signalNumber = this.#waitStatus & 0x7f;
-    if (signalNumber === 0) {
-      return { exitCode: (this.#waitStatus >> 8) & 0xff, signal: null, oomKilled };
-    }
-    const known = Object.entries(constants.signals).find(([, number]) => number === signalNumber);
-    return { exitCode: null, signal: known?.[0] ?? `SIG${signalNumber}`, oomKilled };
+    return { ...exitOfWaitStatus(this.#waitStatus), oomKilled };
   }
 }

@@ -1,3 +1,10 @@
 export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean-factory.ts';
-export type { Sandbox, SandboxExit, SandboxSpec, SweepReport } from './types.ts';
+export type {
+  ExtensionExit,
+  Sandbox,
+  SandboxExit,
+  SandboxExtension,
+  SandboxSpec,
+  SweepReport,
+} from './types.ts';

@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 /** What a sandbox is started from. Immutable: a sandbox serves one function version for life. */
@@ -11,6 +11,8 @@ export interface SandboxSpec {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
+  /** What the programs in `/opt/extensions` find; absent: the entrypoint's. */
+  readonly extensionEnvironment?: Readonly<Record<string, string>> | undefined;
   readonly uid: number;
   readonly gid: number;
   /** Memory of all processes together, without swap; more ends in the out-of-memory killer. */
@@ -33,6 +35,22 @@ export interface SandboxExit {
   readonly oomKilled: boolean;
 }
 
+/** How a program of `/opt/extensions` ended. */
+export interface ExtensionExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Why it never ran: the name of an errno. */
+  readonly launchError?: string | undefined;
+}
+
+/** A program of `/opt/extensions`. */
+export interface SandboxExtension {
+  /** Its file's name. */
+  readonly name: string;
+  /** Never rejects. */
+  readonly exited: Promise<ExtensionExit>;
+}
+
 /** A running sandbox. The caller cannot tell which isolation it has. */
 export interface Sandbox {
   readonly sandboxId: string;
@@ -40,8 +58,21 @@ export interface Sandbox {
   readonly runtimeApi: Server;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Settles when the entrypoint ended and no process of the sandbox is left; never rejects. */
+  /**
+   * Settles when the entrypoint ended, and no process of the sandbox is left unless it has
+   * extensions; never rejects.
+   */
   readonly exited: Promise<SandboxExit>;
+  /** They run already; where there are any, the entrypoint waits for `startEntrypoint`. */
+  readonly externalExtensions: readonly SandboxExtension[];
+  /** What extensions print; absent without any. */
+  readonly extensionOutput: Readable | undefined;
+  /** Rejects with `SANDBOX_START_FAILED` naming the step; does nothing if it runs already. */
+  startEntrypoint(): Promise<void>;
+  /** Sends SIGTERM to the entrypoint, if it runs. */
+  terminate(): Promise<void>;
+  /** Connects to a port of its loopback interface; the socket may fail when it is first used. */
+  connect(port: number): Promise<Socket>;
   /** Changes the limit of CPU of a running sandbox, in thousandths of a CPU. */
   limitCpu(cpuMillis: number): void;
   /** Stops all its processes where they are; they keep their memory and use no CPU. */

@@ -65,7 +65,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     const worker = new Worker({
       devices: new WorkerDevices({ devices, accessLogs, meter, logger }),
       sandboxes,
-      runtimeApis: (identity) => new RuntimeApi({ clock, random, identity }),
+      runtimeApis: (sandbox) => new RuntimeApi({ clock, random, sandbox }),
       logs,
       clock,
       random,

@@ -71,6 +71,9 @@ export function sandboxTemplate(version: FunctionVersion, region: string): Sandb
     handler: configuration.handler,
     runtime: configuration.runtime,
     logGroup: configuration.logging.group,
+    logFormat: configuration.logging.format,
+    applicationLogLevel: configuration.logging.applicationLevel,
+    systemLogLevel: configuration.logging.systemLevel,
   };
 }
 

@@ -59,12 +59,33 @@ export function environmentOf(
     AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
     AWS_LAMBDA_LOG_GROUP_NAME: template.logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
+    AWS_LAMBDA_LOG_FORMAT: template.logFormat ?? 'Text',
+    ...(template.logFormat === 'JSON'
+      ? { AWS_LAMBDA_LOG_LEVEL: template.applicationLogLevel ?? 'INFO' }
+      : {}),
     AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001',
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     LAMBDA_TASK_ROOT: '/var/task',
     LAMBDA_RUNTIME_DIR: '/var/runtime',
     _HANDLER: template.handler ?? template.command[0] ?? '',
   };
+}
+
+/** What only the runtime is told, and extensions are not. */
+const ofRuntimeOnly: ReadonlySet<string> = new Set([
+  'AWS_EXECUTION_ENV',
+  'AWS_LAMBDA_LOG_GROUP_NAME',
+  'AWS_LAMBDA_LOG_STREAM_NAME',
+  'AWS_XRAY_CONTEXT_MISSING',
+  'LAMBDA_RUNTIME_DIR',
+  'LAMBDA_TASK_ROOT',
+  '_HANDLER',
+]);
+
+function withoutRuntimeOnly(environment: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !ofRuntimeOnly.has(name)),
+  );
 }
 
 /** `YYYY/MM/DD/[version]<32 hex>`, one stream for each sandbox. */
@@ -85,11 +106,13 @@ export function specOf(
 ): SandboxSpec {
   const { sandboxId, diskPath } = sandbox;
   const share = Math.round((template.memoryMb / memoryMbPerCpu) * 1000);
+  const environment = environmentOf(template, sandbox);
   return {
     sandboxId,
     diskPath,
     argv: [...template.entrypoint, ...template.command],
-    environment: environmentOf(template, sandbox),
+    environment,
+    extensionEnvironment: withoutRuntimeOnly(environment),
     workingDirectory: template.workingDirectory || '/var/task',
     uid: sandboxUid,
     gid: sandboxGid,

@@ -8,7 +8,7 @@ export type FunctionFailure =
   | { readonly kind: 'oversize'; readonly limitBytes: number }
   | { readonly kind: 'timeout'; readonly timeoutMs: number }
   | { readonly kind: 'exit'; readonly exit: SandboxExit }
-  /** The image names a program or a directory that cannot be used. */
+  /** The image names a program or a directory that cannot be used, or an extension has ended. */
   | { readonly kind: 'invalid'; readonly errorType: string; readonly message: string };
 
 /** What Go's `os.Signal` prints, which is what Lambda's answers hold. */
@@ -29,9 +29,13 @@ const signalTexts: Readonly<Record<string, string>> = {
   SIGSYS: 'bad system call',
 };
 
+export function signalText(signal: string): string {
+  return `signal: ${signalTexts[signal] ?? signal.toLowerCase()}`;
+}
+
 function exitText({ exitCode, signal }: SandboxExit): string {
   if (signal !== null) {
-    return `Runtime exited with error: signal: ${signalTexts[signal] ?? signal.toLowerCase()}`;
+    return `Runtime exited with error: ${signalText(signal)}`;
   }
   if (exitCode === null || exitCode === 0) return 'Runtime exited without providing a reason';
   return `Runtime exited with error: exit status ${exitCode}`;

@@ -8,7 +8,7 @@ export interface StoredLine {
   readonly timeEpochMs: number;
   readonly stream: string;
   readonly requestId?: string | undefined;
-  readonly source: 'function' | 'platform';
+  readonly source: 'function' | 'extension' | 'platform';
   readonly text: string;
 }
 

@@ -1,11 +1,10 @@
-import { MIB } from '../base/mod.ts';
 import { type FunctionFailure, failureType } from './function-error.ts';
 
 export interface InvokeReport {
   readonly requestId: string;
   readonly durationMs: number;
   readonly memoryMb: number;
-  readonly peakMemoryBytes: number;
+  readonly maxMemoryMb: number;
   /** Only on the sandbox's first invoke. */
   readonly initMs?: number | undefined;
 }
@@ -17,7 +16,7 @@ export function reportLine(report: InvokeReport, failure?: FunctionFailure): str
     `Duration: ${report.durationMs.toFixed(2)} ms`,
     `Billed Duration: ${Math.ceil(report.durationMs)} ms`,
     `Memory Size: ${report.memoryMb} MB`,
-    `Max Memory Used: ${Math.ceil(report.peakMemoryBytes / MIB)} MB`,
+    `Max Memory Used: ${report.maxMemoryMb} MB`,
   ];
   if (report.initMs !== undefined) parts.push(`Init Duration: ${report.initMs.toFixed(2)} ms`);
   if (failure?.kind === 'timeout') parts.push('Status: timeout');

@@ -1,14 +1,17 @@
-import type { SandboxTemplate } from '../assignment/mod.ts';
+import type { InitializationType, SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, isSluiceError, limits } from '../base/mod.ts';
-import type { FunctionFailure } from './function-error.ts';
+import { type FunctionFailure, signalText } from './function-error.ts';
+import { extensionEvent, type InitPhase, initStartEvent } from './platform-events.ts';
 import type { SandboxLog } from './sandbox-log.ts';
 import type {
+  ExtensionExit,
   RuntimeApiFactory,
   Sandbox,
   SandboxExit,
   SandboxProvider,
   SandboxRuntimeApi,
   SandboxSpec,
+  ShutdownReason,
 } from './types.ts';
 import { within } from './within.ts';
 
@@ -35,12 +38,18 @@ export class RuntimeRun {
   #exit: SandboxExit | undefined;
   #peakBytes = 0;
   #peakReadAtMs = Number.NEGATIVE_INFINITY;
+  #ending = false;
 
   private constructor(sandbox: Sandbox, api: SandboxRuntimeApi, log: SandboxLog, clock: Clock) {
     this.#sandbox = sandbox;
     this.#clock = clock;
     this.api = api;
-    this.#outputEnded = Promise.all([log.capture(sandbox.stdout), log.capture(sandbox.stderr)]);
+    const outputs = [log.capture(sandbox.stdout), log.capture(sandbox.stderr)];
+    if (sandbox.extensionOutput) outputs.push(log.capture(sandbox.extensionOutput, 'extension'));
+    this.#outputEnded = Promise.all(outputs);
+    for (const extension of sandbox.externalExtensions) {
+      void extension.exited.then((exit) => this.#extensionEnded(exit));
+    }
     this.#exited = sandbox.exited;
     void sandbox.exited.then((exit) => {
       this.#exit = exit;
@@ -54,6 +63,7 @@ export class RuntimeRun {
     template: SandboxTemplate,
     spec: SandboxSpec,
     log: SandboxLog,
+    init: { readonly type: InitializationType; readonly phase: InitPhase },
     signal?: AbortSignal,
   ): Promise<RuntimeRun> {
     // As Lambda does: init has a CPU of its own whatever the function's memory gives it later.
@@ -61,7 +71,14 @@ export class RuntimeRun {
     const sandbox = await parts.sandboxes.start({ ...spec, cpuMillis }, signal);
     const { accountId, functionName, version: functionVersion } = template;
     const handler = spec.environment['_HANDLER'] ?? '';
-    const api = parts.runtimeApis({ accountId, functionName, functionVersion, handler });
+    const api = parts.runtimeApis({
+      identity: { accountId, functionName, functionVersion, handler },
+      externalExtensions: sandbox.externalExtensions.map(({ name }) => name),
+      connect: (port) => sandbox.connect(port),
+      onPlatformEvent: ({ type, record }) => log.platform(extensionEvent(type, record)),
+    });
+    log.telemetryTo(api.telemetry);
+    log.platform(initStartEvent(template, init.type, init.phase));
     api.attach(sandbox.runtimeApi);
     void api.ready.then(() => sandbox.limitCpu(spec.cpuMillis));
     return new RuntimeRun(sandbox, api, log, parts.clock);
@@ -71,20 +88,31 @@ export class RuntimeRun {
     return this.#exit;
   }
 
-  /** Waits until the runtime asks for its first event, fails, exits, or runs out of time. */
+  /**
+   * Starts the runtime once extensions have registered, and waits until it asks for its first
+   * event, fails, exits, or runs out of time. Rejects with what the provider rejects with.
+   */
   init(timeoutMs: number): Promise<InitResult> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(timeoutMs, () => resolve({ kind: 'timeout' }));
       const done = (result: InitResult) => {
         timer.cancel();
         resolve(result);
       };
+      this.#startEntrypoint().catch((error) => {
+        const failure = failureOfStart(error);
+        if (failure) return done({ kind: 'failed', failure });
+        timer.cancel();
+        reject(error);
+      });
       void this.#exited.then((exit) => done({ kind: 'failed', failure: { kind: 'exit', exit } }));
       void this.api.ready.then((outcome) => {
         if (outcome.kind === 'ready') done({ kind: 'ready' });
         else if (outcome.kind === 'error') {
           const { body, errorType } = outcome;
           done({ kind: 'failed', failure: { kind: 'posted', body, errorType } });
+        } else if (outcome.kind === 'broken') {
+          done({ kind: 'failed', failure: { ...outcome, kind: 'invalid' } });
         }
       });
     });
@@ -116,13 +144,53 @@ export class RuntimeRun {
     return this.#sandbox.thaw();
   }
 
-  /** Gives extensions the time to end, then stops all processes. */
-  async shutdown(): Promise<void> {
-    if (!this.#exit) await this.api.shutdown(limits.runtime.shutdownMs);
+  /**
+   * Gives the runtime and its extensions the time to end that they have by the contract (2.7),
+   * which without extensions is none; then stops all processes.
+   */
+  async shutdown(reason: ShutdownReason): Promise<void> {
+    const { shutdownMs, shutdownInternalMs } = limits.runtime;
+    this.#ending = true;
+    if (this.#sandbox.externalExtensions.length > 0) await this.#windDown(reason, shutdownMs);
+    else if (this.api.extensions.count > 0) await this.#windDown(reason, shutdownInternalMs);
     await this.stop();
   }
 
+  async #windDown(reason: ShutdownReason, budgetMs: number): Promise<void> {
+    const clock = this.#clock;
+    const deadlineMs = clock.monotonicMs() + budgetMs;
+    const deadlineEpochMs = clock.nowMs() + budgetMs;
+    const external = this.#sandbox.externalExtensions;
+    if (!this.#exit) {
+      const share = external.length > 0 ? limits.runtime.runtimeShutdownShare : 1;
+      await this.#sandbox.terminate();
+      await within(clock, budgetMs * share, this.#exited);
+    }
+    const told = new Set(this.api.extensions.shutdown(reason, deadlineEpochMs));
+    const ending = external.filter(({ name }) => told.has(name)).map(({ exited }) => exited);
+    const over = Promise.all([...ending, this.api.telemetry.flush()]);
+    await within(clock, Math.max(0, deadlineMs - clock.monotonicMs()), over);
+  }
+
+  async #startEntrypoint(): Promise<void> {
+    if (this.#sandbox.externalExtensions.length === 0) return;
+    await this.api.extensions.registered;
+    await this.#sandbox.startEntrypoint();
+  }
+
+  #extensionEnded(exit: ExtensionExit): void {
+    if (this.#ending || this.#exit) return;
+    const { exitCode, signal, launchError } = exit;
+    if (launchError !== undefined) this.api.extensionEnded(launchError, 'Extension.LaunchError');
+    else if (signal !== null) this.api.extensionEnded(signalText(signal), 'Extension.Crash');
+    else {
+      const message = exitCode === 0 ? 'exit code 0' : `exit status ${exitCode}`;
+      this.api.extensionEnded(message, 'Extension.Crash');
+    }
+  }
+
   async stop(): Promise<void> {
+    this.#ending = true;
     this.api.close();
     await this.#sandbox.stop();
   }
@@ -132,6 +200,7 @@ export class RuntimeRun {
 const invalidReasons: Readonly<Record<string, string>> = {
   'FunctionError.InvalidEntryPoint': 'Runtime.InvalidEntrypoint',
   'FunctionError.InvalidWorkingDirectory': 'Runtime.InvalidWorkingDir',
+  'FunctionError.TooManyExtensions': 'Extension.TooManyExtensions',
 };
 
 /** A start that failed because the image names something that is not there, or `undefined`. */

@@ -2,8 +2,10 @@ import type { Readable } from 'node:stream';
 import type { SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, formatBytes, limits, type Timer } from '../base/mod.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { LogFormat } from './log-format.ts';
+import { logsDroppedEvent, type PlatformEvent, startEvent } from './platform-events.ts';
 import { TailBuffer } from './tail-buffer.ts';
-import type { LogLine, LogSink } from './types.ts';
+import type { LogLine, LogSink, TelemetrySink } from './types.ts';
 
 const { outputInvokeBytes, outputLineBytes, outputTailBytes, outputWindowBytes, outputWindowMs } =
   limits.sandbox;
@@ -18,6 +20,8 @@ export class SandboxLog {
   readonly #logStream: string;
   readonly #clock: Clock;
   readonly #sink: LogSink;
+  readonly #format: LogFormat;
+  #telemetry: TelemetrySink | undefined;
   #requestId: string | undefined;
   #tail = new TailBuffer(outputTailBytes);
   #takenBytes = 0;
@@ -30,6 +34,12 @@ export class SandboxLog {
     this.#logStream = logStream;
     this.#clock = clock;
     this.#sink = sink;
+    this.#format = new LogFormat(template);
+  }
+
+  /** Tells these, too, from now on. */
+  telemetryTo(telemetry: TelemetrySink): void {
+    this.#telemetry = telemetry;
   }
 
   /** The last 4 KiB since `begin`, or of init before the first. */
@@ -43,7 +53,7 @@ export class SandboxLog {
     this.#requestId = requestId;
     if (!keepInit) this.#tail = new TailBuffer(outputTailBytes);
     this.#takenBytes = 0;
-    this.platform(`START RequestId: ${requestId} Version: ${this.#template.version}`);
+    this.platform(startEvent(requestId, this.#template.version));
   }
 
   /** Resolves when nothing has been printed for a moment, or some moments later anyway. */
@@ -57,23 +67,33 @@ export class SandboxLog {
   }
 
   /** Closes the invoke's log, with what is to be said of its failure. */
-  end(failureLines: readonly string[], reportLine: string): void {
+  end(failureLines: readonly string[], events: readonly PlatformEvent[]): void {
     for (const splitter of this.#splitters) splitter.flush();
     this.#reportDropped();
-    for (const line of failureLines) this.platform(line);
-    this.platform(`END RequestId: ${this.#requestId}`);
-    this.platform(reportLine);
+    if (!this.#format.isJson) for (const line of failureLines) this.#platformLine(line);
+    for (const event of events) this.platform(event);
     this.#requestId = undefined;
   }
 
-  platform(text: string): void {
+  /** What belongs to an invoke is in its tail as well, what belongs to init is not. */
+  platform(event: PlatformEvent): void {
+    const time = new Date(this.#clock.nowMs()).toISOString();
+    const { type, record } = event;
+    this.#telemetry?.emit({ time, type, record });
+    const line = this.#format.platformLine(event, time);
+    if (line === undefined) return;
+    if ('requestId' in record || type === 'platform.logsDropped') this.#platformLine(line);
+    else this.#write('platform', line);
+  }
+
+  #platformLine(text: string): void {
     this.#tail.push(Buffer.from(`${text}\n`));
     this.#write('platform', text);
   }
 
   /** Reads one of the sandbox's output streams; resolves at its end. */
-  capture(stream: Readable): Promise<void> {
-    const splitter = new LineSplitter(outputLineBytes, (line) => this.#line(line));
+  capture(stream: Readable, source: 'function' | 'extension' = 'function'): Promise<void> {
+    const splitter = new LineSplitter(outputLineBytes, (line) => this.#line(line, source));
     this.#splitters.push(splitter);
     let windowBytes = 0;
     let window: Timer | undefined;
@@ -99,22 +119,29 @@ export class SandboxLog {
     });
   }
 
-  #line(line: Buffer): void {
+  #line(line: Buffer, source: 'function' | 'extension'): void {
     this.#takenBytes += line.length + 1;
     if (this.#takenBytes > outputInvokeBytes) {
       this.#droppedBytes += line.length + 1;
       return;
     }
+    const text = line.toString('utf8');
+    const { record, kept } = this.#format.applicationLine(text);
+    if (!kept) return;
+    const time = new Date(this.#clock.nowMs()).toISOString();
+    this.#telemetry?.emit({ time, type: source, record });
     this.#tail.push(line);
     this.#tail.push(lineEnd);
-    this.#write('function', line.toString('utf8'));
+    this.#write(source, text);
   }
 
   #reportDropped(): void {
     if (this.#droppedBytes === 0) return;
     const dropped = formatBytes(this.#droppedBytes);
+    const text = `${dropped} over the limit of ${formatBytes(outputInvokeBytes)}`;
+    const event = logsDroppedEvent(text, this.#droppedBytes);
     this.#droppedBytes = 0;
-    this.platform(`LOGS_DROPPED ${dropped} over the limit of ${formatBytes(outputInvokeBytes)}`);
+    this.platform(event);
   }
 
   #write(source: LogLine['source'], text: string): void {

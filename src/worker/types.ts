@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 
 /** A device that shows one image's disk, open for one sandbox. */
@@ -27,6 +27,8 @@ export interface SandboxSpec {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
+  /** What the programs in `/opt/extensions` find. */
+  readonly extensionEnvironment?: Readonly<Record<string, string>> | undefined;
   readonly uid: number;
   readonly gid: number;
   readonly memoryBytes: number;
@@ -43,6 +45,13 @@ export interface SandboxExit {
   readonly oomKilled: boolean;
 }
 
+/** How a program of `/opt/extensions` ended; why it never ran, if so. */
+export interface ExtensionExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly launchError?: string | undefined;
+}
+
 /** A running sandbox, whichever way it isolates. */
 export interface Sandbox {
   readonly sandboxId: string;
@@ -51,6 +60,17 @@ export interface Sandbox {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly exited: Promise<SandboxExit>;
+  /** Programs of `/opt/extensions`, which run; the entrypoint waits for its start if there are any. */
+  readonly externalExtensions: readonly {
+    readonly name: string;
+    readonly exited: Promise<ExtensionExit>;
+  }[];
+  readonly extensionOutput: Readable | undefined;
+  startEntrypoint(): Promise<void>;
+  /** SIGTERM to the entrypoint. */
+  terminate(): Promise<void>;
+  /** Connects to a port of its loopback interface. */
+  connect(port: number): Promise<Socket>;
   /** Changes the limit of CPU of a running sandbox, in thousandths of a CPU. */
   limitCpu(cpuMillis: number): void;
   freeze(): Promise<void>;
@@ -71,16 +91,43 @@ export interface SandboxRuntimeApi {
   invoke(event: RuntimeApiEvent, sink?: RuntimeApiSink): Promise<RuntimeInvokeOutcome>;
   /** Resolves when the runtime asks for its next event. */
   settled(): Promise<void>;
-  /** Lets extensions end by themselves; resolves when they have, or the time is over. */
-  shutdown(budgetMs: number): Promise<void>;
+  readonly extensions: {
+    /** How many have registered. */
+    readonly count: number;
+    /** Resolves when all external ones have. */
+    readonly registered: Promise<void>;
+    /** Tells them of the end; answers the names of those that want to know. */
+    shutdown(reason: ShutdownReason, deadlineEpochMs: number): readonly string[];
+  };
+  /** An external extension has ended that should not have. */
+  extensionEnded(message: string, errorType: string): void;
+  readonly telemetry: TelemetrySink & {
+    /** Resolves when all is sent that was emitted before. */
+    flush(): Promise<void>;
+  };
   close(): void;
 }
 
-export type RuntimeApiFactory = (identity: {
-  readonly accountId: string;
-  readonly functionName: string;
-  readonly functionVersion: string;
-  readonly handler: string;
+export type ShutdownReason = 'spindown' | 'timeout' | 'failure';
+
+/** Where extensions that subscribed to telemetry are told from. */
+export interface TelemetrySink {
+  emit(event: { readonly time: string; readonly type: string; readonly record: unknown }): void;
+}
+
+export type RuntimeApiFactory = (sandbox: {
+  readonly identity: {
+    readonly accountId: string;
+    readonly functionName: string;
+    readonly functionVersion: string;
+    readonly handler: string;
+  };
+  readonly externalExtensions: readonly string[];
+  connect(port: number): Promise<Socket>;
+  onPlatformEvent(event: {
+    readonly type: string;
+    readonly record: Readonly<Record<string, unknown>>;
+  }): void;
 }) => SandboxRuntimeApi;
 
 export interface RuntimeApiEvent {
@@ -99,6 +146,8 @@ export interface RuntimeApiSink {
 
 export type RuntimeInitOutcome =
   | { readonly kind: 'ready' }
+  /** An extension has ended. */
+  | { readonly kind: 'broken'; readonly message: string; readonly errorType: string }
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
   | { readonly kind: 'closed' };
 
@@ -108,6 +157,7 @@ export type RuntimeInvokeOutcome =
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
   /** As `error`, and the sandbox is of no more use. */
   | { readonly kind: 'fatal'; readonly body: Buffer; readonly errorType: string }
+  | { readonly kind: 'broken'; readonly message: string; readonly errorType: string }
   | { readonly kind: 'oversize'; readonly limitBytes: number }
   | { readonly kind: 'closed' };
 
@@ -120,7 +170,7 @@ export interface LogLine {
   /** Absent for what was written outside an invoke: during init, above all. */
   readonly requestId?: string | undefined;
   /** `platform` for START, END, REPORT and the like. */
-  readonly source: 'function' | 'platform';
+  readonly source: 'function' | 'extension' | 'platform';
   readonly text: string;
 }
 

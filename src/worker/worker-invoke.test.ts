@@ -75,7 +75,7 @@ describe('an invoke', () => {
     assert.equal((await answer).payload, body);
     assert.equal(await settled, false);
     await hosted.ended;
-    assert.equal(sandboxes[0]!.shutdowns, 0);
+    assert.deepEqual(sandboxes[0]!.shutdowns, []);
   });
 
   test('that runs out of time ends the sandbox', async (t) => {

@@ -5,14 +5,14 @@ import type {
   SandboxTemplate,
   StartTimings,
 } from '../assignment/mod.ts';
-import { assert, type Clock, type Logger, limits } from '../base/mod.ts';
+import { assert, type Clock, type Logger, limits, MIB } from '../base/mod.ts';
 import { type FunctionFailure, failureBody, failureLines } from './function-error.ts';
 import { IdleFreezer } from './idle-freezer.ts';
 import { Lease } from './lease.ts';
-import { reportLine } from './report.ts';
+import { invokeDoneEvents } from './platform-events.ts';
 import { failureOfStart, type RuntimeRun } from './runtime-run.ts';
 import type { SandboxLog } from './sandbox-log.ts';
-import type { OpenDevice } from './types.ts';
+import type { OpenDevice, ShutdownReason } from './types.ts';
 import { within } from './within.ts';
 
 export interface WorkerSandboxParts {
@@ -47,6 +47,7 @@ export class WorkerSandbox implements HostedSandbox {
   #freezer: IdleFreezer | undefined;
   #restarting: Promise<RuntimeRun> | undefined;
   #busy = false;
+  #reason: ShutdownReason = 'spindown';
   #invoked = false;
   /** Its runtime never came up, or an extension of it broke; it serves nothing more. */
   #dead: boolean;
@@ -92,7 +93,7 @@ export class WorkerSandbox implements HostedSandbox {
     this.#freezer?.close();
     try {
       await this.#restarting?.catch(() => undefined);
-      if (this.#busy || this.#dead) await this.#run?.stop();
+      if (this.#busy || this.#dead) await this.#run?.shutdown(this.#reason);
       else await this.#spinDown();
     } finally {
       await this.#parts.device.close();
@@ -102,11 +103,12 @@ export class WorkerSandbox implements HostedSandbox {
   /** The end of a sandbox that did nothing wrong and has nothing to do. */
   async #spinDown(): Promise<void> {
     if (this.#freezer?.frozen) await this.#freezer.thaw();
-    await this.#run?.shutdown();
+    await this.#run?.shutdown('spindown');
   }
 
   /** The sandbox died or is of no more use: clears it away, and nobody has to wait for that. */
-  async #end(): Promise<void> {
+  async #end(reason: ShutdownReason = 'failure'): Promise<void> {
+    this.#reason = reason;
     try {
       await this.stop();
     } catch (error) {
@@ -135,7 +137,8 @@ export class WorkerSandbox implements HostedSandbox {
     const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, lease);
     const durationMs = clock.monotonicMs() - startedAtMs;
     const failure = 'failure' in ending ? ending.failure : undefined;
-    const over = this.#finish(invoke, lease, failure, durationMs);
+    const producedBytes = 'body' in ending ? ending.body.length : 0;
+    const over = this.#finish(invoke, lease, failure, durationMs, producedBytes);
     void over.then(settle, () => settle(false));
     if (logTail) await within(clock, 3 * limits.worker.logSettleMs, over);
     const tail = logTail ? { logTail: log.tail } : {};
@@ -193,6 +196,9 @@ export class WorkerSandbox implements HostedSandbox {
       case 'fatal':
         this.#dead = true;
         return { failure: { ...outcome, kind: 'posted' } };
+      case 'broken':
+        this.#dead = true;
+        return { failure: { ...outcome, kind: 'invalid' } };
       case 'oversize':
         return { failure: outcome };
       case 'closed':
@@ -206,6 +212,7 @@ export class WorkerSandbox implements HostedSandbox {
     lease: Lease,
     failure: FunctionFailure | undefined,
     durationMs: number,
+    producedBytes: number,
   ): Promise<boolean> {
     const run = this.#run;
     let again = false;
@@ -216,15 +223,18 @@ export class WorkerSandbox implements HostedSandbox {
     lease.close();
     const peakMemoryBytes = (await run?.peakMemoryBytes(invoke.logTail || !again)) ?? 0;
     if (!again) {
-      void this.#end();
+      void this.#end(failure?.kind === 'timeout' ? 'timeout' : 'failure');
       await run?.outputRead();
     } else if (invoke.logTail) await this.#parts.log.quiet();
     const { log, template } = this.#parts;
     const { memoryMb } = template;
     const initMs = this.#invoked ? undefined : this.timings.initMs;
     this.#invoked = true;
-    const facts = { requestId: invoke.requestId, durationMs, memoryMb, peakMemoryBytes, initMs };
-    log.end(failure ? failureLines(failure, invoke.requestId) : [], reportLine(facts, failure));
+    const { requestId } = invoke;
+    const maxMemoryMb = Math.ceil(peakMemoryBytes / MIB);
+    const facts = { requestId, durationMs, memoryMb, maxMemoryMb, initMs };
+    const lines = failure ? failureLines(failure, requestId) : [];
+    log.end(lines, invokeDoneEvents(facts, failure, producedBytes));
     if (again) {
       this.#busy = false;
       this.#watchIdle();

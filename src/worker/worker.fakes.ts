@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
 import type { HostedSandbox, SandboxInvoke, SandboxTemplate } from '../assignment/mod.ts';
 import { noLogger, SeededRandom, systemClock } from '../base/mod.ts';
 import type {
+  ExtensionExit,
   LogLine,
   RuntimeApiEvent,
   RuntimeInitOutcome,
@@ -14,6 +15,7 @@ import type {
   SandboxProvider,
   SandboxRuntimeApi,
   SandboxSpec,
+  ShutdownReason,
 } from './types.ts';
 import { Worker } from './worker.ts';
 
@@ -91,10 +93,42 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     return this.whenSettled();
   }
 
-  shutdowns = 0;
+  readonly externalExtensions: {
+    readonly name: string;
+    readonly exited: Promise<ExtensionExit>;
+  }[] = [];
+  readonly extensionOutput = undefined;
+  /** Why extensions were told of the end, each time that they were. */
+  readonly shutdowns: ShutdownReason[] = [];
+  terminated = 0;
+  readonly emitted: { readonly type: string; readonly record: unknown }[] = [];
+  readonly extensions = {
+    count: 0,
+    registered: Promise.resolve(),
+    shutdown: (reason: ShutdownReason): string[] => {
+      this.shutdowns.push(reason);
+      return this.externalExtensions.map(({ name }) => name);
+    },
+  };
+  readonly telemetry = {
+    emit: (event: { readonly type: string; readonly record: unknown }) => {
+      this.emitted.push(event);
+    },
+    flush: async () => {},
+  };
 
-  async shutdown(): Promise<void> {
-    this.shutdowns++;
+  extensionEnded(message: string, errorType: string): void {
+    this.#ready.resolve({ kind: 'broken', message, errorType });
+  }
+
+  async startEntrypoint(): Promise<void> {}
+
+  async terminate(): Promise<void> {
+    this.terminated++;
+  }
+
+  connect(): Promise<Socket> {
+    return Promise.reject(new Error('nothing listens'));
   }
 
   close(): void {}

@@ -161,10 +161,20 @@ describe('an idle sandbox', () => {
   test('lets extensions end when it goes, also if it was frozen', async (t) => {
     const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
     const hosted = await start();
+    sandboxes[0]!.extensions.count = 1;
     await eventually(() => sandboxes[0]!.frozen);
-    await hosted.stop();
+    const stopped = hosted.stop();
+    await eventually(() => sandboxes[0]!.terminated > 0);
     assert.equal(sandboxes[0]!.frozen, false);
-    assert.equal(sandboxes[0]!.shutdowns, 1);
+    sandboxes[0]!.exit(exitOf(null, 'SIGTERM'));
+    await stopped;
+    assert.deepEqual(sandboxes[0]!.shutdowns, ['spindown']);
+  });
+
+  test('without extensions just ends', async (t) => {
+    const { start, sandboxes } = bench(t);
+    await (await start()).stop();
+    assert.deepEqual([sandboxes[0]!.terminated, sandboxes[0]!.shutdowns], [0, []]);
   });
 
   test('is not frozen while it works', async (t) => {

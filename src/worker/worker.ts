@@ -13,6 +13,7 @@ import {
   toSluiceError,
 } from '../base/mod.ts';
 import { logStreamName, specOf } from './environment.ts';
+import { type InitPhase, initDoneEvents } from './platform-events.ts';
 import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
 import { SandboxLog } from './sandbox-log.ts';
 import type {
@@ -134,7 +135,8 @@ export class Worker implements SandboxHost {
     let run: RuntimeRun | undefined;
     let init: InitResult;
     try {
-      run = await RuntimeRun.start(this.#options, template, spec, log, signal);
+      const first = { type: initializationType, phase: 'init' } as const;
+      run = await RuntimeRun.start(this.#options, template, spec, log, first, signal);
       initAtMs = clock.monotonicMs();
       init = await this.#init(run, initializationType, signal);
     } catch (error) {
@@ -144,9 +146,10 @@ export class Worker implements SandboxHost {
       init = { kind: 'failed', failure };
     }
     const initMs = clock.monotonicMs() - initAtMs;
+    logInit(log, initializationType, 'init', init, initMs);
     if (run && init.kind !== 'ready') {
       if (init.kind === 'failed') await run.outputRead();
-      await run.stop();
+      await run.shutdown(init.kind === 'timeout' ? 'timeout' : 'failure');
     }
     const { bytesFetched } = await device.stats();
     void device.started();
@@ -161,7 +164,10 @@ export class Worker implements SandboxHost {
       run: init.kind === 'ready' ? run : undefined,
       freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
       initFailure: init.kind === 'failed' ? init.failure : undefined,
-      restart: () => RuntimeRun.start(this.#options, template, spec, log),
+      restart: () => {
+        const again = { type: initializationType, phase: 'invoke' } as const;
+        return RuntimeRun.start(this.#options, template, spec, log, again);
+      },
     });
   }
 
@@ -183,4 +189,17 @@ export class Worker implements SandboxHost {
       signal.removeEventListener('abort', onAbort);
     }
   }
+}
+
+function logInit(
+  log: SandboxLog,
+  type: InitializationType,
+  phase: InitPhase,
+  init: InitResult,
+  initMs: number,
+): void {
+  const timeout = { kind: 'timeout', timeoutMs: initMs } as const;
+  const failure = init.kind === 'failed' ? init.failure : timeout;
+  const events = initDoneEvents(type, phase, init.kind === 'ready' ? undefined : failure, initMs);
+  for (const event of events) log.platform(event);
 }

@@ -72,6 +72,7 @@ async function check(
   launcher.run(program, {
     onRecord: (record) => records.push(record),
     onServer: (server) => server.close(),
+    onConnection: (_, socket) => socket.destroy(),
     onSpawnerLost: () => {},
     onGone: () => {},
   });
@@ -102,7 +103,7 @@ async function check(
   assert.deepEqual(await cgroup.processes(), []);
   assert.deepEqual(
     records.map((record) => record.kind),
-    ['loop', 'started'],
+    ['init', 'loop', 'started'],
   );
   await pollUntil(systemClock, 'loop device', 5_000, async () => loopDevicesOf(disk).length === 0);
 }

@@ -18,7 +18,11 @@ import { makeFactory } from './sandbox-support.ts';
 export const WORKER_NEEDS = ['root', 'loop', 'cgroup', 'tool:mke2fs'] as const;
 
 /** A disk with this machine's Node, the demonstration's runtime client, and one handler module. */
-export function makeNodeDisk(directory: string, handler: string): string {
+export function makeNodeDisk(
+  directory: string,
+  handler: string,
+  extensions: Readonly<Record<string, string>> = {},
+): string {
   const root = join(directory, 'root');
   const place = (source: string, target: string) => {
     mkdirSync(dirname(join(root, target)), { recursive: true });
@@ -30,6 +34,10 @@ export function makeNodeDisk(directory: string, handler: string): string {
   place(join(repositoryRoot, 'examples/demo/image/bootstrap.mjs'), '/var/runtime/bootstrap.mjs');
   mkdirSync(join(root, 'var/task'), { recursive: true });
   writeFileSync(join(root, 'var/task/app.mjs'), handler);
+  for (const [name, script] of Object.entries(extensions)) {
+    mkdirSync(join(root, 'opt/extensions'), { recursive: true });
+    writeFileSync(join(root, 'opt/extensions', name), script, { mode: 0o755 });
+  }
   const disk = join(directory, 'disk.ext4');
   const format = ['-q', '-F', '-t', 'ext4', '-b', '4096', '-O', '^has_journal', '-d', root, disk];
   execFileSync('mke2fs', [...format, '256M'], { stdio: 'ignore' });
@@ -78,8 +86,7 @@ export async function makeCompute(t: TestContext, disk: string): Promise<TestCom
       }),
     },
     sandboxes,
-    runtimeApis: (identity) =>
-      new RuntimeApi({ clock: systemClock, random: systemRandom, identity }),
+    runtimeApis: (sandbox) => new RuntimeApi({ clock: systemClock, random: systemRandom, sandbox }),
     logs: { write: (line) => lines.push(line) },
     clock: systemClock,
     random: systemRandom,

@@ -10,11 +10,35 @@ export const STDOUT_READ_FD = 6;
 export const STDOUT_WRITE_FD = 7;
 export const STDERR_READ_FD = 8;
 export const STDERR_WRITE_FD = 9;
+/** The pipe that the monitor makes for what init runs after its first program. */
+export const PROGRAMS_READ_FD = 10;
+export const PROGRAMS_WRITE_FD = 11;
+export const READ_ENDS: readonly number[] = [STDOUT_READ_FD, STDERR_READ_FD];
+/** In an init with extensions: its hold on the control channel, and their output's pipe. */
+export const KEPT_CONTROL_FD = IPC_FD;
+export const EXTENSIONS_READ_FD = STDOUT_READ_FD;
+export const EXTENSIONS_WRITE_FD = STDERR_READ_FD;
 
 /** What a record on the status descriptor is about; launch.c itself writes only `failed`. */
-export const RECORD = { failed: 1, ready: 2, loop: 3, started: 4, exited: 5 } as const;
+export const RECORD = {
+  failed: 1,
+  ready: 2,
+  loop: 3,
+  /** The entrypoint runs; its number within the sandbox. */
+  started: 4,
+  exited: 5,
+  /** Init was forked; its number on the host. */
+  init: 6,
+  /** The disk has a directory of extensions, and init waits to be told which to run. */
+  extensions: 7,
+  /** They run, and init waits for the entrypoint's program. */
+  extensionsStarted: 8,
+  /** One ended; which of them stands in place of the step. */
+  extensionExited: 9,
+} as const;
 /** Four `u32`: kind, program, step, value (an errno, a loop device's number, a wait status). */
 export const RECORD_BYTES = 16;
+export const RECORD_STEP_OFFSET = 8;
 export const RECORD_VALUE_OFFSET = 12;
 
 export function record(program: LaunchProgram, kind: number): DataReference {

@@ -1,4 +1,4 @@
-import { type LaunchProgram, register } from '../launch/program.ts';
+import { type DataReference, type Label, type LaunchProgram, register } from '../launch/program.ts';
 import {
   RECORD,
   RECORD_VALUE_OFFSET,
@@ -33,14 +33,39 @@ export function entrypointCandidates(
   return path.split(':').map((directory) => `${directory || '.'}/${program}`);
 }
 
+interface EntrypointTables {
+  readonly argvAt: DataReference;
+  readonly environmentAt: DataReference;
+}
+
 /**
  * Forks the entrypoint and, as init, reaps every orphan until the entrypoint ended; reports its
- * wait status and leaves, by which the kernel ends all that it left behind. The fork waits for
- * the execve, so that `started` is only ever reported of an entrypoint that runs.
+ * wait status and leaves, by which the kernel ends all that it left behind.
  */
 export function runEntrypoint(program: LaunchProgram, options: EntrypointOptions): void {
   const child = program.label();
   const wait = program.label();
+  const tables = forkEntrypoint(program, options, child);
+  const ended = record(program, RECORD.exited);
+  const status = { dataOffset: ended.dataOffset + RECORD_VALUE_OFFSET };
+  program.place(wait);
+  program.call('reap', 'wait4', [-1, status, 0, 0], { result: reaped });
+  program.branchUnlessEqual('reap', reaped, entrypoint, wait);
+  report(program, 'report the end', ended);
+  program.call('leave', 'exit_group', [0]);
+  program.place(child);
+  becomeEntrypoint(program, options, tables);
+}
+
+/**
+ * Goes on in `child` as the entrypoint's process. The fork waits for the execve, so that `started`
+ * is only ever reported of an entrypoint that runs.
+ */
+export function forkEntrypoint(
+  program: LaunchProgram,
+  options: EntrypointOptions,
+  child: Label,
+): EntrypointTables {
   const argv = options.argv.map((argument) => program.text(argument));
   const variables = Object.entries(options.environment).map(([name, value]) =>
     program.text(`${name}=${value}`),
@@ -54,23 +79,16 @@ export function runEntrypoint(program: LaunchProgram, options: EntrypointOptions
   for (const fd of [STDOUT_WRITE_FD, STDERR_WRITE_FD]) {
     program.call('close the output pipes', 'close', [fd]);
   }
-  report(program, 'report the start', record(program, RECORD.started));
-  const ended = record(program, RECORD.exited);
-  const status = { dataOffset: ended.dataOffset + RECORD_VALUE_OFFSET };
-  program.place(wait);
-  program.call('reap', 'wait4', [-1, status, 0, 0], { result: reaped });
-  program.branchUnlessEqual('reap', reaped, entrypoint, wait);
-  report(program, 'report the end', ended);
-  program.call('leave', 'exit_group', [0]);
-  program.place(child);
-  becomeEntrypoint(program, options, argvAt, environmentAt);
+  const started = record(program, RECORD.started);
+  program.store('report the start', started, RECORD_VALUE_OFFSET, 4, entrypoint);
+  report(program, 'report the start', started);
+  return { argvAt, environmentAt };
 }
 
-function becomeEntrypoint(
+export function becomeEntrypoint(
   program: LaunchProgram,
   options: EntrypointOptions,
-  argvAt: ReturnType<LaunchProgram['pointers']>,
-  environmentAt: ReturnType<LaunchProgram['pointers']>,
+  { argvAt, environmentAt }: EntrypointTables,
 ): void {
   program.call('leave the session', 'setsid', []);
   program.call('connect standard output', 'dup3', [STDOUT_WRITE_FD, 1, 0]);

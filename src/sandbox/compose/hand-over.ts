@@ -8,6 +8,8 @@ const CONTROL_MESSAGE_BYTES = 24;
 /** Which launcher a socket that was handed over belongs to. */
 export interface HandOver {
   readonly launcherId: number;
+  /** Which of its connections to the sandbox it is; absent for the launcher's own channel. */
+  readonly connectionId?: number;
 }
 
 /**

@@ -1,8 +1,11 @@
-import { type LaunchProgram, type Register, register } from '../launch/program.ts';
+import { type LaunchProgram, register } from '../launch/program.ts';
 import {
   CONTROL_FD,
-  IPC_FD,
   open,
+  RECORD,
+  RECORD_VALUE_OFFSET,
+  record,
+  report,
   STDERR_READ_FD,
   STDERR_WRITE_FD,
   STDOUT_READ_FD,
@@ -15,6 +18,9 @@ export type CgroupJoin =
   | { readonly kind: 'write'; readonly files: readonly string[]; readonly freezerState: string }
   | { readonly kind: 'clone'; readonly directory: string };
 
+/** Of the monitor, as long as it lives; 0 in init. */
+export const initPid = register(0);
+export const initHandle = register(1);
 const cgroupDirectory = register(1);
 const temporary = register(6);
 const CLONE_ARGS_BYTES = 88;
@@ -24,9 +30,10 @@ const CLONE_ARGS_CGROUP_OFFSET = 80;
 /**
  * Forks the sandbox's init into namespaces of its own, each new and empty: mounts (a copy, left
  * behind later), processes, network, host name, System V objects. The process that forked waits
- * outside as monitor: `pid` is not 0 there.
+ * outside as monitor: `initPid` is not 0 there.
  */
-export function forkInit(program: LaunchProgram, join: CgroupJoin, pid: Register): void {
+export function forkInit(program: LaunchProgram, join: CgroupJoin): void {
+  const pid = initPid;
   const namespaces =
     linux.CLONE_NEWNS |
     linux.CLONE_NEWPID |
@@ -67,9 +74,9 @@ export function setHostName(program: LaunchProgram, name: string): void {
 }
 
 /** Ends by itself should the control channel have closed before the death signal was set. */
-export function dieWithMonitor(program: LaunchProgram): void {
+export function dieWithMonitor(program: LaunchProgram, controlFd = CONTROL_FD): void {
   const alive = program.label();
-  const hungUp = program.bytes(pollEntries([{ fd: CONTROL_FD, events: linux.POLLRDHUP }]));
+  const hungUp = program.bytes(pollEntries([{ fd: controlFd, events: linux.POLLRDHUP }]));
   const now = program.bytes(Buffer.alloc(16));
   program.call('die with the monitor', 'prctl', [linux.PR_SET_PDEATHSIG, linux.SIGKILL, 0, 0, 0]);
   program.call('is the monitor alive', 'ppoll', [hungUp, 1, now, 0, 0], { result: temporary });
@@ -78,25 +85,50 @@ export function dieWithMonitor(program: LaunchProgram): void {
   program.place(alive);
 }
 
+/** Makes the pipe through which init gets programs of its own, if it asks for any. */
+export function makeProgramsPipe(program: LaunchProgram): void {
+  const ends = program.bytes(Buffer.alloc(8));
+  program.call('make the pipe of programs', 'pipe2', [ends, linux.O_CLOEXEC]);
+}
+
+/** What the monitor of a new init, `initPid`, does: tells of it, and watches it. */
+export function becomeMonitor(program: LaunchProgram, join: CgroupJoin): void {
+  for (const fd of [STDOUT_READ_FD, STDOUT_WRITE_FD, STDERR_READ_FD, STDERR_WRITE_FD]) {
+    program.call('close the sandbox files', 'close', [fd]);
+  }
+  program.call('open a handle on init', 'pidfd_open', [initPid, 0], { result: initHandle });
+  const made = record(program, RECORD.init);
+  program.store('report init', made, RECORD_VALUE_OFFSET, 4, initPid);
+  report(program, 'report init', made);
+  watchInit(program, join);
+}
+
 /**
  * What the monitor does until the end: waits for the control channel's end, which is Node's too,
  * or for init's; kills init, by which the kernel kills every process of its namespace; and waits
- * until all are gone.
+ * until all are gone. What else comes by the control channel is its next program.
  */
-export function watchInit(program: LaunchProgram, pid: Register, join: CgroupJoin): void {
-  const pidfd = register(1);
-  for (const fd of [STDOUT_READ_FD, STDOUT_WRITE_FD, STDERR_READ_FD, STDERR_WRITE_FD, IPC_FD]) {
-    program.call('close the sandbox files', 'close', [fd]);
-  }
-  const entries = program.bytes(
-    pollEntries([
-      { fd: CONTROL_FD, events: linux.POLLRDHUP },
-      { fd: -1, events: linux.POLLIN },
-    ]),
-  );
-  program.call('open a handle on init', 'pidfd_open', [pid, 0], { result: pidfd });
-  program.store('watch init', entries, 8, 4, pidfd);
-  program.call('watch init', 'ppoll', [entries, 2, 0, 0, 0]);
+export function watchInit(program: LaunchProgram, join: CgroupJoin): void {
+  const name = 'watch init';
+  const next = program.label();
+  const watched = (control: number) => {
+    const entry = { fd: -1, events: linux.POLLIN };
+    const entries = program.bytes(pollEntries([{ fd: CONTROL_FD, events: control }, entry]));
+    program.store(name, entries, 8, 4, initHandle);
+    return entries;
+  };
+  const now = program.bytes(Buffer.alloc(16));
+  const anything = watched(linux.POLLRDHUP | linux.POLLIN);
+  program.call(name, 'ppoll', [anything, 2, 0, 0, 0]);
+  const end = watched(linux.POLLRDHUP);
+  program.call(name, 'ppoll', [end, 2, now, 0, 0], { result: temporary });
+  program.branchIfEqual(name, temporary, 0, next);
+  endInit(program, join);
+  program.place(next);
+}
+
+function endInit(program: LaunchProgram, join: CgroupJoin): void {
+  const pid = initPid;
   program.call('kill init', 'kill', [pid, linux.SIGKILL], { tolerate: ['ESRCH'] });
   if (join.kind === 'write') thaw(program, join.freezerState);
   program.call('wait for init', 'wait4', [pid, 0, 0, 0]);

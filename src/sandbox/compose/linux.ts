@@ -27,9 +27,12 @@ export const CLONE_NEWPID = 0x20000000;
 export const CLONE_NEWNET = 0x40000000;
 export const CLONE_INTO_CGROUP = 0x200000000n;
 export const SIGKILL = 9;
+export const SIGTERM = 15;
 export const SIGCHLD = 17;
 export const SIG_DFL = 0;
 export const SIG_IGN = 1;
+/** linux/wait.h */
+export const WNOHANG = 1;
 
 // linux/mount.h
 export const MS_RDONLY = 1;
@@ -75,6 +78,7 @@ export const SOL_SOCKET = 1;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const SCM_RIGHTS = 1;
+export const SOCK_NONBLOCK = 0o4000;
 export const SIOCSIFFLAGS = 0x8914;
 export const IFF_UP = 1;
 export const IFF_RUNNING = 64;

@@ -8,6 +8,8 @@ export interface PrivilegeOptions {
   readonly gid: number;
 }
 
+const OUTPUT_FDS = [STDOUT_WRITE_FD, STDERR_WRITE_FD];
+
 const STACK_BYTES = BigInt(8 * MIB);
 const LOCKED_MEMORY_BYTES = BigInt(64 * KIB);
 const FILTER_INSTRUCTION_BYTES = 8;
@@ -39,10 +41,14 @@ export function limitResources(program: LaunchProgram, openFiles: number): void 
  * changed only while there are capabilities, and the filter comes last, because it forbids much
  * of what goes before.
  */
-export function dropPrivileges(program: LaunchProgram, options: PrivilegeOptions): void {
+export function dropPrivileges(
+  program: LaunchProgram,
+  options: PrivilegeOptions,
+  outputFds: readonly number[] = OUTPUT_FDS,
+): void {
   const { uid, gid } = options;
   // Whoever opens /dev/stdout opens these pipes anew, and has to be their owner.
-  for (const fd of [STDOUT_WRITE_FD, STDERR_WRITE_FD]) {
+  for (const fd of outputFds) {
     program.call('give away the output pipes', 'fchown', [fd, uid, gid]);
   }
   program.call('leave the session keyring', 'keyctl', [linux.KEYCTL_JOIN_SESSION_KEYRING, 0], {

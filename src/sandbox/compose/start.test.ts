@@ -4,6 +4,7 @@ import { MIB } from '../../base/mod.ts';
 import { systemCallNumbers } from '../launch/system-call-numbers.ts';
 import type { SandboxSpec } from '../types.ts';
 import { entrypointCandidates } from './entrypoint.ts';
+import { composeEntrypoint, composeExtensions } from './extensions.ts';
 import type { CgroupJoin } from './isolate.ts';
 import { composeStart } from './start.ts';
 
@@ -86,6 +87,24 @@ for (const [version, join] of Object.entries(joins)) {
         const expected = ['clone', 'close', 'write', 'wait4', 'exit_group', 'setsid', 'dup3'];
         const allowed = [...expected, 'chdir', 'execve'].map((call) => numbers.get(call));
         for (const call of calls) assert.ok(allowed.includes(call), `${call}`);
+      });
+
+      test('gives up what extensions must not have before it runs them', () => {
+        const { uid, gid, environment } = spec;
+        const names = ['one', 'two'];
+        const second = composeExtensions({ architecture, names, environment, uid, gid });
+        const third = composeEntrypoint(architecture, spec, names.length);
+        const at = (call: string) =>
+          second.steps.findIndex((step) => step.number === numbers.get(call));
+        const order = ['setresuid', 'capset', 'seccomp', 'clone', 'execve'].map(at);
+        assert.ok(order.every((place, index) => place > (order[index - 1] ?? 0)));
+        const filtered = [...second.steps.slice(at('seccomp') + 1), ...third.steps];
+        const expected = ['clone', 'close', 'write', 'wait4', 'exit_group', 'setsid', 'dup3'];
+        const allowed = [...expected, 'chdir', 'execve', 'ppoll', 'getpid'];
+        const permitted = new Set(allowed.map((call) => numbers.get(call)));
+        for (const step of filtered) {
+          assert.ok(step.operation !== 'call' || permitted.has(step.number), step.name);
+        }
       });
 
       test('tries the entrypoint along the PATH, and only the last miss counts', () => {

@@ -2,22 +2,27 @@ import { LaunchProgram, register } from '../launch/program.ts';
 import type { Architecture } from '../launch/system-call-numbers.ts';
 import { seccompFilter } from '../seccomp/profile.ts';
 import type { SandboxSpec } from '../types.ts';
-import { CONTROL_FD, STDERR_READ_FD, STDOUT_READ_FD } from './common.ts';
+import { CONTROL_FD, PROGRAMS_READ_FD, PROGRAMS_WRITE_FD, READ_ENDS } from './common.ts';
 import { runEntrypoint } from './entrypoint.ts';
+import { awaitExtensions, EXTENSIONS_DIRECTORY } from './extensions.ts';
 import {
+  becomeMonitor,
   type CgroupJoin,
   dieWithMonitor,
   forkInit,
+  initPid,
   joinCgroup,
+  makeProgramsPipe,
   setHostName,
-  watchInit,
 } from './isolate.ts';
 import { mountDevices, mountProc } from './kernel-mounts.ts';
+import * as linux from './linux.ts';
 import { listenForRuntime, raiseLoopback } from './network.ts';
 import { dropPrivileges, filterSystemCalls, limitResources } from './privileges.ts';
 import { assembleRoot, sealRoot, type TmpOptions } from './root.ts';
 
 const HOST_NAME = 'sandbox';
+const found = register(6);
 
 /** What the image's own files of these names would say of a network that is not there. */
 const FILES = {
@@ -35,19 +40,46 @@ export interface StartOptions {
   readonly tmp: TmpOptions;
 }
 
-/** The program that turns a booted launcher into the monitor of a sandbox with a running init. */
+/**
+ * The program that turns a booted launcher into the monitor of a sandbox with a running init. The
+ * entrypoint runs at its end, unless the disk has extensions: then init waits for further programs.
+ */
 export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchProgram {
   const program = new LaunchProgram(options.architecture);
-  const pid = register(0);
   const init = program.label();
-  const { directIo, tmp } = options;
-  forkInit(program, options.join, pid);
-  program.branchIfEqual('create namespaces', pid, 0, init);
-  watchInit(program, pid, options.join);
+  const alone = program.label();
+  const end = program.label();
+  makeProgramsPipe(program);
+  forkInit(program, options.join);
+  program.branchIfEqual('create namespaces', initPid, 0, init);
+  becomeMonitor(program, options.join);
+  program.branchIfEqual('run the next program', 0, 0, end);
   program.place(init);
-  for (const fd of [STDOUT_READ_FD, STDERR_READ_FD]) {
-    program.call('close the reading ends', 'close', [fd]);
+  for (const fd of [...READ_ENDS, PROGRAMS_WRITE_FD]) {
+    program.call('close the others’ ends', 'close', [fd]);
   }
+  makeSandbox(program, spec, options);
+  const directory = program.text(EXTENSIONS_DIRECTORY);
+  program.call('look for extensions', 'faccessat', [linux.AT_FDCWD, directory, 0], {
+    result: found,
+    tolerate: ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'],
+  });
+  program.branchUnlessEqual('look for extensions', found, 0, alone);
+  awaitExtensions(program);
+  program.branchIfEqual('wait for extensions', 0, 0, end);
+  program.place(alone);
+  program.call('close the pipe of programs', 'close', [PROGRAMS_READ_FD]);
+  dropPrivileges(program, spec);
+  dieWithMonitor(program);
+  program.call('close the control channel', 'close', [CONTROL_FD]);
+  filterSystemCalls(program, seccompFilter(options.architecture));
+  runEntrypoint(program, spec);
+  program.place(end);
+  return program;
+}
+
+function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOptions): void {
+  const { directIo, tmp } = options;
   joinCgroup(program, options.join);
   setHostName(program, HOST_NAME);
   raiseLoopback(program);
@@ -57,10 +89,4 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   mountProc(program);
   sealRoot(program);
   limitResources(program, spec.openFiles);
-  dropPrivileges(program, spec);
-  dieWithMonitor(program);
-  program.call('close the control channel', 'close', [CONTROL_FD]);
-  filterSystemCalls(program, seccompFilter(options.architecture));
-  runEntrypoint(program, spec);
-  return program;
 }

@@ -3,7 +3,13 @@ import { type Server, Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { assert, SluiceError, systemErrorCode } from '../../base/mod.ts';
-import { RECORD, RECORD_BYTES, STDERR_READ_FD, STDOUT_READ_FD } from '../compose/common.ts';
+import {
+  RECORD,
+  RECORD_BYTES,
+  RECORD_STEP_OFFSET,
+  STDERR_READ_FD,
+  STDOUT_READ_FD,
+} from '../compose/common.ts';
 import type { LaunchProgram } from './program.ts';
 import type { Architecture } from './system-call-numbers.ts';
 
@@ -11,13 +17,19 @@ import type { Architecture } from './system-call-numbers.ts';
 export type LaunchRecord =
   | { readonly kind: 'failed'; readonly step: string; readonly errno: number }
   | { readonly kind: 'loop'; readonly number: number }
-  | { readonly kind: 'started' }
-  | { readonly kind: 'exited'; readonly waitStatus: number };
+  | { readonly kind: 'started'; readonly pid: number }
+  | { readonly kind: 'exited'; readonly waitStatus: number }
+  | { readonly kind: 'init'; readonly pid: number }
+  | { readonly kind: 'extensions' }
+  | { readonly kind: 'extensionsStarted' }
+  | { readonly kind: 'extensionExited'; readonly index: number; readonly waitStatus: number };
 
 export interface LauncherEvents {
   onRecord(record: LaunchRecord): void;
   /** May come after `onGone`: servers arrive on the spawner's channel, not on the launcher's. */
   onServer(server: Server): void;
+  /** A connection that a program for the monitor asked for. */
+  onConnection(connectionId: number, socket: Socket): void;
   /** No server will come any more, nor anything else that the spawner would bring. */
   onSpawnerLost(): void;
   /** The monitor and with it every process of its sandbox is gone. */
@@ -62,6 +74,12 @@ export class Launcher {
     this.gone = this.#gone.promise;
   }
 
+  /** The monitor's number on the host, once the launcher booted. */
+  get pid(): number {
+    assert(this.#pid !== undefined, 'the launcher booted');
+    return this.#pid;
+  }
+
   /** The entrypoint's output; there once the launcher booted. */
   get output(): { readonly stdout: Readable; readonly stderr: Readable } {
     assert(this.#output !== undefined, 'the launcher booted');
@@ -83,6 +101,12 @@ export class Launcher {
     else this.#events.onServer(server);
   }
 
+  /** A connection into its sandbox arrived. */
+  handConnection(connectionId: number, socket: Socket): void {
+    if (this.#events === undefined || this.#ended) socket.destroy();
+    else this.#events.onConnection(connectionId, socket);
+  }
+
   /** The spawner is gone: whose channel did not arrive yet has none. */
   lose(why: string): void {
     if (this.#channel === undefined) this.#die(why, true);
@@ -95,6 +119,16 @@ export class Launcher {
     this.#events = events;
     this.#program = program;
     this.#channel?.write(program.encode());
+  }
+
+  /** What the monitor runs next; it goes on as monitor then. */
+  send(program: LaunchProgram): void {
+    if (!this.#ended) this.#channel?.write(program.encode());
+  }
+
+  /** From now on, what is reported is of this program, which init was given. */
+  expect(program: LaunchProgram): void {
+    this.#program = program;
   }
 
   /** Resolves when it is gone and nobody waits for its server any more. */
@@ -137,10 +171,9 @@ export class Launcher {
       if (this.#output === undefined) this.#boot.reject(bootError(`${step}: ${errnoName(value)}`));
       this.#events?.onRecord({ kind: 'failed', step, errno: value });
     } else if (kind === RECORD.ready) this.#onReady(value);
-    else if (kind === RECORD.loop) this.#events?.onRecord({ kind: 'loop', number: value });
-    else if (kind === RECORD.started) this.#events?.onRecord({ kind: 'started' });
-    else if (kind === RECORD.exited) {
-      this.#events?.onRecord({ kind: 'exited', waitStatus: value });
+    else {
+      const decoded = decodeRecord(kind, record.readUInt32LE(RECORD_STEP_OFFSET), value);
+      if (decoded) this.#events?.onRecord(decoded);
     }
   }
 
@@ -166,6 +199,27 @@ export class Launcher {
   }
 }
 
+function decodeRecord(kind: number, step: number, value: number): LaunchRecord | undefined {
+  switch (kind) {
+    case RECORD.loop:
+      return { kind: 'loop', number: value };
+    case RECORD.started:
+      return { kind: 'started', pid: value };
+    case RECORD.exited:
+      return { kind: 'exited', waitStatus: value };
+    case RECORD.init:
+      return { kind: 'init', pid: value };
+    case RECORD.extensions:
+      return { kind: 'extensions' };
+    case RECORD.extensionsStarted:
+      return { kind: 'extensionsStarted' };
+    case RECORD.extensionExited:
+      return { kind: 'extensionExited', index: step, waitStatus: value };
+    default:
+      return undefined;
+  }
+}
+
 function bootError(what: string, spawnerLost = false): SluiceError {
   return new SluiceError('SANDBOX_START_FAILED', `launch: ${what}`, {
     data: { step: 'boot', spawnerLost },
@@ -178,10 +232,12 @@ export function errnoName(errno: number): string {
 }
 
 /** A pipe of another process, opened anew: the flags of its own end stay as they are. */
-function openPipe(pid: number, fd: number): Readable {
-  const own = openSync(`/proc/${pid}/fd/${fd}`, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK);
+export function openPipe(pid: number, fd: number, direction: 'read' | 'write' = 'read'): Socket {
+  const readable = direction === 'read';
+  const mode = readable ? fsConstants.O_RDONLY : fsConstants.O_WRONLY;
+  const own = openSync(`/proc/${pid}/fd/${fd}`, mode | fsConstants.O_NONBLOCK);
   try {
-    return new Socket({ fd: own, readable: true, writable: false });
+    return new Socket({ fd: own, readable, writable: !readable });
   } catch (error) {
     closeSync(own);
     throw error;

@@ -62,9 +62,11 @@ export class Spawner {
   }
 
   #receive(message: unknown, handle: unknown): void {
-    const launcher = this.#launchers.get((message as HandOver).launcherId);
+    const { launcherId, connectionId } = message as HandOver;
+    const launcher = this.#launchers.get(launcherId);
     if (handle instanceof Socket) {
       if (launcher === undefined) handle.destroy();
+      else if (connectionId !== undefined) launcher.handConnection(connectionId, handle);
       else launcher.connect(handle);
     } else if (handle instanceof Server) {
       if (launcher === undefined) handle.close();

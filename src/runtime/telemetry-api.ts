@@ -1,0 +1,105 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Clock, limits } from '../base/mod.ts';
+import { collectBody } from './body.ts';
+import { type Extension, type ExtensionRefusal, isRefusal } from './extension-book.ts';
+import { refuse } from './extensions-api.ts';
+import { sendJson } from './http.ts';
+import { TelemetryPost } from './telemetry-post.ts';
+import { parseTelemetryRequest, type TelemetryFlavour } from './telemetry-request.ts';
+import { TelemetrySubscription } from './telemetry-subscription.ts';
+import type { RuntimeSandbox, TelemetryEvent } from './types.ts';
+
+const flavours: ReadonlyMap<string, TelemetryFlavour> = new Map([
+  ['/2022-07-01/telemetry', 'telemetry'],
+  ['/2020-08-15/logs', 'logs'],
+]);
+const prefixes = { telemetry: 'Telemetry', logs: 'Logs' } as const;
+
+export interface TelemetryApiOptions {
+  readonly clock: Clock;
+  readonly sandbox: RuntimeSandbox;
+  readonly callerOf: (request: IncomingMessage) => Extension | ExtensionRefusal;
+}
+
+/**
+ * The Telemetry API of one sandbox, and the Logs API (contract 2.7): extensions subscribe during
+ * init, and are sent what the platform, the function and extensions had to tell from its beginning.
+ */
+export class TelemetryApi {
+  readonly #options: TelemetryApiOptions;
+  readonly #subscriptions = new Map<string, TelemetrySubscription>();
+  /** What happened so far, for who is yet to subscribe. */
+  #backlog: TelemetryEvent[] = [];
+  #backlogBytes = 0;
+  #open = true;
+
+  constructor(options: TelemetryApiOptions) {
+    this.#options = options;
+  }
+
+  emit(event: TelemetryEvent): void {
+    for (const subscription of this.#subscriptions.values()) subscription.push(event);
+    if (!this.#open || this.#backlogBytes > limits.runtime.telemetryBacklogBytes) return;
+    this.#backlog.push(event);
+    this.#backlogBytes += JSON.stringify(event.record).length;
+  }
+
+  /** The runtime has asked for its first event: who has not subscribed no longer can. */
+  closeSubscription(): void {
+    this.#open = false;
+    this.#backlog = [];
+  }
+
+  /** Resolves when all that happened is sent. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#subscriptions.values()].map((each) => each.flush()));
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.close();
+    this.closeSubscription();
+  }
+
+  /** Whether the call was one of this API. */
+  handle(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const flavour = flavours.get(path);
+    if (request.method !== 'PUT' || flavour === undefined) return false;
+    void this.#subscribe(flavour, request, response);
+    return true;
+  }
+
+  async #subscribe(
+    flavour: TelemetryFlavour,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { callerOf, sandbox, clock } = this.#options;
+    const caller = callerOf(request);
+    const collected = await collectBody(request, limits.runtime.errorBodyBytes);
+    if (isRefusal(caller)) return refuse(response, caller);
+    if (!this.#open) {
+      const message = `${prefixes[flavour]} API subscription is closed already`;
+      const errorType = `${prefixes[flavour]}.SubscriptionClosed`;
+      return refuse(response, { status: 403, errorType, message });
+    }
+    const body = collected.kind === 'whole' ? collected.body : Buffer.alloc(0);
+    const asked = parseTelemetryRequest(flavour, body);
+    if ('problem' in asked) {
+      return refuse(response, {
+        status: 400,
+        errorType: 'ValidationError',
+        message: asked.problem,
+      });
+    }
+    const connect = (port: number) => sandbox.connect(port);
+    const receiver = new TelemetryPost(connect, asked.port, asked.path);
+    // A second subscription of the same extension takes the place of its first.
+    this.#subscriptions.get(caller.identifier)?.close();
+    const subscription = new TelemetrySubscription({ request: asked, flavour, receiver, clock });
+    this.#subscriptions.set(caller.identifier, subscription);
+    for (const event of this.#backlog) subscription.push(event);
+    sendJson(response, 200, 'OK');
+    const record = { name: caller.name, state: 'Subscribed', types: asked.types };
+    sandbox.onPlatformEvent({ type: 'platform.telemetrySubscription', record });
+  }
+}

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import type { SandboxTemplate } from '../assignment/mod.ts';
+import { VirtualClock } from '../base/mod.ts';
+import { initStartEvent, invokeDoneEvents } from './platform-events.ts';
+import { SandboxLog } from './sandbox-log.ts';
+import { template } from './worker.fakes.ts';
+
+const at = '2026-01-02T03:04:05.678Z';
+const facts = { requestId: 'r', durationMs: 1.5, memoryMb: 128, maxMemoryMb: 37, initMs: 20 };
+
+/** One invoke that prints these lines; answers what the log holds. */
+async function logOf(more: Partial<SandboxTemplate>, printed: readonly string[]) {
+  const lines: string[] = [];
+  const clock = new VirtualClock(Date.parse(at));
+  const log = new SandboxLog({ ...template, ...more }, 'stream', clock, {
+    write: ({ text }) => lines.push(text),
+  });
+  const told: unknown[] = [];
+  log.telemetryTo({ emit: ({ type, record }) => told.push([type, record]) });
+  log.platform(initStartEvent(template, 'on-demand', 'init'));
+  log.begin('r', true);
+  const output = new PassThrough();
+  const read = log.capture(output);
+  output.end(printed.map((line) => `${line}\n`).join(''));
+  await read;
+  log.end(['it failed'], invokeDoneEvents(facts, undefined, 2));
+  return { lines, told, tail: log.tail.toString() };
+}
+
+test('a log of format Text has the lines of the platform, and everything printed', async () => {
+  const { lines, tail } = await logOf({}, ['plain', '{"level":"DEBUG"}']);
+  assert.match(lines[0] ?? '', /^INIT_START Runtime Version: image\tRuntime Version ARN: arn:aws:/);
+  const rest = [
+    'START RequestId: r Version: $LATEST',
+    'plain',
+    '{"level":"DEBUG"}',
+    'it failed',
+    'END RequestId: r',
+    'REPORT RequestId: r\tDuration: 1.50 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\t' +
+      'Max Memory Used: 37 MB\tInit Duration: 20.00 ms\t',
+  ];
+  assert.deepEqual(lines.slice(1), rest);
+  assert.equal(tail, `${rest.join('\n')}\n`, 'the tail has what belongs to the invoke');
+});
+
+test('a log of format JSON has objects, and leaves out what is below its levels', async () => {
+  const printed = ['plain', '{"level":"debug"}', '{"level":"ERROR"}', '{"level":7}', '{broken'];
+  const { lines, told } = await logOf({ logFormat: 'JSON' }, printed);
+  const kept = ['plain', '{"level":"ERROR"}', '{"level":7}', '{broken'];
+  assert.deepEqual(lines.slice(2, 6), kept);
+  const objects = [lines[0], lines[1], lines[6]].map((line) => JSON.parse(line ?? ''));
+  const types = objects.map(({ type }) => type);
+  assert.deepEqual(types, ['platform.initStart', 'platform.start', 'platform.report']);
+  assert.deepEqual(objects[2], {
+    time: at,
+    type: 'platform.report',
+    record: {
+      requestId: 'r',
+      status: 'success',
+      metrics: {
+        durationMs: 1.5,
+        billedDurationMs: 2,
+        memorySizeMB: 128,
+        maxMemoryUsedMB: 37,
+        initDurationMs: 20,
+      },
+    },
+  });
+  assert.equal(lines.length, 7);
+  assert.deepEqual(told[3], ['function', { level: 'ERROR' }], 'telemetry has it as an object');
+
+  const levels = { applicationLogLevel: 'TRACE', systemLogLevel: 'DEBUG' };
+  const all = await logOf({ logFormat: 'JSON', ...levels }, printed);
+  assert.ok(all.lines.includes('{"level":"debug"}'));
+  assert.ok(all.lines.some((line) => line.includes('platform.runtimeDone')));
+  const few = await logOf({ logFormat: 'JSON', systemLogLevel: 'WARN' }, []);
+  assert.deepEqual(few.lines, []);
+});
