@@ -38,6 +38,11 @@ const roots: Record<string, { include: string; sources: readonly string[] }> = {
   'numpy-rebuilt': { include: 'python3-numpy', sources: [main, ...updates] },
   pairb: { include: 'python3-numpy,python3-requests,python3-flask', sources: [main, ...updates] },
   node: { include: 'nodejs', sources: [main, ...updates] },
+  php: { include: 'php-cli', sources: [main, ...updates] },
+  phpb: {
+    include: 'php-cli,php-xml,php-mysql,php-curl,php-twig',
+    sources: [main, ...updates],
+  },
   java: { include: 'default-jre-headless', sources: [main, ...updates] },
 };
 
@@ -146,6 +151,12 @@ export async function imageFamilies(scratch: string): Promise<Family[]> {
       name: 'pair',
       about: 'NumPy; independently built: NumPy, requests and Flask',
       steps: chain([numpy, root('pairb')]),
+    },
+    {
+      name: 'held out',
+      about:
+        'a pair that no packing was tried on: PHP; independently built: PHP and five extensions',
+      steps: chain([root('php'), root('phpb')]),
     },
     {
       name: 'rebuilt',

@@ -17,6 +17,8 @@ export const limits = {
     entries: 1_000_000,
     flattenersAtOnce: 2,
     flattenersWaiting: 1000,
+    /** Images whose manifest is found again when their account installs them once more. */
+    installsRemembered: 10_000,
     layers: 127,
     /** Members of an archive that packs an image: blobs, links, legacy metadata. */
     archiveMembers: 100_000,

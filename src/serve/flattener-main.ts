@@ -8,10 +8,15 @@ import {
 } from '../base/mod.ts';
 import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.ts';
 import { addImage, type ImageRecord } from '../image/mod.ts';
-import { openImage } from '../oci/mod.ts';
+import { type OciImage, openImage } from '../oci/mod.ts';
 import { flattenerView } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
-import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
+import type {
+  FlattenedImage,
+  FlattenerMessage,
+  FlattenerOrder,
+  FlattenJob,
+} from './flattener-protocol.ts';
 import { openOrigin } from './origin-place.ts';
 import { zipImage } from './zip-image.ts';
 
@@ -43,11 +48,24 @@ function oneDataKey(job: FlattenJob): KeyService {
   };
 }
 
-async function flatten(job: FlattenJob): Promise<FlattenedImage> {
+/** Whether the image is to be flattened, now that its digest is known. */
+async function mayFlatten(image: OciImage): Promise<boolean> {
+  const order = new Promise<FlattenerOrder>((resolve) => process.once('message', resolve));
+  const { digest: imageDigest, resolvedReference } = image;
+  await tell({ type: 'opened', imageDigest, resolvedReference });
+  return (await order) === 'flatten';
+}
+
+/** Answers nothing when the image need not be flattened. */
+async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
   const startMs = systemClock.monotonicMs();
   const platform = { os: 'linux', architecture: job.architecture } as const;
   const { authFile } = job;
   const opened = await openImage(job.imageUri, { platform, ...(authFile && { authFile }) });
+  if (job.asksFirst && !(await mayFlatten(opened))) {
+    await opened.close();
+    return undefined;
+  }
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
     const image = job.zip ? await zipImage(opened, job.zip) : opened;
@@ -114,7 +132,8 @@ function main(): void {
   process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   process.once('message', async (job: FlattenJob) => {
     try {
-      await tell({ type: 'done', image: await flatten(job) });
+      const image = await flatten(job);
+      if (image) await tell({ type: 'done', image });
     } catch (error) {
       const { code, message, data } = toSluiceError(error);
       await tell({ type: 'failed', code, message, data });

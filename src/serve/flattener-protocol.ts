@@ -12,6 +12,8 @@ export interface FlattenJob {
   /** Registry credentials in the form of `~/.docker/config.json`. */
   readonly authFile?: string;
   readonly architecture: 'amd64' | 'arm64';
+  /** Whether to wait, once the image is opened, for word that it is to be flattened. */
+  readonly asksFirst?: boolean;
   readonly accountId: string;
   readonly manifestId: string;
   readonly rootId: string;
@@ -54,8 +56,16 @@ export interface FlattenedImage {
   };
 }
 
+/** The answer to `opened`. */
+export type FlattenerOrder = 'flatten' | 'stop';
+
 export type FlattenerMessage =
   | { readonly type: 'progress'; readonly progress: ImageProgress }
+  | {
+      readonly type: 'opened';
+      readonly imageDigest: string;
+      readonly resolvedReference: string;
+    }
   | { readonly type: 'done'; readonly image: FlattenedImage }
   | {
       readonly type: 'failed';

@@ -2,9 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SluiceError } from '../base/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import type { FlattenedImage, FlattenerMessage, FlattenJob } from './flattener-protocol.ts';
+import type {
+  FlattenedImage,
+  FlattenerMessage,
+  FlattenerOrder,
+  FlattenJob,
+} from './flattener-protocol.ts';
 
 import { originEnvironment } from './origin-place.ts';
+
+type Opened = Extract<FlattenerMessage, { type: 'opened' }>;
 
 /** Memory before speed: a create may take a moment longer, a host runs several at once. */
 const V8_FLAGS = ['--optimize-for-size', '--max-semi-space-size=4'];
@@ -20,27 +27,44 @@ function spawnFlattener(job: FlattenJob): ChildProcess {
   });
 }
 
+/** What is known of an image with this digest, if it need not be flattened again. */
+export type FindInstalled = (imageDigest: string) => Promise<FlattenedImage | undefined>;
+
 /**
  * Flattens one image in a process of its own (docs/decisions/0004). Rejects with the flattener's
- * error, or `INTERNAL` with what the process last said when it died.
+ * error, or `INTERNAL` with what the process last said when it died. With `asksFirst` in the job,
+ * nothing is read but the image's manifest when `findInstalled` knows it.
  */
 export function runFlattener(
   job: FlattenJob,
   onProgress: OnProgress,
   signal?: AbortSignal,
+  findInstalled: FindInstalled = async () => undefined,
 ): Promise<FlattenedImage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const child = spawnFlattener(job);
     let said = '';
-    let answer: Exclude<FlattenerMessage, { type: 'progress' }> | undefined;
+    let answer: Extract<FlattenerMessage, { type: 'done' | 'failed' }> | undefined;
     child.stderr?.on('data', (part: Buffer) => {
       said = `${said}${part.toString('utf8')}`.slice(-2000);
     });
     const onAbort = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', onAbort, { once: true });
+    const orderAfter = async ({ imageDigest, resolvedReference }: Opened) => {
+      const found = await findInstalled(imageDigest).catch(() => undefined);
+      if (found) {
+        answer = {
+          type: 'done',
+          image: { ...found, resolvedReference, newChunks: 0, newBytes: 0 },
+        };
+      }
+      const order: FlattenerOrder = found ? 'stop' : 'flatten';
+      if (child.connected) child.send(order);
+    };
     child.on('message', (message: FlattenerMessage) => {
       if (message.type === 'progress') onProgress(message.progress);
+      else if (message.type === 'opened') void orderAfter(message);
       else answer = message;
     });
     child.on('error', reject);

@@ -8,10 +8,11 @@ import type { DataDirectory, SaltSettings } from '../config/mod.ts';
 import type { CodeInstaller, InstallRequest } from '../frontend/mod.ts';
 import type { InstalledCode } from '../functions/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import type { ManifestPins, RootSource } from '../origin/mod.ts';
+import type { ManifestPins, ManifestSource, RootSource } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
+import { type InstalledImageKey, InstalledImages } from './installed-images.ts';
 import type { OriginPlace } from './origin-place.ts';
 import { currentSalt } from './salts.ts';
 import type { ZipCode } from './zip-image.ts';
@@ -30,12 +31,18 @@ export interface ZipToFlatten extends Pick<ZipCode, 'runtime' | 'isHostBase'> {
   readonly layers: readonly Buffer[];
 }
 
-type FlattenRequest = AddImageRequest & { readonly zip?: ZipToFlatten };
+type FlattenRequest = AddImageRequest & {
+  readonly zip?: ZipToFlatten;
+  /** Whether a manifest that the account has of this image already will do. */
+  readonly mayReuse?: boolean;
+};
 
 export interface ImageInstallerOptions {
   readonly data: DataDirectory;
   readonly place: OriginPlace;
-  readonly origin: RootSource & Pick<ManifestPins, 'pinManifest'>;
+  readonly origin: RootSource &
+    Pick<ManifestPins, 'pinManifest'> &
+    Pick<ManifestSource, 'getManifest'>;
   readonly keyService: KeyService;
   readonly dedupSecret: () => Promise<Buffer>;
   readonly salt: SaltSettings;
@@ -60,8 +67,12 @@ export class ImageInstaller implements CodeInstaller {
     limits.image.flattenersWaiting,
   );
 
+  readonly #installed: InstalledImages;
+
   constructor(options: ImageInstallerOptions) {
     this.#options = options;
+    const directory = join(options.data.cache, 'installed-images');
+    this.#installed = new InstalledImages(directory, options.origin);
   }
 
   /**
@@ -74,8 +85,9 @@ export class ImageInstaller implements CodeInstaller {
     return image;
   }
 
+  /** Makes no second manifest when the account has one of the same image in the active root. */
   async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
-    const work = () => this.#attempt(request, () => {}, signal);
+    const work = () => this.#attempt({ ...request, mayReuse: true }, () => {}, signal);
     const image = await this.#flatteners.run(work, signal);
     return {
       manifestId: image.manifestId,
@@ -122,14 +134,18 @@ export class ImageInstaller implements CodeInstaller {
     const dedupSecret = await this.#options.dedupSecret();
     const salt = currentSalt(this.#options.salt, dedupSecret, rootId, accountId, clock);
     const spoolDirectory = join(data.spool, manifestId);
+    const keyOf = (imageDigest: string): InstalledImageKey => ({
+      ...{ accountId, rootId, salt, architecture, imageDigest },
+    });
     try {
       await mkdir(spoolDirectory, { mode: 0o700 });
-      return await runFlattener(
+      const image = await runFlattener(
         {
           imageUri,
           ...(request.zip && { zip: await spoolZip(request.zip, spoolDirectory) }),
           ...registryAuthFile(),
           architecture: architecture === 'arm64' ? 'arm64' : 'amd64',
+          ...(request.mayReuse && { asksFirst: true }),
           accountId,
           manifestId,
           rootId,
@@ -142,7 +158,11 @@ export class ImageInstaller implements CodeInstaller {
         },
         onProgress,
         signal,
+        (imageDigest) => this.#installed.find(keyOf(imageDigest)),
       );
+      const isNew = image.manifestId === manifestId;
+      if (request.mayReuse && isNew) await this.#installed.keep(keyOf(image.imageDigest), image);
+      return image;
     } finally {
       dataKey.plaintext.fill(0);
       await rm(spoolDirectory, { recursive: true, force: true });
