@@ -3,12 +3,9 @@ import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { SluiceError, systemErrorCode } from '../base/mod.ts';
 import { dataDirectory, parseCredentials } from '../config/mod.ts';
+import { type HttpAnswer, httpCall } from './http-call.ts';
 
-export interface LambdaAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Buffer;
-}
+export type LambdaAnswer = HttpAnswer;
 
 export const functionsPath = '/2015-03-31/functions';
 
@@ -19,6 +16,8 @@ export function functionPath(name: string, rest = ''): string {
 interface RegionAddress {
   readonly endpoint: string;
   readonly region: string;
+  /** The file of the certificate that it serves HTTPS with. */
+  readonly certificateFile?: string;
 }
 
 function readRegionFile<T>(path: string, parse: (text: string) => T): T {
@@ -74,13 +73,14 @@ export class LambdaClient {
       headers: { ...headers, host: url.host },
       body,
     });
-    let response: Response;
+    const { certificateFile } = this.#address;
+    let answer: LambdaAnswer;
     try {
-      const hasBody = method === 'POST' || method === 'PUT';
-      response = await fetch(url, {
+      answer = await httpCall(url, {
         method,
         headers: signed.headers,
-        ...(hasBody ? { body: Buffer.from(body) } : {}),
+        body: Buffer.from(body),
+        certificate: certificateFile && readFileSync(certificateFile, 'utf8'),
       });
     } catch (error) {
       throw new SluiceError(
@@ -89,11 +89,6 @@ export class LambdaClient {
         { cause: error },
       );
     }
-    const answer = {
-      status: response.status,
-      headers: response.headers,
-      body: Buffer.from(await response.arrayBuffer()),
-    };
     if (answer.status >= 400) throw apiError(answer);
     return answer;
   }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
-import { limits, SeededRandom, systemClock } from '../base/mod.ts';
-import { RuntimeApi } from './runtime-api.ts';
+import { limits, systemClock } from '../base/mod.ts';
+import type { RuntimeApi } from './runtime-api.ts';
+import { runtimeApiAlone } from './runtime-api-fixture.ts';
 import type { RuntimeEvent } from './types.ts';
 
 interface Answer {
@@ -24,16 +25,7 @@ async function runtime(t: TestContext): Promise<Runtime> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const api = new RuntimeApi({
-    clock: systemClock,
-    random: new SeededRandom(1),
-    sandbox: {
-      identity: { accountId: '0', functionName: 'f', functionVersion: '1', handler: 'h' },
-      externalExtensions: [],
-      connect: () => assert.fail('nobody subscribed'),
-      onPlatformEvent: () => {},
-    },
-  });
+  const api = runtimeApiAlone(systemClock);
   api.attach(server);
   const agent = new Agent({ keepAlive: true });
   t.after(() => {

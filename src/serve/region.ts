@@ -16,6 +16,8 @@ export interface RegionOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly regionName: string;
   readonly logLevel: LogLevel;
+  /** Serves HTTPS with it; the file is where commands of this host find whom to trust. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly certificateFile: string };
   /** The zone's shared cache, if there is one. */
   readonly l2?: L2Settings | undefined;
 }
@@ -53,7 +55,8 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     const lock = lockDataDirectory(data);
     cleanups.push(() => lock.release());
     const endpoint = await startParts(options, data, logger, cleanups);
-    const address = JSON.stringify({ endpoint, region: options.regionName });
+    const certificateFile = options.tls?.certificateFile;
+    const address = JSON.stringify({ endpoint, region: options.regionName, certificateFile });
     await writeFile(data.addressFile, address, { mode: 0o600 });
     return {
       endpoint,
@@ -103,10 +106,11 @@ async function startParts(
     clock: systemClock,
     random: systemRandom,
     logger,
+    ...(options.tls && { tls: options.tls }),
   });
   cleanups.push(() => events.close());
   cleanups.push(() => frontend.close(limits.http.drainMs));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
   events.start(frontend.queued);
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

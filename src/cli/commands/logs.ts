@@ -9,6 +9,7 @@ interface LogsOptions extends CommonOptions {
   readonly follow: boolean;
   readonly last: number;
   readonly account: string;
+  readonly group?: string;
 }
 
 const LINES_MAX = 1_000_000;
@@ -19,6 +20,7 @@ export function registerLogs(program: Command): void {
     .description("prints the end of a function's log")
     .option('-f, --follow', 'go on as lines are written, until Ctrl-C', false)
     .option('-n, --last <n>', 'how many of the last lines', wholeNumber(0, LINES_MAX), 100)
+    .option('--group <name>', "the log group, if the function's LoggingConfig names one")
     .option('--account <id>', 'the account of the function', defaultAccountId);
   withDataOptions(command).action(async (name: string, options: LogsOptions) => {
     const { readLog } = await import('../../worker/mod.ts');
@@ -28,7 +30,7 @@ export function registerLogs(program: Command): void {
     const lines = readLog({
       directory: dataDirectory(options.data).logs,
       accountId: options.account,
-      logGroup: `/aws/lambda/${name}`,
+      logGroup: options.group ?? `/aws/lambda/${name}`,
       last: options.last,
       follow: options.follow,
       clock: systemClock,

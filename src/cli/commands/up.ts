@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { SluiceError } from '../../base/mod.ts';
 import type { LogLevel } from '../../telemetry/mod.ts';
 import {
   type L2Options,
@@ -9,13 +10,15 @@ import {
 } from '../options.ts';
 import { createOutput } from '../output.ts';
 import { untilSignalled } from '../signals.ts';
+import { readTlsFiles, type TlsOptions, withTlsOptions } from '../tls-files.ts';
 
-interface UpOptions extends L2Options {
+interface UpOptions extends L2Options, TlsOptions {
   readonly data: string;
   readonly json: boolean;
   readonly listen: { host: string; port: number };
   readonly region: string;
   readonly logLevel: LogLevel;
+  readonly isolation: 'lean' | 'microvm';
 }
 
 export function registerUp(program: Command): void {
@@ -32,12 +35,21 @@ export function registerUp(program: Command): void {
         .env('SLUICE_REGION'),
     )
     .addOption(
+      new Option('--isolation <kind>', 'what separates functions from the host and each other')
+        .choices(['lean', 'microvm'])
+        .default('lean'),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what goes to standard error')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('warn'),
     );
-  withDataOptions(withL2Options(command)).action(async (options: UpOptions) => {
+  withDataOptions(withL2Options(withTlsOptions(command))).action(async (options: UpOptions) => {
     const output = createOutput(options.json);
+    if (options.isolation === 'microvm') {
+      throw new SluiceError('USAGE', '--isolation microvm: is not available yet; lean is');
+    }
+    const tls = readTlsFiles(options, options.listen.host);
     const { startRegion } = await import('../../serve/mod.ts');
     const region = await startRegion({
       dataPath: options.data,
@@ -45,6 +57,7 @@ export function registerUp(program: Command): void {
       regionName: options.region,
       logLevel: options.logLevel,
       l2: l2Settings(options),
+      ...(tls && { tls }),
     });
     const { endpoint, credentialsFile, dataDirectory } = region;
     const signalled = untilSignalled();

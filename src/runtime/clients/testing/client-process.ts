@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { temporaryDirectory } from '../../../../test/support/temporary.ts';
 import { systemClock } from '../../../base/mod.ts';
-import { RuntimeApi } from '../../runtime-api.ts';
+import { runtimeApiAlone } from '../../runtime-api-fixture.ts';
 import type { InitOutcome, RuntimeEvent, RuntimeOutcome } from '../../types.ts';
 
 const clients = join(import.meta.dirname, '..');
@@ -53,7 +53,7 @@ export async function startClient(
   }
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const api = new RuntimeApi({ clock: systemClock });
+  const api = runtimeApiAlone(systemClock);
   api.attach(server);
   const [program = '', ...words] = programs[settings.family];
   const child = spawn(program, words, {
