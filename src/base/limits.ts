@@ -263,6 +263,32 @@ export const limits = {
     deliveryTimeoutMs: 10_000,
     errorMessageBytes: 1 * KIB,
   },
+  eventSources: {
+    /** Of the whole region: each costs a connection that waits for messages. */
+    mappings: 256,
+    /** Batches of one mapping under way: at first, at most, and what a minute may add (2.10). */
+    batchesAtFirst: 5,
+    batchesAtOnce: 1000,
+    batchesPerMinute: 300,
+    /** Messages of one receive, and how long it waits for the first (SQS API reference). */
+    messagesPerReceive: 10,
+    receiveWaitSeconds: 20,
+    /** Receives open at once, over all mappings; a delete always finds a connection. */
+    receivesAtOnce: 384,
+    receivesPerMapping: 64,
+    connections: 512,
+    connectMs: 2000,
+    requestMs: 10_000,
+    /** After a receive that failed, or a function that refused: at first, then twice as long. */
+    pauseMinMs: 1000,
+    pauseMaxMs: 60_000,
+    emptyPauseMs: 100,
+    filters: 5,
+    filterBytes: 4 * KIB,
+    filterDepth: 16,
+    /** Queue URLs that are remembered. */
+    queueUrls: 10_000,
+  },
   worker: {
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
@@ -345,6 +371,11 @@ assert(
 assert(
   limits.gc.dwellMs > 2 * limits.agent.noteUseMs,
   'every open device has said which root it reads before that is deleted',
+);
+assert(
+  limits.eventSources.mappings <= limits.eventSources.receivesAtOnce &&
+    limits.eventSources.receivesAtOnce < limits.eventSources.connections,
+  'every mapping can wait for messages, and messages can be deleted meanwhile',
 );
 assert(CHUNK_SIZE_BYTES % PAGE_SIZE_BYTES === 0, 'a chunk is a whole number of pages');
 assert(

@@ -13,6 +13,7 @@ export {
   changeSetting,
   type KeySettings,
   type OriginSettings,
+  type QueueSettings,
   readSettings,
   type SaltSettings,
   type Settings,

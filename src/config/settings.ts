@@ -53,12 +53,23 @@ const runtimeSettings = z.record(
   z.string().min(1),
 );
 
+const queueSettings = z.strictObject({
+  /** Of a service that speaks SQS's protocol; AWS's own without one. */
+  endpoint: z.url().optional(),
+  /** What the queues' ARNs name; the region's own name if absent. */
+  region: z.string().min(1).optional(),
+  /** The owners whose queues an account may use besides its own, by account id. */
+  accounts: z.record(z.string(), z.array(z.string().regex(/^\d{12}$/))).default({}),
+});
+
 const settingsSchema = z.strictObject({
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),
   runtime: runtimeSettings.default({}),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
   starts: startSettings.default(startSettings.parse({})),
+  /** Without it there are no queues. */
+  sqs: queueSettings.optional(),
 });
 
 /** What an operator may set of a region, in `config.json` of its data directory. */
@@ -66,6 +77,7 @@ export type Settings = z.infer<typeof settingsSchema>;
 export type OriginSettings = Settings['origin'];
 export type KeySettings = Settings['keys'];
 export type SaltSettings = Settings['salt'];
+export type QueueSettings = z.infer<typeof queueSettings>;
 
 type Tree = { [key: string]: unknown };
 

@@ -16,6 +16,7 @@ const statusOf = {
   ProvisionedConcurrencyConfigNotFoundException: 404,
   RequestTooLargeException: 413,
   ResourceConflictException: 409,
+  ResourceInUseException: 400,
   ResourceNotFoundException: 404,
   ServiceException: 500,
   TooManyRequestsException: 429,

@@ -24,6 +24,7 @@ function denied(caller: Credential, action: string, resource: string, kind: Poli
 
 /**
  * Asks the caller's own policies. A key without any has all of its account, as a root user has.
+ * `ofFunction` is the function's ARN where the resource is another thing that belongs to it.
  * Throws `AccessDeniedException`.
  */
 export function authorize(
@@ -31,6 +32,7 @@ export function authorize(
   request: ApiRequest,
   operation: string,
   resource = '*',
+  ofFunction = resource === '*' ? undefined : resource,
 ): void {
   const { caller } = request;
   if (caller.policies === undefined) return;
@@ -39,7 +41,7 @@ export function authorize(
     'aws:principalaccount': caller.accountId,
     'aws:principalarn': principalOf(caller),
     'aws:requestedregion': services.region,
-    ...(resource === '*' ? {} : { 'lambda:functionarn': resource }),
+    'lambda:functionarn': ofFunction,
   };
   const verdict = evaluateIdentity(caller.policies, { action, resource }, context);
   if (verdict === 'allow') return;

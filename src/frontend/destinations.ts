@@ -1,11 +1,14 @@
+/** Any service's ARN, as the model has it for destinations and event sources. */
+export const destinationArnPattern =
+  'arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:' +
+  '((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)';
+
 /**
  * Where the end of an event can be told: the service's own ARNs, of which functions are delivered
  * to, and what stands for the rest here: the URL of a webhook or of a queue that speaks SQS, or
  * `directory:NAME` below the region's data.
  */
-export const destinationPattern =
-  'directory:[A-Za-z0-9_-]{1,64}|https?://[^\\s]+|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:' +
-  '((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)';
+export const destinationPattern = `directory:[A-Za-z0-9_-]{1,64}|https?://[^\\s]+|${destinationArnPattern}`;
 
 const functionArn = /^arn:aws[a-zA-Z-]*:lambda:/;
 

@@ -26,6 +26,7 @@ import type {
   CodeInstaller,
   CredentialStore,
   EventQueue,
+  EventSourceSupport,
   Invoker,
   Provisioner,
   ZipSupport,
@@ -41,6 +42,7 @@ export interface FrontendOptions {
   readonly invoker: Invoker;
   /** Without one, `Event` invokes are refused. */
   readonly events?: EventQueue;
+  readonly eventSources: EventSourceSupport;
   /** Without it, zip functions and layers are refused. */
   readonly zip?: ZipSupport;
   /** Without one, provisioned concurrency is refused. */
@@ -87,6 +89,7 @@ export class Frontend {
     });
     this.#services = {
       ...{ region, store, invoker, events, clock, random, logger },
+      eventSources: options.eventSources,
       provisioner: options.provisioner,
       zip: options.zip,
       downloads: new DownloadLinks(random.bytes(32)),

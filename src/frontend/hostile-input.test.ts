@@ -19,8 +19,11 @@ const BUDGET_MS = Number(process.env['SLUICE_FUZZ_MS'] ?? 3000);
 const secret = 'what only the stranger may know';
 const theirs = `arn:aws:lambda:${REGION}:${stranger.accountId}:function:theirs`;
 
+const queueArn = `arn:aws:sqs:${REGION}:000000000000:q`;
+
 async function setUp(t: TestContext) {
   const harness = await startFrontend(t);
+  harness.queues.visibilityTimeoutSeconds.set(queueArn, 30);
   await createActive(harness.client());
   const Environment = { Variables: { SECRET: secret } };
   const input = { FunctionName: 'theirs', Description: secret, Environment };
@@ -87,6 +90,17 @@ const words = fc.constantFrom(
   'AuthType',
   'Cors',
   'Content',
+  'EventSourceArn',
+  'BatchSize',
+  'Enabled',
+  'FilterCriteria',
+  'Filters',
+  'Pattern',
+  'FunctionResponseTypes',
+  'MaximumBatchingWindowInSeconds',
+  'ScalingConfig',
+  'MaximumConcurrency',
+  'StartingPosition',
   'PackageType',
   'Architectures',
   'ImageConfig',
@@ -99,6 +113,8 @@ const leaves = fc.oneof(
     IMAGE,
     'f',
     theirs,
+    queueArn,
+    '{"body":[{"prefix":"a"}]}',
     '$LATEST',
     '1',
     'NONE',
@@ -125,9 +141,13 @@ const created = fc
     ...{ FunctionName: 'n', Role: ROLE, PackageType: 'Image', Code: { ImageUri: IMAGE } },
     ...change,
   }));
+const mapped = fc
+  .record({ change: fc.dictionary(words, bodies, { maxKeys: 3 }) })
+  .map(({ change }) => ({ FunctionName: 'f', EventSourceArn: queueArn, ...change }));
 const texts = fc.oneof(
   { weight: 4, arbitrary: bodies.map((each) => JSON.stringify(each)) },
   { weight: 2, arbitrary: created.map((each) => JSON.stringify(each)) },
+  { weight: 1, arbitrary: mapped.map((each) => JSON.stringify(each)) },
   { weight: 1, arbitrary: fc.string({ maxLength: 100 }) },
 );
 

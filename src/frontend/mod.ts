@@ -1,17 +1,24 @@
 export { Frontend, type FrontendOptions } from './frontend.ts';
-export type { QueuedInvokes, QueuedOutcome, QueuedPolicy } from './queued-invokes.ts';
+export type {
+  MappedFunction,
+  QueuedInvokes,
+  QueuedOutcome,
+  QueuedPolicy,
+} from './queued-invokes.ts';
 export type {
   CodeInstaller,
   ConcurrencyAllowance,
   Credential,
   CredentialStore,
   EventQueue,
+  EventSourceSupport,
   InstallRequest,
   InvokeOutcome,
   InvokeRequest,
   Invoker,
   ProvisionedState,
   Provisioner,
+  QueueDirectory,
   QueuedEvent,
   ResponseSink,
   ZipInstaller,

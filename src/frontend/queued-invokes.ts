@@ -2,6 +2,7 @@ import { isSluiceError, limits } from '../base/mod.ts';
 import { allowanceOf } from './allowance.ts';
 import { isApiError } from './api-error.ts';
 import { functionArn } from './function-name.ts';
+import { traceIdOf } from './invoke-request.ts';
 import { findTarget, pickVersion, type Target } from './lookup.ts';
 import type { QueuedEvent } from './seams.ts';
 import type { Services } from './services.ts';
@@ -25,6 +26,13 @@ export interface QueuedPolicy {
   readonly onSuccess?: string | undefined;
   readonly onFailure?: string | undefined;
   readonly deadLetter?: string | undefined;
+}
+
+/** A function that an event source mapping names. */
+export interface MappedFunction {
+  readonly accountId: string;
+  readonly functionName: string;
+  readonly qualifier?: string | undefined;
 }
 
 /** Runs what `Event` invokes left in the queue as synchronous invokes (contract 2.10). */
@@ -62,6 +70,20 @@ export class QueuedInvokes {
     }
   }
 
+  /** A batch of an event source, as an invoke of its own. */
+  invokeBatch(target: MappedFunction, payload: Buffer): Promise<QueuedOutcome> {
+    const { random, clock } = this.#services;
+    const receivedMs = clock.nowMs();
+    const traceId = traceIdOf({ headers: {} }, random, receivedMs);
+    return this.invoke({ ...target, requestId: random.uuid(), traceId, payload, receivedMs });
+  }
+
+  /** Whether the function is there and not switched off. */
+  async serves(target: MappedFunction): Promise<boolean> {
+    const found = await this.#find(target);
+    return found !== undefined && found.record.reservedConcurrency !== 0;
+  }
+
   async of(event: QueuedEvent): Promise<QueuedPolicy | undefined> {
     const target = await this.#find(event);
     if (!target) return undefined;
@@ -85,7 +107,7 @@ export class QueuedInvokes {
     this.#closing.abort();
   }
 
-  async #find(event: QueuedEvent): Promise<Target | undefined> {
+  async #find(event: MappedFunction): Promise<Target | undefined> {
     const { accountId, functionName: name, qualifier } = event;
     const pick = (alias: Parameters<typeof pickVersion>[0]) =>
       pickVersion(alias, this.#services.random);

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, systemClock, systemRandom } from '../base/mod.ts';
-import { SqliteFunctionStore } from '../functions/mod.ts';
+import { MemoryEventSourceMappings, SqliteFunctionStore } from '../functions/mod.ts';
 import { Frontend } from './frontend.ts';
 import {
   FakeInstaller,
@@ -27,6 +27,7 @@ function frontendOn(store: SqliteFunctionStore, installer: FakeInstaller): Front
   return new Frontend({
     ...{ region: REGION, store, installer, invoker: new FakeInvoker() },
     credentials: new FixedCredentials(owner),
+    eventSources: { mappings: new MemoryEventSourceMappings() },
     ...{ clock: systemClock, random: systemRandom },
   });
 }

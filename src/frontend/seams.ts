@@ -1,6 +1,7 @@
 import type {
   Architecture,
   CodeArchive,
+  EventSourceMappingStore,
   FunctionVersion,
   IdentityPolicy,
   InstalledCode,
@@ -151,4 +152,23 @@ export interface Provisioner {
   /** From now on `count` of them; 0 ends it. */
   provision(version: FunctionVersion, count: number): void;
   provisioned(version: FunctionVersion): ProvisionedState;
+}
+
+/** The queues that mappings may name. */
+export interface QueueDirectory {
+  /**
+   * Rejects with `ACCESS_DENIED` for a queue that the account may not read, whether it exists or
+   * not, `QUEUE_NOT_FOUND`, `QUEUE_DENIED` and `QUEUE_SERVICE_UNAVAILABLE`.
+   */
+  describe(queue: {
+    readonly eventSourceArn: string;
+    readonly accountId: string;
+  }): Promise<{ readonly visibilityTimeoutSeconds: number }>;
+}
+
+/** All that event source mappings need. */
+export interface EventSourceSupport {
+  readonly mappings: EventSourceMappingStore;
+  /** Without one, creating a mapping is refused. */
+  readonly queues?: QueueDirectory | undefined;
 }

@@ -3,7 +3,7 @@ import type { FunctionStore, Stamp } from '../functions/mod.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { FunctionCache } from './function-cache.ts';
 import type { Installs } from './installs.ts';
-import type { EventQueue, Invoker, Provisioner, ZipSupport } from './seams.ts';
+import type { EventQueue, EventSourceSupport, Invoker, Provisioner, ZipSupport } from './seams.ts';
 
 /** What operations work with; one object for the life of the server. */
 export interface Services {
@@ -13,6 +13,7 @@ export interface Services {
   readonly installs: Installs;
   readonly invoker: Invoker;
   readonly events: EventQueue | undefined;
+  readonly eventSources: EventSourceSupport;
   readonly provisioner: Provisioner | undefined;
   readonly zip: ZipSupport | undefined;
   readonly downloads: DownloadLinks;

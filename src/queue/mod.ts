@@ -7,6 +7,17 @@ export {
   Poller,
   type PollerOptions,
 } from './poller.ts';
+export { type EventPattern, readEventPattern } from './sources/event-pattern.ts';
+export { EventSources } from './sources/event-sources.ts';
+export type {
+  BatchInvoker,
+  BatchOutcome,
+  MappingBook,
+  MessageAttribute,
+  MessageSource,
+  QueueMessage,
+  SourceMapping,
+} from './sources/types.ts';
 export { SqliteEventQueue } from './sqlite-event-queue.ts';
 export type {
   AsyncEvent,

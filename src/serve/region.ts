@@ -1,13 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import { type DataDirectory, ensureDataDirectory, lockDataDirectory } from '../config/mod.ts';
+import {
+  type DataDirectory,
+  ensureDataDirectory,
+  lockDataDirectory,
+  readSettings,
+} from '../config/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { Accounts } from './accounts.ts';
 import { AsyncEvents } from './async-events.ts';
 import { startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
+import { QueueBatches } from './queue-batches.ts';
+import { SqsQueues } from './sqs-queues.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
 
@@ -91,6 +98,10 @@ async function startParts(
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
   const events = await AsyncEvents.open(data, logger, systemRandom);
+  const { sqs } = readSettings(data.configFile);
+  const queues = sqs && (await SqsQueues.open(sqs, options.regionName));
+  cleanups.push(() => queues?.close());
+  const batches = QueueBatches.open(data, queues, logger);
   const invoker = new FunctionInvoker(compute.assignment, options.regionName);
   const frontend = new Frontend({
     region: options.regionName,
@@ -98,6 +109,7 @@ async function startParts(
     installer: stores.installer,
     invoker,
     events,
+    eventSources: batches.support,
     provisioner: invoker,
     zip,
     credentials: accounts.store,
@@ -110,7 +122,9 @@ async function startParts(
   });
   cleanups.push(() => events.close());
   cleanups.push(() => frontend.close(limits.http.drainMs));
+  cleanups.push(() => batches.close(limits.http.drainMs));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
   events.start(frontend.queued);
+  await batches.start(frontend.queued);
   return `${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -23,10 +23,13 @@ export function hostHasMoto(t: TestContext): boolean {
  * Starts moto, other people's imitation of AWS, on loopback. Its reading of S3 and KMS is not
  * ours, which is the point; it accepts any secret, so signatures are tested elsewhere.
  */
-export async function startMoto(): Promise<Moto> {
+export async function startMoto(environment: NodeJS.ProcessEnv = {}): Promise<Moto> {
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], {
+    stdio: 'ignore',
+    env: { ...process.env, ...environment },
+  });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const moto = {
     endpoint,

@@ -11,7 +11,9 @@ import { createOutput } from '../output.ts';
 function describe(settings: Settings): string {
   return Object.entries(settings)
     .flatMap(([group, values]) =>
-      Object.entries(values).map(([name, value]) => `${group}.${name} = ${JSON.stringify(value)}`),
+      Object.entries(values ?? {}).map(
+        ([name, value]) => `${group}.${name} = ${JSON.stringify(value)}`,
+      ),
     )
     .join('\n');
 }

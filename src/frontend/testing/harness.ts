@@ -8,6 +8,7 @@ import {
   type FunctionVersion,
   type InstalledCode,
   MemoryCodeArchive,
+  MemoryEventSourceMappings,
   MemoryFunctionStore,
   SqliteLayerStore,
 } from '../../functions/mod.ts';
@@ -24,6 +25,7 @@ import type {
   Invoker,
   ProvisionedState,
   Provisioner,
+  QueueDirectory,
   QueuedEvent,
   ZipInstaller,
   ZipInstallRequest,
@@ -158,6 +160,20 @@ export class FakeQueue implements EventQueue {
   }
 }
 
+/** Queues that are there by their ARN; an account may read its own. */
+export class FakeQueues implements QueueDirectory {
+  readonly visibilityTimeoutSeconds = new Map<string, number>();
+
+  async describe({ eventSourceArn, accountId }: { eventSourceArn: string; accountId: string }) {
+    if (eventSourceArn.split(':')[4] !== accountId) {
+      throw new SluiceError('ACCESS_DENIED', `${eventSourceArn}: of another account`);
+    }
+    const visibilityTimeoutSeconds = this.visibilityTimeoutSeconds.get(eventSourceArn);
+    if (visibilityTimeoutSeconds !== undefined) return { visibilityTimeoutSeconds };
+    throw new SluiceError('QUEUE_NOT_FOUND', `${eventSourceArn}: no such queue`);
+  }
+}
+
 export interface Harness {
   readonly frontend: Frontend;
   readonly endpoint: string;
@@ -168,6 +184,8 @@ export interface Harness {
   readonly provisioner: FakeProvisioner;
   readonly zipInstaller: FakeZipInstaller;
   readonly events: FakeQueue;
+  readonly mappings: MemoryEventSourceMappings;
+  readonly queues: FakeQueues;
   readonly credentials: FixedCredentials;
   client(credential?: Credential): LambdaClient;
 }
@@ -188,9 +206,12 @@ export async function startFrontend(
     layers: SqliteLayerStore.open(':memory:'),
   };
   const events = new FakeQueue();
+  const mappings = new MemoryEventSourceMappings();
+  const queues = new FakeQueues();
   const credentials = new FixedCredentials(owner, stranger);
   const frontend = new Frontend({
     ...{ region: REGION, store, credentials, installer, invoker, provisioner, events, zip },
+    eventSources: { mappings, queues },
     clock: systemClock,
     random: systemRandom,
     ...(given.tls ? { tls: given.tls } : {}),
@@ -221,6 +242,8 @@ export async function startFrontend(
     invoker,
     provisioner,
     events,
+    mappings,
+    queues,
     zipInstaller,
     credentials,
     client,

@@ -40,7 +40,21 @@ const modes = {
   sleep: (event) => new Promise((resolve) => setTimeout(resolve, event.ms, { sandbox })),
 };
 
+/** Messages of a queue: each says how long it takes and how many receives it fails. */
+async function takeBatch(records) {
+  const batchItemFailures = [];
+  for (const { messageId, body, attributes } of records) {
+    const { ms = 0, failures = 0 } = JSON.parse(body);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    if (Number(attributes.ApproximateReceiveCount) <= failures) {
+      batchItemFailures.push({ itemIdentifier: messageId });
+    }
+  }
+  return { batchItemFailures };
+}
+
 export async function handler(event) {
   invokes += 1;
+  if (event.Records) return takeBatch(event.Records);
   return modes[event.mode ?? 'echo'](event);
 }

@@ -1,0 +1,69 @@
+import { isSluiceError } from '../base/mod.ts';
+import { invalidParameter } from './api-error.ts';
+import { authorizeFunction } from './authorization.ts';
+import { type FunctionReference, parseFunctionReference } from './function-name.ts';
+import { requireQualifier } from './lookup.ts';
+import type { ApiRequest } from './operation.ts';
+import type { Services } from './services.ts';
+
+/** The function that a body names; one of another account is refused unseen. */
+export function readFunction(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+  given: string,
+): FunctionReference {
+  const { accountId } = request.caller;
+  const { region } = services;
+  const reference = parseFunctionReference(given, undefined, { accountId, region });
+  // The caller's own are asked about with the mapping, which is what policies name here.
+  if (reference.accountId !== accountId) authorizeFunction(services, request, operation, reference);
+  return reference;
+}
+
+export async function requireFunction(
+  services: Services,
+  reference: FunctionReference,
+): Promise<void> {
+  const record = await services.cache.read(reference);
+  if (!record) throw invalidParameter('Function does not exist');
+  requireQualifier(services, record, reference);
+}
+
+/** Throws unless the account may read the queue, and the function ends before its messages return. */
+export async function requireQueue(
+  services: Services,
+  reference: FunctionReference,
+  eventSourceArn: string,
+): Promise<void> {
+  const { queues } = services.eventSources;
+  if (!queues) {
+    throw invalidParameter('Unrecognized event source. This region has no queues: set `sqs`.');
+  }
+  const refused = (code: string, message: string) =>
+    invalidParameter(
+      `Error occurred while ReceiveMessage. SQS Error Code: ${code}. SQS Error Message: ${message}`,
+    );
+  try {
+    const { accountId } = reference;
+    const { visibilityTimeoutSeconds } = await queues.describe({ eventSourceArn, accountId });
+    const record = await services.cache.read(reference);
+    const timeoutSeconds = record?.latest.configuration.timeoutSeconds ?? 0;
+    if (visibilityTimeoutSeconds >= timeoutSeconds) return;
+    throw invalidParameter(
+      `Queue visibility timeout: ${visibilityTimeoutSeconds} seconds is less than Function ` +
+        `timeout: ${timeoutSeconds} seconds`,
+    );
+  } catch (error) {
+    if (isSluiceError(error, 'QUEUE_NOT_FOUND')) {
+      throw refused(
+        'AWS.SimpleQueueService.NonExistentQueue',
+        'The specified queue does not exist for this wsdl version.',
+      );
+    }
+    if (isSluiceError(error, 'ACCESS_DENIED') || isSluiceError(error, 'QUEUE_DENIED')) {
+      throw refused('AccessDenied', 'Access to the resource is denied.');
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { noLogger, VirtualClock } from '../../base/mod.ts';
+import { EventSources } from './event-sources.ts';
+import { FakeBook, FakeFunction, FakeSource, mapping, messageOf, pass } from './sources.fakes.ts';
+
+function bench(t: TestContext) {
+  const clock = new VirtualClock(1_763_700_000_000);
+  const book = new FakeBook();
+  const source = new FakeSource(clock);
+  const invoker = new FakeFunction(clock);
+  const open = () => {
+    const sources = new EventSources({ book, source, invoker, clock, logger: noLogger });
+    t.after(() => Promise.all([sources.close(0), pass(clock, 1000)]));
+    return sources;
+  };
+  return { clock, book, source, invoker, open, pass: (ms: number) => pass(clock, ms) };
+}
+
+test('a mapping settles in what was asked for, and runs while it is enabled', async (t) => {
+  const { book, source, invoker, open, pass } = bench(t);
+  book.put(mapping);
+  await open().start();
+  await pass(200);
+  assert.equal(book.records.get('u')?.state, 'Enabled');
+  source.send(messageOf(1));
+  await pass(1000);
+  assert.equal(source.left, 0);
+  book.put({ ...mapping, enabled: false, state: 'Disabling', revision: 2 });
+  await pass(200);
+  assert.equal(book.records.get('u')?.state, 'Disabled');
+  source.send(messageOf(2));
+  await pass(30_000);
+  assert.equal(source.left, 1);
+  book.put({ ...mapping, state: 'Enabling', revision: 3, batchSize: 1 });
+  await pass(1000);
+  assert.deepEqual([source.left, invoker.batches.length], [0, 2]);
+  book.put({ ...mapping, state: 'Deleting', revision: 4 });
+  await pass(200);
+  assert.equal(book.records.size, 0);
+});
+
+test('a change waits for the batches under way', async (t) => {
+  const { book, source, invoker, open, pass } = bench(t);
+  invoker.takesMs = 5000;
+  book.put(mapping);
+  await open().start();
+  source.send(messageOf(1));
+  await pass(1000);
+  book.put({ ...mapping, state: 'Deleting', revision: 2 });
+  await pass(1000);
+  assert.equal(book.records.get('u')?.state, 'Deleting');
+  await pass(4000);
+  assert.equal(book.records.size, 0);
+  assert.equal(source.left, 0, 'what ran is deleted');
+});
+
+test('what an earlier life left unfinished is finished', async (t) => {
+  const { book, open, pass } = bench(t);
+  book.put({ ...mapping, uuid: 'a', state: 'Deleting' });
+  book.put({ ...mapping, uuid: 'b', state: 'Disabling', enabled: false });
+  book.put({ ...mapping, uuid: 'c', state: 'Updating', enabled: false });
+  book.put({ ...mapping, uuid: 'd', state: 'Updating' });
+  await open().start();
+  await pass(200);
+  const states = [...book.records].map(([uuid, { state }]) => `${uuid} ${state}`);
+  assert.deepEqual(states, ['b Disabled', 'c Disabled', 'd Enabled']);
+});
+
+test('closing waits for running batches as long as it is given', async (t) => {
+  const { book, source, invoker, open, pass } = bench(t);
+  invoker.takesMs = 60_000;
+  book.put(mapping);
+  const sources = open();
+  await sources.start();
+  source.send(messageOf(1));
+  await pass(1000);
+  let closed = false;
+  const closing = sources.close(2000).then(() => {
+    closed = true;
+  });
+  await pass(1000);
+  assert.equal(closed, false);
+  await pass(2000);
+  await closing;
+  assert.equal(source.left, 1, 'it comes again');
+  assert.equal(source.openReceives, 0);
+});

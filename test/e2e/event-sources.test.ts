@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CreateEventSourceMappingCommand,
+  CreateFunctionCommand,
+  DeleteEventSourceMappingCommand,
+  GetEventSourceMappingCommand,
+  waitUntilFunctionActiveV2,
+} from '@aws-sdk/client-lambda';
+import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { repositoryRoot } from '../repo/repository.ts';
+import { hostLacks } from '../support/host.ts';
+import { buildTestImage } from '../support/node-image.ts';
+import { type RunningRegion, startRegion } from '../support/region.ts';
+import { run } from '../support/run.ts';
+import { SqsServer } from '../support/sqs-server.ts';
+import { scratchDirectory } from '../support/temporary.ts';
+
+const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
+
+process.env['AWS_ACCESS_KEY_ID'] = 'AKIAOPERATOR';
+process.env['AWS_SECRET_ACCESS_KEY'] = 'secret';
+
+describe('event source mappings', { skip: lacks }, () => {
+  const scratch = scratchDirectory('event-sources');
+  const data = join(scratch.path, 'data');
+  const server = new SqsServer();
+  let region: RunningRegion;
+  let uuid: string;
+
+  /** Waits until the condition holds. */
+  const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
+    for (let waited = 0; waited < 300; waited++) {
+      if (await holds()) return;
+      await sleep(100);
+    }
+    assert.fail(`${what} did not come to be: ${region.log()}`);
+  };
+  const settled = (state: string) =>
+    until(state, async () => {
+      const asked = region.client().send(new GetEventSourceMappingCommand({ UUID: uuid }));
+      const answer = await asked.catch((error: Error) => ({ State: error.name }));
+      return answer.State === state;
+    });
+
+  before(async () => {
+    const endpoint = await server.listen();
+    const sqs = JSON.stringify({ endpoint });
+    const sluice = join(repositoryRoot, 'bin/sluice');
+    await run(sluice, ['config', 'set', 'sqs', sqs, '--data', data]);
+    const image = await buildTestImage(join(scratch.path, 'image'));
+    region = await startRegion(undefined, data);
+    const client = region.client();
+    await client.send(
+      new CreateFunctionCommand({
+        ...{ FunctionName: 'f', PackageType: 'Image', Code: { ImageUri: image }, Timeout: 3 },
+        Role: 'arn:aws:iam::000000000000:role/any',
+      }),
+    );
+    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+    await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+  });
+  after(async () => {
+    await region?.stop();
+    await server.close();
+    scratch.remove();
+  });
+
+  test('a function takes what is sent to its queue; what it fails goes back, and then aside', async () => {
+    const sqs = new SQSClient({
+      endpoint: server.endpoint,
+      region: 'us-east-1',
+      useQueueUrlAsEndpoint: false,
+    });
+    const dead = server.create('dead');
+    const redrive = { deadLetterTargetArn: dead.arn, maxReceiveCount: 2 };
+    const Attributes = { VisibilityTimeout: '4', RedrivePolicy: JSON.stringify(redrive) };
+    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'q', Attributes }));
+    const queue = server.queues.get('q')!;
+    const created = await region.client().send(
+      new CreateEventSourceMappingCommand({
+        FunctionName: 'f',
+        EventSourceArn: queue.arn,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+      }),
+    );
+    uuid = created.UUID ?? '';
+    assert.equal(created.State, 'Creating');
+    await settled('Enabled');
+    const bodies = [{}, {}, {}, { failures: 1 }, { failures: 9, poison: true }];
+    const Entries = bodies.map((body, i) => ({ Id: `${i}`, MessageBody: JSON.stringify(body) }));
+    await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+    sqs.destroy();
+    await until('an empty queue', () => queue.messages.length === 0);
+    assert.deepEqual(
+      dead.messages.map((each) => JSON.parse(each.body).poison),
+      [true],
+    );
+  });
+
+  test('a message whose function ran when the region was killed is not lost', async () => {
+    const queue = server.queues.get('q')!;
+    server.send('q', JSON.stringify({ ms: 2000 }));
+    await until('a receive', () => queue.messages[0]?.receives === 1);
+    await sleep(500);
+    await region.kill();
+    assert.equal(queue.messages.length, 1);
+    region = await startRegion(undefined, data);
+    await settled('Enabled');
+    await until('a second run', () => queue.messages.length === 0);
+  });
+
+  test('a mapping that is deleted reads no more', async () => {
+    const deleted = await region.client().send(new DeleteEventSourceMappingCommand({ UUID: uuid }));
+    assert.equal(deleted.State, 'Deleting');
+    await settled('ResourceNotFoundException');
+    server.send('q', '{}');
+    await sleep(1000);
+    assert.equal(server.queues.get('q')?.messages[0]?.receives, 0);
+  });
+});
