@@ -10,6 +10,7 @@ export {
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { type DataLock, lockDataDirectory } from './data-lock.ts';
 export {
+  type CodeSettings,
   changeSetting,
   type KeySettings,
   type OriginSettings,

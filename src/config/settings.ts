@@ -47,6 +47,18 @@ const startSettings = z.strictObject({
   perWorker: starts.default(limits.worker.coldStartsAtOnce),
 });
 
+/** Where archives of code may lie beside the requests that name them. */
+const codeSettings = z.strictObject({
+  s3: z
+    .strictObject({
+      region: z.string().min(1),
+      endpoint: z.url().optional(),
+      /** All of them may be read by every account, with the region's own credentials. */
+      buckets: z.array(z.string().min(3).max(63)).min(1),
+    })
+    .optional(),
+});
+
 /** Base images of zip functions by runtime; this host's own files where none is named. */
 const runtimeSettings = z.record(
   z.string().regex(/^(nodejs\d+\.x|python3\.\d+|provided(\.al2|\.al2023)?)$/, 'is no runtime'),
@@ -65,6 +77,7 @@ const queueSettings = z.strictObject({
 const settingsSchema = z.strictObject({
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),
+  code: codeSettings.default({}),
   runtime: runtimeSettings.default({}),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
   starts: startSettings.default(startSettings.parse({})),
@@ -76,6 +89,7 @@ const settingsSchema = z.strictObject({
 export type Settings = z.infer<typeof settingsSchema>;
 export type OriginSettings = Settings['origin'];
 export type KeySettings = Settings['keys'];
+export type CodeSettings = Settings['code'];
 export type SaltSettings = Settings['salt'];
 export type QueueSettings = z.infer<typeof queueSettings>;
 

@@ -6,7 +6,7 @@ import { functionNotFound } from './lookup.ts';
 import type { Services } from './services.ts';
 
 /** Which call gets a caller the latest revision id, in the words of a 412. */
-export type RevisionSource = 'GetFunction/GetAlias' | 'GetPolicy';
+export type RevisionSource = 'GetFunction/GetAlias' | 'GetPolicy' | 'GetLayerPolicy';
 
 export function staleRevision(source: RevisionSource, cause?: unknown): ApiError {
   return new ApiError(

@@ -1,7 +1,8 @@
+import { isSluiceError } from '../base/mod.ts';
 import type { CodeSource, PackageType } from '../functions/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import type { CodeInput } from './function-inputs.ts';
-import type { ZipSupport } from './seams.ts';
+import type { CodeObjects, ZipSupport } from './seams.ts';
 import type { Services } from './services.ts';
 import { requireZip } from './zip-archive.ts';
 
@@ -39,24 +40,39 @@ export async function resolveSource(
   return { kind: 'image', imageUri: code.ImageUri };
 }
 
-/** Checks and stores `ZipFile`; archives are not fetched from S3. */
+/** Checks and stores the archive that came with the request, or that it names in S3. */
 export async function storeArchive(
   services: Services,
   accountId: string,
-  code: Pick<CodeInput, 'ZipFile' | 'S3Bucket' | 'S3Key'>,
+  code: Pick<CodeInput, 'ZipFile' | 'S3Bucket' | 'S3Key' | 'S3ObjectVersion'>,
 ): Promise<CodeSource & { kind: 'zip' }> {
-  const { archive } = zipSupport(services);
-  if (code.S3Bucket !== undefined || code.S3Key !== undefined) {
-    throw invalidParameter(
-      'Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The ' +
-        'specified bucket does not exist',
-    );
-  }
-  if (!code.ZipFile) {
-    throw invalidParameter('Please provide a source for function code.');
-  }
-  const bytes = Buffer.from(code.ZipFile, 'base64');
+  const { archive, objects } = zipSupport(services);
+  const bytes = code.ZipFile
+    ? Buffer.from(code.ZipFile, 'base64')
+    : await readObject(objects, code);
   const unzippedBytes = requireZip(bytes);
   const sha256 = await archive.put(accountId, bytes);
   return { kind: 'zip', sha256, sizeBytes: bytes.length, unzippedBytes };
+}
+
+async function readObject(
+  objects: CodeObjects | undefined,
+  { S3Bucket, S3Key, S3ObjectVersion }: Pick<CodeInput, 'S3Bucket' | 'S3Key' | 'S3ObjectVersion'>,
+): Promise<Buffer> {
+  if (!S3Bucket || !S3Key) throw invalidParameter('Please provide a source for function code.');
+  if (!objects) {
+    throw invalidParameter(
+      'S3Bucket and S3Key are not supported here: no bucket is configured for code (setting ' +
+        'code.s3). Send the archive as ZipFile.',
+    );
+  }
+  try {
+    return await objects.read(S3Bucket, S3Key, S3ObjectVersion);
+  } catch (error) {
+    if (!isSluiceError(error, 'CODE_NOT_FOUND')) throw error;
+    const { code, reason } = error.data;
+    throw invalidParameter(
+      `Error occurred while GetObject. S3 Error Code: ${code}. S3 Error Message: ${reason}`,
+    );
+  }
 }

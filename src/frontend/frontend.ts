@@ -9,6 +9,7 @@ import {
   type Random,
 } from '../base/mod.ts';
 import type { FunctionStore } from '../functions/mod.ts';
+import { ArchiveUpkeep } from './archive-upkeep.ts';
 import { DownloadHandler } from './download-handler.ts';
 import { DownloadLinks } from './download-links.ts';
 import { FunctionCache } from './function-cache.ts';
@@ -69,6 +70,7 @@ export interface MetricsText {
 export class Frontend {
   readonly #cache: FunctionCache;
   readonly #installs: Installs;
+  readonly #archives: ArchiveUpkeep;
   readonly #server: HttpServer;
   readonly #services: Services;
   /** What runs the events of the queue. */
@@ -83,15 +85,18 @@ export class Frontend {
     this.#functionUrlDomain = options.functionUrlDomain;
     this.#secure = options.tls !== undefined;
     this.#cache = new FunctionCache(store, limits.functions.cached);
+    this.#archives = new ArchiveUpkeep(options.zip, store, logger);
     this.#installs = new Installs({
       ...{ store, installer, invoker, region, clock, random, logger },
       zip: options.zip,
+      onSettled: (accountId) => this.#archives.freed(accountId),
     });
     this.#services = {
       ...{ region, store, invoker, events, clock, random, logger },
       eventSources: options.eventSources,
       provisioner: options.provisioner,
       zip: options.zip,
+      archives: this.#archives,
       downloads: new DownloadLinks(random.bytes(32)),
       functionUrl: (urlId) => `${this.#urlOrigin(urlId)}/`,
       cache: this.#cache,
@@ -129,6 +134,7 @@ export class Frontend {
   async start(host: string, port: number): Promise<{ host: string; port: number }> {
     const address = await this.#server.listen(host, port);
     this.#port = address.port;
+    await this.#archives.start();
     await this.#installs.resume();
     await provisionAll(this.#services, this.#services.store);
     return { host: address.address, port: address.port };
@@ -142,6 +148,7 @@ export class Frontend {
     this.queued.close();
     await this.#server.close(graceMs);
     await this.#installs.close();
+    await this.#archives.close();
     this.#cache.close();
   }
 

@@ -31,6 +31,8 @@ export interface InstallsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Called when an update's code has taken the place of the code before. */
+  readonly onSettled: (accountId: string) => void;
 }
 
 const reasonCodes: Partial<Record<ErrorCode, string>> = {
@@ -112,6 +114,7 @@ export class Installs {
     const isUpdate = record.latest.work?.kind === 'update';
     if (!(await this.#settle(record, workId, outcome))) return;
     if (isUpdate && 'code' in outcome) {
+      this.#options.onSettled(record.accountId);
       await this.#options.invoker.drain(functionArn(this.#options.region, record, '$LATEST'));
     }
   }

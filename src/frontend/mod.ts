@@ -7,6 +7,7 @@ export type {
 } from './queued-invokes.ts';
 export type {
   CodeInstaller,
+  CodeObjects,
   ConcurrencyAllowance,
   Credential,
   CredentialStore,

@@ -77,8 +77,16 @@ export interface ZipInstaller {
   installZip(request: ZipInstallRequest, signal: AbortSignal): Promise<InstalledCode>;
 }
 
+/** Where `S3Bucket` and `S3Key` lead. */
+export interface CodeObjects {
+  /** Rejects with `CODE_NOT_FOUND`; its `data` has S3's code and message as `code` and `reason`. */
+  read(bucket: string, key: string, version: string | undefined): Promise<Buffer>;
+}
+
 /** All that zip functions and layers need. */
 export interface ZipSupport {
+  /** Without it, code comes with the request only. */
+  readonly objects?: CodeObjects;
   readonly installer: ZipInstaller;
   readonly archive: CodeArchive;
   readonly layers: LayerStore;

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { FunctionStore, Stamp } from '../functions/mod.ts';
+import type { ArchiveUpkeep } from './archive-upkeep.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { FunctionCache } from './function-cache.ts';
 import type { Installs } from './installs.ts';
@@ -16,6 +17,7 @@ export interface Services {
   readonly eventSources: EventSourceSupport;
   readonly provisioner: Provisioner | undefined;
   readonly zip: ZipSupport | undefined;
+  readonly archives: ArchiveUpkeep;
   readonly downloads: DownloadLinks;
   /** The address of a function URL, as clients reach it. */
   readonly functionUrl: (urlId: string) => string;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
 import fc from 'fast-check';
+import { systemClock } from '../base/mod.ts';
 import { ApiError } from './api-error.ts';
 import { DownloadLinks } from './download-links.ts';
 import { REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
@@ -149,6 +150,110 @@ test('a function takes its layers in order, and again when they change', async (
   assert.match(await refused([elsewhere]), /^Layers are not in the same region as the function/);
   const foreign = new sdk.GetLayerVersionCommand({ LayerName: `${layerArn}0`, VersionNumber: 1 });
   assert.equal((await refusal(client(stranger).send(foreign))).name, 'AccessDeniedException');
+});
+
+test('a layer may be shared, and outlives its deletion in the functions that took it', async (t) => {
+  const { lambda, create, settled, publish, zipInstaller, client } = await setUp(t);
+  const other = client(stranger);
+  await publish();
+  const layer = { LayerName: 'l', VersionNumber: 1 };
+  const theirs = { LayerName: layerArn, VersionNumber: 1 };
+  const theirFunction: sdk.CreateFunctionCommandInput = {
+    ...{ ...base, FunctionName: 'theirs', Layers: [`${layerArn}:1`] },
+    Role: ROLE.replace('000000000000', '999999999999'),
+  };
+  const take = () => other.send(new sdk.CreateFunctionCommand(theirFunction));
+  assert.equal((await refusal(take())).message, `Layer version ${layerArn}:1 does not exist.`);
+  const permission = {
+    ...{ ...layer, StatementId: 's', Action: 'lambda:GetLayerVersion' },
+    Principal: '999999999999',
+  };
+  const add = () => lambda.send(new sdk.AddLayerVersionPermissionCommand(permission));
+  const added = await add();
+  assert.equal(JSON.parse(added.Statement ?? '').Resource, `${layerArn}:1`);
+  assert.match((await refusal(add())).message, /^The statement id \(s\) provided already exists/);
+  const policy = await lambda.send(new sdk.GetLayerVersionPolicyCommand(layer));
+  assert.equal(policy.RevisionId, added.RevisionId);
+  assert.equal(JSON.parse(policy.Policy ?? '').Statement[0].Sid, 's');
+  assert.equal((await other.send(new sdk.GetLayerVersionCommand(theirs))).Version, 1);
+  const remove = new sdk.DeleteLayerVersionCommand(theirs);
+  assert.equal((await refusal(other.send(remove))).name, 'AccessDeniedException');
+  await take();
+  const stale = { ...layer, StatementId: 's', RevisionId: 'old' };
+  const removeStale = new sdk.RemoveLayerVersionPermissionCommand(stale);
+  assert.match((await refusal(lambda.send(removeStale))).message, /Call the GetLayerPolicy API/);
+  await lambda.send(new sdk.RemoveLayerVersionPermissionCommand({ ...layer, StatementId: 's' }));
+  const again = new sdk.GetLayerVersionCommand(theirs);
+  assert.equal((await refusal(other.send(again))).name, 'AccessDeniedException');
+  await lambda.send(new sdk.DeleteLayerVersionCommand(layer));
+  const code = makeZip({ x: 'new' });
+  const waiter = { client: other, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  await sdk.waitUntilFunctionActiveV2(waiter, { FunctionName: 'theirs' });
+  const update = { FunctionName: 'theirs', ZipFile: code };
+  await other.send(new sdk.UpdateFunctionCodeCommand(update));
+  await sdk.waitUntilFunctionUpdatedV2(waiter, { FunctionName: 'theirs' });
+  assert.deepEqual(zipInstaller.requests.at(-1)?.layers, [ZipFile]);
+  await create();
+  await settled();
+});
+
+test('archives go with the last that names them, and not before', async (t) => {
+  const { lambda, create, settled, publish, archive, frontend } = await setUp(t);
+  const account = '000000000000';
+  const kept = async () => (await archive.list(account)).length;
+  const until = async (count: number) => {
+    for (let i = 0; i < 100 && (await kept()) !== count; i++) await systemClock.sleep(10);
+    assert.equal(await kept(), count);
+  };
+  const content = makeZip({ layer: 'content' });
+  await publish(content);
+  await create({ Layers: [`${layerArn}:1`], Publish: true });
+  await settled();
+  const second = makeZip({ 'index.mjs': 'export const handler = async () => 2;' });
+  await lambda.send(new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: second }));
+  await settled();
+  const third = makeZip({ 'index.mjs': 'export const handler = async () => 3;' });
+  await lambda.send(new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: third }));
+  await settled();
+  await until(3); // The published version's, the latest, and the layer's.
+  await lambda.send(new sdk.DeleteLayerVersionCommand({ LayerName: 'l', VersionNumber: 1 }));
+  await lambda.send(new sdk.DeleteFunctionCommand({ FunctionName, Qualifier: '1' }));
+  await until(2); // The latest still runs with the layer.
+  await lambda.send(new sdk.DeleteFunctionCommand({ FunctionName }));
+  await until(0);
+  await frontend.close(100);
+});
+
+test('code may lie in a bucket that is configured, and in no other', async (t) => {
+  const { lambda, create, settled, zipInstaller, objects } = await setUp(t);
+  objects.objects.set('f.zip', ZipFile);
+  await create({ Code: { S3Bucket: 'code', S3Key: 'f.zip' } });
+  await settled();
+  assert.deepEqual(zipInstaller.requests[0]?.archive, ZipFile);
+  const update = { FunctionName, S3Bucket: 'code', S3Key: 'missing' };
+  assert.equal(
+    (await refusal(lambda.send(new sdk.UpdateFunctionCodeCommand(update)))).message,
+    'Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified ' +
+      'key does not exist.',
+  );
+});
+
+test('code and layers together may not unpack to more than one function may have', async (t) => {
+  const { create, publish } = await setUp(t);
+  const claims = (bytes: number) => {
+    const zip = makeZip({ a: 'x' });
+    zip.writeUInt32LE(bytes, zip.indexOf(Buffer.from([0x50, 0x4b, 1, 2])) + 24);
+    return zip;
+  };
+  await publish(claims(200_000_000));
+  const refused = await refusal(
+    create({ Layers: [`${layerArn}:1`], Code: { ZipFile: claims(100_000_000) } }),
+  );
+  assert.equal(
+    refused.message,
+    'Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. The ' +
+      'actual size is 300000000 bytes.',
+  );
 });
 
 test('damaged archives are refused in words, whatever the damage', () => {

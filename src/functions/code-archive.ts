@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, type Random, SluiceError, systemErrorCode } from '../base/mod.ts';
 
@@ -13,6 +13,12 @@ export interface CodeArchive {
   put(accountId: string, bytes: Buffer): Promise<string>;
   /** Rejects with `CODE_NOT_FOUND`. */
   get(accountId: string, sha256: string): Promise<Buffer>;
+  /** The accounts that have archives. */
+  accounts(): Promise<string[]>;
+  /** The names of an account's archives. */
+  list(accountId: string): Promise<string[]>;
+  /** Removing what is not there is no error. */
+  remove(accountId: string, sha256: string): Promise<void>;
 }
 
 const nameOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
@@ -61,6 +67,38 @@ export class DirectoryCodeArchive implements CodeArchive {
     }
   }
 
+  async accounts(): Promise<string[]> {
+    return (await this.#names('')).filter((name) => /^\d{12}$/.test(name));
+  }
+
+  async list(accountId: string): Promise<string[]> {
+    const names = await this.#names(accountId);
+    return names.flatMap((name) => /^([0-9a-f]{64})\.zip$/.exec(name)?.[1] ?? []);
+  }
+
+  async remove(accountId: string, sha256: string): Promise<void> {
+    await rm(this.#path(accountId, sha256), { force: true });
+  }
+
+  /** Clears what writers left that were killed; nobody may be writing. */
+  async removeUnfinished(): Promise<void> {
+    for (const accountId of await this.accounts()) {
+      for (const name of await this.#names(accountId)) {
+        if (name.endsWith('.zip')) continue;
+        await rm(join(this.#directory, accountId, name), { force: true });
+      }
+    }
+  }
+
+  async #names(accountId: string): Promise<string[]> {
+    try {
+      return await readdir(join(this.#directory, accountId));
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
   #path(accountId: string, sha256: string): string {
     assert(/^\d{12}$/.test(accountId) && /^[0-9a-f]{64}$/.test(sha256), 'a name and no path');
     return join(this.#directory, accountId, `${sha256}.zip`);
@@ -90,5 +128,18 @@ export class MemoryCodeArchive implements CodeArchive {
     const bytes = this.#archives.get(`${accountId}/${sha256}`);
     if (!bytes) throw missing(sha256);
     return bytes;
+  }
+
+  async accounts(): Promise<string[]> {
+    return [...new Set([...this.#archives.keys()].map((key) => key.slice(0, 12)))];
+  }
+
+  async list(accountId: string): Promise<string[]> {
+    const own = [...this.#archives.keys()].filter((key) => key.startsWith(`${accountId}/`));
+    return own.map((key) => key.slice(accountId.length + 1));
+  }
+
+  async remove(accountId: string, sha256: string): Promise<void> {
+    this.#archives.delete(`${accountId}/${sha256}`);
   }
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { PolicyRecord } from './records.ts';
 import { inTransaction, openDatabase, parseBody } from './sqlite-database.ts';
 
 /** A version of a layer: an archive that is unpacked under /opt. Immutable. */
@@ -35,8 +36,16 @@ export interface LayerStore {
   ): Promise<LayerVersionRecord[]>;
   /** The newest version of each layer by name, from the first after `after`. */
   list(accountId: string, after: string | undefined, limit: number): Promise<LayerVersionRecord[]>;
-  /** Deleting what is not there is no error. */
+  /** With its policy. Deleting what is not there is no error. */
   remove(key: LayerKey, version: number): Promise<void>;
+  /** Who beside its account may use a version. */
+  readPolicy(key: LayerKey, version: number): Promise<PolicyRecord | undefined>;
+  /** Writes what `change` makes of the policy, as one transaction; nothing takes it away. */
+  changePolicy(
+    key: LayerKey,
+    version: number,
+    change: (current: PolicyRecord | undefined) => PolicyRecord | undefined,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,6 +58,15 @@ const migrations: readonly string[] = [
     PRIMARY KEY (account_id, name)
   ) STRICT;
   CREATE TABLE layer_versions (
+    account_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account_id, name, version)
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE layer_policies (
     account_id TEXT NOT NULL,
     name TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -127,9 +145,40 @@ export class SqliteLayerStore implements LayerStore {
   }
 
   async remove(key: LayerKey, version: number): Promise<void> {
+    inTransaction(this.#database, () => {
+      for (const table of ['layer_versions', 'layer_policies']) this.#delete(table, key, version);
+    });
+  }
+
+  async readPolicy(key: LayerKey, version: number): Promise<PolicyRecord | undefined> {
+    return this.#policy(key, version);
+  }
+
+  async changePolicy(
+    key: LayerKey,
+    version: number,
+    change: (current: PolicyRecord | undefined) => PolicyRecord | undefined,
+  ): Promise<void> {
+    inTransaction(this.#database, () => {
+      const policy = change(this.#policy(key, version));
+      if (!policy) return this.#delete('layer_policies', key, version);
+      this.#database
+        .prepare('INSERT OR REPLACE INTO layer_policies VALUES (?, ?, ?, ?)')
+        .run(key.accountId, key.name, version, JSON.stringify(policy));
+    });
+  }
+
+  #policy({ accountId, name }: LayerKey, version: number): PolicyRecord | undefined {
+    const row = this.#database
+      .prepare('SELECT body FROM layer_policies WHERE account_id = ? AND name = ? AND version = ?')
+      .get(accountId, name, version);
+    return row && parseBody<PolicyRecord>(row['body'], 'layer policy');
+  }
+
+  #delete(table: string, { accountId, name }: LayerKey, version: number): void {
     this.#database
-      .prepare('DELETE FROM layer_versions WHERE account_id = ? AND name = ? AND version = ?')
-      .run(key.accountId, key.name, version);
+      .prepare(`DELETE FROM ${table} WHERE account_id = ? AND name = ? AND version = ?`)
+      .run(accountId, name, version);
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import type {
   ProvisionedState,
   Provisioner,
 } from '../frontend/mod.ts';
-import type { FunctionVersion } from '../functions/mod.ts';
+import type { FunctionConfiguration, FunctionVersion } from '../functions/mod.ts';
 
 /** Joins the frontend to the assignment leader of this process. */
 export class FunctionInvoker implements Invoker, Provisioner {
@@ -65,7 +65,7 @@ export function sandboxTemplate(version: FunctionVersion, region: string): Sandb
     ephemeralMb: configuration.ephemeralStorageMb,
     environment: configuration.environment ?? {},
     imageEnvironment: parseVariables(image.environment),
-    entrypoint: overrides?.entryPoint ?? image.entrypoint,
+    entrypoint: overrides?.entryPoint ?? wrapped(configuration, image.entrypoint),
     command: overrides?.command ?? image.command,
     workingDirectory: overrides?.workingDirectory ?? image.workingDirectory,
     handler: configuration.handler,
@@ -75,6 +75,19 @@ export function sandboxTemplate(version: FunctionVersion, region: string): Sandb
     applicationLogLevel: configuration.logging.applicationLevel,
     systemLogLevel: configuration.logging.systemLevel,
   };
+}
+
+/**
+ * `AWS_LAMBDA_EXEC_WRAPPER` runs instead of a managed runtime, with the runtime as its arguments.
+ * The shell makes a wrapper that is not there an exit with status 127, as in Lambda.
+ */
+function wrapped(
+  { runtime = 'provided', environment }: FunctionConfiguration,
+  entrypoint: readonly string[],
+): readonly string[] {
+  const wrapper = environment?.['AWS_LAMBDA_EXEC_WRAPPER'];
+  if (!wrapper || runtime.startsWith('provided')) return entrypoint;
+  return ['/bin/sh', '-c', 'exec "$0" "$@"', wrapper, ...entrypoint];
 }
 
 /** `arn:aws:lambda:REGION:ACCOUNT:function:NAME` without the version behind it. */

@@ -87,7 +87,7 @@ async function startParts(
   const stores = await openStores(data.path, meter, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
-  const zip = openZipSupport(stores);
+  const zip = await openZipSupport(stores);
   cleanups.push(() => zip.layers.close());
   const accounts = Accounts.open(data, systemClock, systemRandom);
   cleanups.push(() => accounts.close());

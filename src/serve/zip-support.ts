@@ -5,19 +5,24 @@ import type { ZipSupport } from '../frontend/mod.ts';
 import { DirectoryCodeArchive, SqliteLayerStore } from '../functions/mod.ts';
 import { RuntimeBases } from './runtime-bases.ts';
 import type { Stores } from './stores.ts';
+import { S3Objects } from './s3-objects.ts';
 import { RuntimeZipInstaller } from './zip-installer.ts';
 
 /** Zip functions and layers on a data directory. */
-export function openZipSupport({ data, installer }: Stores): ZipSupport {
+export async function openZipSupport({ data, installer }: Stores): Promise<ZipSupport> {
   const settings = readSettings(data.configFile);
   const bases = new RuntimeBases({
     directory: data.runtimes,
     configured: settings.runtime,
     random: systemRandom,
   });
+  const archive = new DirectoryCodeArchive(join(data.state, 'archives'), systemRandom);
+  await archive.removeUnfinished();
+  const { s3 } = settings.code;
   return {
+    ...(s3 && { objects: new S3Objects(s3) }),
+    archive,
     installer: new RuntimeZipInstaller(installer, bases),
-    archive: new DirectoryCodeArchive(join(data.state, 'archives'), systemRandom),
     layers: SqliteLayerStore.open(join(data.state, 'layers.sqlite')),
   };
 }

@@ -34,6 +34,11 @@ import {
   listLayerVersions,
   publishLayerVersion,
 } from './layers.ts';
+import {
+  addLayerVersionPermission,
+  getLayerVersionPolicy,
+  removeLayerVersionPermission,
+} from './layer-permissions.ts';
 import { addPermission, getPolicy, removePermission } from './permissions.ts';
 import {
   deleteProvisionedConcurrencyConfig,
@@ -106,6 +111,9 @@ const layerOperations = [
   deleteLayerVersion,
   listLayerVersions,
   listLayers,
+  addLayerVersionPermission,
+  getLayerVersionPolicy,
+  removeLayerVersionPermission,
 ];
 
 const eventSourceOperations = [

@@ -7,9 +7,16 @@ import { newConfiguration } from '../configuration.ts';
 import { createFunctionInput } from '../function-inputs.ts';
 import { parseFunctionReference } from '../function-name.ts';
 import { resolveLayers } from '../layer-name.ts';
-import { json, type Operation, readInput } from '../operation.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  json,
+  type Operation,
+  readInput,
+} from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { type Services, stampOf } from '../services.ts';
+import { requireTogetherSmall } from '../zip-archive.ts';
 import { requireTags } from './tags.ts';
 
 /** `CreateFunction`: recorded as Pending and answered; the code is installed after that. */
@@ -19,35 +26,38 @@ export function createFunction(services: Services): Operation {
     method: 'POST',
     path: '/2015-03-31/functions',
     maxBodyBytes: () => limits.lambda.requestBodyBytes,
-    async handle(request) {
-      const input = readInput(request, createFunctionInput);
-      const caller = { accountId: request.caller.accountId, region: services.region };
-      const reference = parseFunctionReference(input.FunctionName, undefined, caller);
-      authorizeFunction(services, request, 'CreateFunction', reference);
-      const { accountId, name } = reference;
-      const packageType = input.PackageType ?? 'Zip';
-      const layers = await resolveLayers(services, accountId, input.Layers ?? []);
-      const configuration = newConfiguration(name, packageType, input, layers);
-      await requireStorage(services, accountId);
-      const source = await resolveSource(services, accountId, packageType, input.Code, 'creating');
-      const stamp = stampOf(services);
-      const created = newFunction({ accountId, name }, configuration, source, stamp);
-      requireTags(input.Tags ?? {});
-      const tagged = { ...created, tags: input.Tags ?? {} };
-      const change = input.Publish
-        ? publishWithWork(tagged, undefined, stamp)
-        : { function: tagged, putVersions: [] };
-      try {
-        await services.store.insert(change.function, change.putVersions);
-      } catch (error) {
-        if (!isSluiceError(error, 'FUNCTION_EXISTS')) throw error;
-        throw conflict(`Function already exist: ${name}`);
-      }
-      services.installs.start(change.function);
-      const shown = change.putVersions?.[0] ?? change.function.latest;
-      return json(201, renderConfiguration(services.region, change.function, shown));
-    },
+    handle: (request) => services.archives.use(() => create(services, request)),
   };
+}
+
+async function create(services: Services, request: ApiRequest): Promise<ApiResponse> {
+  const input = readInput(request, createFunctionInput);
+  const caller = { accountId: request.caller.accountId, region: services.region };
+  const reference = parseFunctionReference(input.FunctionName, undefined, caller);
+  authorizeFunction(services, request, 'CreateFunction', reference);
+  const { accountId, name } = reference;
+  const packageType = input.PackageType ?? 'Zip';
+  const layers = await resolveLayers(services, request.caller, input.Layers ?? []);
+  const configuration = newConfiguration(name, packageType, input, layers);
+  await requireStorage(services, accountId);
+  const source = await resolveSource(services, accountId, packageType, input.Code, 'creating');
+  if (source.kind === 'zip') requireTogetherSmall(source.unzippedBytes, layers);
+  const stamp = stampOf(services);
+  const created = newFunction({ accountId, name }, configuration, source, stamp);
+  requireTags(input.Tags ?? {});
+  const tagged = { ...created, tags: input.Tags ?? {} };
+  const change = input.Publish
+    ? publishWithWork(tagged, undefined, stamp)
+    : { function: tagged, putVersions: [] };
+  try {
+    await services.store.insert(change.function, change.putVersions);
+  } catch (error) {
+    if (!isSluiceError(error, 'FUNCTION_EXISTS')) throw error;
+    throw conflict(`Function already exist: ${name}`);
+  }
+  services.installs.start(change.function);
+  const shown = change.putVersions?.[0] ?? change.function.latest;
+  return json(201, renderConfiguration(services.region, change.function, shown));
 }
 
 /** The account's code storage is a quota, checked before more is taken in. */

@@ -48,6 +48,7 @@ async function deleteVersion(
     requireUnused(record, version);
     return removeVersion(record, version);
   });
+  services.archives.freed(reference.accountId);
   await services.invoker.drain(functionArn(services.region, reference, qualifier));
 }
 
@@ -76,6 +77,7 @@ async function deleteWhole(services: Services, reference: FunctionReference): Pr
     after = last.version;
   }
   if (!(await store.remove(reference))) throw functionNotFound(services, reference);
+  services.archives.freed(reference.accountId);
   installs.cancel(record);
   await Promise.all(arns.map((each) => invoker.drain(each)));
 }

@@ -3,7 +3,7 @@ import type { LayerKey, LayerVersionRecord } from '../../functions/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { authorize } from '../authorization.ts';
 import { storeArchive, zipSupport } from '../code-source.ts';
-import { layerArn, parseLayerVersionArn, readLayerKey } from '../layer-name.ts';
+import { isShared, layerArn, parseLayerVersionArn, readLayerKey } from '../layer-name.ts';
 import {
   type ApiRequest,
   json,
@@ -76,24 +76,26 @@ export function publishLayerVersion(services: Services): Operation {
       );
       const input = readInput(request, publishInput);
       const { layers } = zipSupport(services);
-      const source = await storeArchive(services, key.accountId, input.Content);
-      const layer = await layers.publish({
-        ...key,
-        description: input.Description ?? '',
-        sha256: source.sha256,
-        sizeBytes: source.sizeBytes,
-        unzippedBytes: source.unzippedBytes,
-        compatibleRuntimes: input.CompatibleRuntimes ?? [],
-        compatibleArchitectures: input.CompatibleArchitectures ?? [],
-        ...(input.LicenseInfo === undefined ? {} : { licenseInfo: input.LicenseInfo }),
-        createdMs: services.clock.nowMs(),
+      const layer = await services.archives.use(async () => {
+        const source = await storeArchive(services, key.accountId, input.Content);
+        return layers.publish({
+          ...key,
+          description: input.Description ?? '',
+          sha256: source.sha256,
+          sizeBytes: source.sizeBytes,
+          unzippedBytes: source.unzippedBytes,
+          compatibleRuntimes: input.CompatibleRuntimes ?? [],
+          compatibleArchitectures: input.CompatibleArchitectures ?? [],
+          ...(input.LicenseInfo === undefined ? {} : { licenseInfo: input.LicenseInfo }),
+          createdMs: services.clock.nowMs(),
+        });
       });
       return json(201, renderWhole(services, request, layer));
     },
   };
 }
 
-function readVersion(text: string): number {
+export function readVersion(text: string): number {
   if (!/^-?\d{1,15}$/.test(text)) throw notFound('The resource you requested does not exist.');
   const version = Number(text);
   if (version < 1) throw invalidParameter('Layer Version Cannot be less than 1');
@@ -116,9 +118,8 @@ export function getLayerVersion(services: Services): Operation {
     method: 'GET',
     path: `${versions}/:VersionNumber`,
     async handle(request) {
-      const key = readLayerKey(services, request, 'GetLayerVersion', label(request, 'LayerName'));
-      const layer = await findLayer(services, key, readVersion(label(request, 'VersionNumber')));
-      return json(200, renderWhole(services, request, layer));
+      const version = readVersion(label(request, 'VersionNumber'));
+      return getVersion(services, request, label(request, 'LayerName'), version);
     },
   };
 }
@@ -132,6 +133,7 @@ export function deleteLayerVersion(services: Services): Operation {
       const name = label(request, 'LayerName');
       const key = readLayerKey(services, request, 'DeleteLayerVersion', name);
       await services.zip?.layers.remove(key, readVersion(label(request, 'VersionNumber')));
+      services.archives.freed(key.accountId);
       return noContent;
     },
   };
@@ -211,9 +213,16 @@ async function byArn(services: Services, request: ApiRequest) {
   const parsed = parseLayerVersionArn(arn);
   if (!parsed) throw notFound('The resource you requested does not exist.');
   const layer = arn.slice(0, arn.lastIndexOf(':'));
-  const key = readLayerKey(services, request, 'GetLayerVersion', layer);
-  const found = await findLayer(services, key, parsed.version);
-  return json(200, renderWhole(services, request, found));
+  return getVersion(services, request, layer, parsed.version);
+}
+
+async function getVersion(services: Services, request: ApiRequest, name: string, version: number) {
+  const operation = 'GetLayerVersion';
+  const key = readLayerKey(services, request, operation, name, true);
+  if (!(await isShared(services, request.caller, key, version))) {
+    readLayerKey(services, request, operation, name);
+  }
+  return json(200, renderWhole(services, request, await findLayer(services, key, version)));
 }
 
 function readCompatibility(request: ApiRequest): void {

@@ -28,7 +28,7 @@ const addInput = structure(
 );
 type AddInput = ShapeType<typeof addInput>;
 
-function principal(given: string): PolicyStatement['Principal'] {
+export function principal(given: string): PolicyStatement['Principal'] {
   if (given === '*') return '*';
   if (/^\d{12}$/.test(given)) return { AWS: `arn:aws:iam::${given}:root` };
   if (/^arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+$/.test(given)) return { AWS: given };
@@ -55,7 +55,7 @@ function conditionOf(input: AddInput): PolicyStatement['Condition'] {
   return Object.keys(condition).length > 0 ? condition : undefined;
 }
 
-function renderPolicy(statements: readonly PolicyStatement[]): string {
+export function renderPolicy(statements: readonly PolicyStatement[]): string {
   return JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: statements });
 }
 
@@ -112,7 +112,7 @@ export function addPermission(services: Services): Operation {
   };
 }
 
-function requirePolicyLength(text: string): void {
+export function requirePolicyLength(text: string): void {
   const limit = limits.lambda.resourcePolicyBytes;
   const size = Buffer.byteLength(text);
   if (size <= limit) return;

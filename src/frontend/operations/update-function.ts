@@ -12,9 +12,16 @@ import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../fu
 import type { FunctionReference } from '../function-name.ts';
 import { resolveLayers } from '../layer-name.ts';
 import { findFunction, functionNotFound, referenceOf } from '../lookup.ts';
-import { type ApiResponse, json, type Operation, readInput } from '../operation.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  json,
+  type Operation,
+  readInput,
+} from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { type Services, stampOf } from '../services.ts';
+import { requireTogetherSmall } from '../zip-archive.ts';
 import { requireStorage } from './create-function.ts';
 
 /** `UpdateFunctionCode`: the previous code serves until the new one is installed. */
@@ -24,25 +31,28 @@ export function updateFunctionCode(services: Services): Operation {
     method: 'PUT',
     path: '/2015-03-31/functions/:FunctionName/code',
     maxBodyBytes: () => limits.lambda.requestBodyBytes,
-    async handle(request) {
-      const reference = referenceOf(services, request, 'UpdateFunctionCode');
-      const input = readInput(request, updateFunctionCodeInput);
-      const { packageType } = (await findFunction(services, reference)).latest.configuration;
-      const { accountId } = reference;
-      await requireStorage(services, accountId);
-      const source = await resolveSource(services, accountId, packageType, input, 'updating');
-      const stamp = stampOf(services);
-      const change = (record: FunctionRecord): FunctionChange => {
-        const current = record.latest.configuration;
-        const architecture = input.Architectures?.[0] ?? current.architecture;
-        const configuration = { ...current, architecture };
-        const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
-        const updated = beginUpdate(record, { configuration, source, ...revision }, stamp);
-        return input.Publish ? publishWithWork(updated, undefined, stamp) : { function: updated };
-      };
-      return update(services, reference, change, input.DryRun === true);
-    },
+    handle: (request) => services.archives.use(() => updateCode(services, request)),
   };
+}
+
+async function updateCode(services: Services, request: ApiRequest): Promise<ApiResponse> {
+  const reference = referenceOf(services, request, 'UpdateFunctionCode');
+  const input = readInput(request, updateFunctionCodeInput);
+  const { packageType } = (await findFunction(services, reference)).latest.configuration;
+  const { accountId } = reference;
+  await requireStorage(services, accountId);
+  const source = await resolveSource(services, accountId, packageType, input, 'updating');
+  const stamp = stampOf(services);
+  const change = (record: FunctionRecord): FunctionChange => {
+    const current = record.latest.configuration;
+    if (source.kind === 'zip') requireTogetherSmall(source.unzippedBytes, current.layers);
+    const architecture = input.Architectures?.[0] ?? current.architecture;
+    const configuration = { ...current, architecture };
+    const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
+    const updated = beginUpdate(record, { configuration, source, ...revision }, stamp);
+    return input.Publish ? publishWithWork(updated, undefined, stamp) : { function: updated };
+  };
+  return update(services, reference, change, input.DryRun === true);
 }
 
 /** `UpdateFunctionConfiguration`: as an update of the code, without an install. */
@@ -51,23 +61,27 @@ export function updateFunctionConfiguration(services: Services): Operation {
     name: 'UpdateFunctionConfiguration',
     method: 'PUT',
     path: '/2015-03-31/functions/:FunctionName/configuration',
-    async handle(request) {
-      const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
-      const input = readInput(request, updateFunctionConfigurationInput);
-      const layers =
-        input.Layers && (await resolveLayers(services, reference.accountId, input.Layers));
-      const stamp = stampOf(services);
-      const change = (record: FunctionRecord): FunctionChange => {
-        const { latest } = record;
-        const configuration = applyConfiguration(latest.configuration, input, layers);
-        const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
-        // What is on the disk depends on these two, so it is installed again.
-        const source = layers || input.Runtime ? { source: latest.source } : {};
-        return { function: beginUpdate(record, { configuration, ...source, ...revision }, stamp) };
-      };
-      return update(services, reference, change, false);
-    },
+    handle: (request) => services.archives.use(() => updateConfiguration(services, request)),
   };
+}
+
+async function updateConfiguration(services: Services, request: ApiRequest): Promise<ApiResponse> {
+  const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
+  const input = readInput(request, updateFunctionConfigurationInput);
+  const layers = input.Layers && (await resolveLayers(services, request.caller, input.Layers));
+  const stamp = stampOf(services);
+  const change = (record: FunctionRecord): FunctionChange => {
+    const { latest } = record;
+    const configuration = applyConfiguration(latest.configuration, input, layers);
+    if (layers && latest.source.kind === 'zip') {
+      requireTogetherSmall(latest.source.unzippedBytes, layers);
+    }
+    const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
+    // What is on the disk depends on these two, so it is installed again.
+    const source = layers || input.Runtime ? { source: latest.source } : {};
+    return { function: beginUpdate(record, { configuration, ...source, ...revision }, stamp) };
+  };
+  return update(services, reference, change, false);
 }
 
 async function update(

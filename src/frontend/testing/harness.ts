@@ -16,6 +16,7 @@ import { Frontend } from '../frontend.ts';
 import type { TlsIdentity } from '../http/http-server.ts';
 import type {
   CodeInstaller,
+  CodeObjects,
   Credential,
   CredentialStore,
   EventQueue,
@@ -135,6 +136,21 @@ export class FakeZipInstaller implements ZipInstaller {
   }
 }
 
+/** One bucket, `code`, and whatever a test puts there. */
+export class FakeObjects implements CodeObjects {
+  readonly objects = new Map<string, Buffer>();
+
+  async read(bucket: string, key: string): Promise<Buffer> {
+    const found = bucket === 'code' ? this.objects.get(key) : undefined;
+    if (found) return found;
+    const [code, reason] =
+      bucket === 'code'
+        ? ['NoSuchKey', 'The specified key does not exist.']
+        : ['NoSuchBucket', 'The specified bucket does not exist'];
+    throw new SluiceError('CODE_NOT_FOUND', `${bucket}/${key}`, { data: { code, reason } });
+  }
+}
+
 /** Has at once whatever it is told to have. */
 export class FakeProvisioner implements Provisioner {
   readonly counts = new Map<string, number>();
@@ -183,6 +199,8 @@ export interface Harness {
   readonly invoker: FakeInvoker;
   readonly provisioner: FakeProvisioner;
   readonly zipInstaller: FakeZipInstaller;
+  readonly archive: MemoryCodeArchive;
+  readonly objects: FakeObjects;
   readonly events: FakeQueue;
   readonly mappings: MemoryEventSourceMappings;
   readonly queues: FakeQueues;
@@ -203,6 +221,7 @@ export async function startFrontend(
   const zip = {
     installer: zipInstaller,
     archive: new MemoryCodeArchive(),
+    objects: new FakeObjects(),
     layers: SqliteLayerStore.open(':memory:'),
   };
   const events = new FakeQueue();
@@ -245,6 +264,8 @@ export async function startFrontend(
     mappings,
     queues,
     zipInstaller,
+    archive: zip.archive,
+    objects: zip.objects,
     credentials,
     client,
   };
