@@ -63,7 +63,7 @@ export async function openSealed(
 }
 
 export async function dropPageCache(): Promise<void> {
-  await execute('sh', ['-c', 'sync; echo 3 > /proc/sys/vm/drop_caches']);
+  await execute('sh', ['-c', 'sync; echo 1 > /proc/sys/vm/drop_caches']);
 }
 
 export async function emptyDirectory(path: string): Promise<string> {

@@ -3,7 +3,7 @@ import { SluiceError } from './errors.ts';
 /** A first-in-first-out queue with a limit; `push` on a full one throws `OVERLOADED`. */
 export class BoundedQueue<T> {
   readonly #limit: number;
-  #items: T[] = [];
+  #items: (T | undefined)[] = [];
   #head = 0;
 
   constructor(limit: number) {
@@ -24,7 +24,8 @@ export class BoundedQueue<T> {
   shift(): T | undefined {
     if (this.#head >= this.#items.length) return undefined;
     const item = this.#items[this.#head] as T;
-    this.#head++;
+    // Nothing that was taken is held on to.
+    this.#items[this.#head++] = undefined;
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

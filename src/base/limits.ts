@@ -92,6 +92,8 @@ export const limits = {
     /** Chunks fetched ahead for one device: at once, and while a read waits. */
     prefetchAtOnce: 16,
     prefetchAtOnceWithDemand: 4,
+    /** Reads of this host's disk for chunks that nobody waits for. */
+    nearReadsAhead: 3,
     accessLogRuns: 262_144,
     /** Starts that make one log, and logs that a worker keeps in memory. */
     accessLogsMerged: 3,
@@ -113,9 +115,10 @@ export const limits = {
   cache: {
     memoryBytes: 256 * MIB,
     slabBytes: 8 * GIB,
-    /** Chunks being written behind an answer, and waiting to be; more are not kept. */
-    slabWritesAtOnce: 4,
-    slabWritesWaiting: 64,
+    /** Chunks in memory that wait to be written to the slab; more are not kept. */
+    slabWritesWaiting: 128,
+    /** They are written once no chunk has come for so long: after a start, not amid it. */
+    slabQuietMs: 200,
   },
   l2: {
     /** One stripe as a cache node takes it: a whole chunk, of a code with k = 1, is the widest. */

@@ -11,9 +11,28 @@ import type { ChunkName, ChunkRef, ChunkSource } from '../seal/mod.ts';
 import type { Tier } from './device-counters.ts';
 import type { LoopCommand } from './messages.ts';
 
+/**
+ * The tiers on this host's disk. Both calls fill `into` with the verified chunk and answer which
+ * tier had it; undefined when none has.
+ */
+export interface NearTiers {
+  /** In the caller's thread: less work than to wait for another thread, when someone waits. */
+  readIntoSync(ref: ChunkRef, into: Buffer): Tier | undefined;
+  readInto(ref: ChunkRef, into: Buffer): Promise<Tier | undefined>;
+}
+
+/** A chunk that a slot waits for. */
+export interface WantedChunk extends ChunkRef {
+  readonly slot: number;
+  /** Nobody waits for it yet: others go first. */
+  readonly ahead: boolean;
+}
+
 export interface ChunkFillerOptions {
   /** The shared slots, the same bytes that the loop's thread reads. */
   readonly memoryBytes: Buffer;
+  /** Asked first. */
+  readonly near?: NearTiers;
   readonly source: ChunkSource;
   /** Which tier the last `get` of a chunk was answered by. */
   readonly tierOf: (name: ChunkName) => Tier;
@@ -23,32 +42,91 @@ export interface ChunkFillerOptions {
 }
 
 /**
- * Brings chunks into slots of the memory tier, from the thread that may wait: any number at once
- * up to a limit, each within a deadline, so that no read of a device hangs.
+ * Brings chunks into slots of the memory tier, from the thread that may wait: near ones that are
+ * waited for at once, those that are not a few at a time behind them; far ones any number up to a
+ * limit, each within a deadline, so that no read of a device hangs.
  */
 export class ChunkFiller {
   readonly #options: ChunkFillerOptions;
   readonly #inFlight = new Semaphore(limits.device.missesInFlight);
+  /** As many as the memory tier has slots, at most. */
+  readonly #demanded: WantedChunk[] = [];
+  readonly #ahead: WantedChunk[] = [];
+  #scheduled = false;
+  #aheadNow = 0;
 
   constructor(options: ChunkFillerOptions) {
     this.#options = options;
   }
 
-  /** Never rejects: a failure is the loop's to answer. */
-  async fill(slot: number, ref: ChunkRef): Promise<void> {
+  /** Answers by a command, later; a failure is the loop's to answer. */
+  fill(wanted: WantedChunk): void {
+    if (!this.#options.near) {
+      this.#fillFromFar(wanted).catch(() => {});
+      return;
+    }
+    (wanted.ahead ? this.#ahead : this.#demanded).push(wanted);
+    this.#schedule();
+  }
+
+  /** One demanded chunk a turn of the event loop, so that the turn can bring others. */
+  #schedule(): void {
+    const aheadMay = this.#aheadNow < limits.device.nearReadsAhead && this.#ahead.length > 0;
+    if (this.#scheduled || !(aheadMay || this.#demanded.length > 0)) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#fillNext();
+      this.#schedule();
+    });
+  }
+
+  #fillNext(): void {
+    const wanted = this.#demanded.shift();
+    if (wanted) {
+      const tier = this.#options.near?.readIntoSync(wanted, this.#slotBytes(wanted.slot));
+      this.#settle(wanted, tier);
+      return;
+    }
+    const ahead = this.#ahead.shift();
+    if (!ahead) return;
+    this.#aheadNow++;
+    const done = () => {
+      this.#aheadNow--;
+      this.#schedule();
+    };
+    this.#fillAhead(ahead).then(done, done);
+  }
+
+  async #fillAhead(wanted: WantedChunk): Promise<void> {
+    const into = this.#slotBytes(wanted.slot);
+    this.#settle(wanted, await this.#options.near?.readInto(wanted, into));
+  }
+
+  #settle(wanted: WantedChunk, tier: Tier | undefined): void {
+    if (tier) this.#options.command({ type: 'filled', slot: wanted.slot, tier });
+    else this.#fillFromFar(wanted).catch(() => {});
+  }
+
+  #slotBytes(slot: number): Buffer {
+    const start = slot * CHUNK_SIZE_BYTES;
+    return this.#options.memoryBytes.subarray(start, start + CHUNK_SIZE_BYTES);
+  }
+
+  async #fillFromFar({ slot, rootId, name }: WantedChunk): Promise<void> {
     const { command, tierOf } = this.#options;
     try {
-      await this.#copyInto(slot, ref);
-      command({ type: 'filled', slot, tier: tierOf(ref.name) });
+      await this.#copyInto(slot, { rootId, name });
+      command({ type: 'filled', slot, tier: tierOf(name) });
     } catch (error) {
-      tierOf(ref.name);
+      tierOf(name);
       const { code, message } = toSluiceError(error);
       command({ type: 'unfilled', slot, failure: { code, message } });
     }
   }
 
   async #copyInto(slot: number, ref: ChunkRef): Promise<void> {
-    const { source, clock, memoryBytes } = this.#options;
+    const { source, clock } = this.#options;
     const chunk = await this.#inFlight.run(() =>
       withDeadline(clock, limits.device.fetchTimeoutMs, `chunk ${ref.name}`, (signal) =>
         source.get(ref, signal),
@@ -57,6 +135,6 @@ export class ChunkFiller {
     if (chunk.length !== CHUNK_SIZE_BYTES) {
       throw new SluiceError('CHUNK_CORRUPT', `${ref.name}: ${chunk.length} bytes long`);
     }
-    chunk.copy(memoryBytes, slot * CHUNK_SIZE_BYTES);
+    chunk.copy(this.#slotBytes(slot));
   }
 }

@@ -36,9 +36,9 @@ export class DeviceLoop implements FuseFiles {
   constructor(options: DeviceLoopOptions) {
     this.#options = options;
     this.#devices = new DeviceTable(options);
-    this.#misses = new MissTable(options.memory, (slot, device, name) => {
+    this.#misses = new MissTable(options.memory, ({ slot, device, name, ahead }) => {
       device.counters.fetched(CHUNK_SIZE_BYTES);
-      options.report({ type: 'fetch', slot, rootId: device.rootId, name });
+      options.report({ type: 'fetch', slot, rootId: device.rootId, name, ahead });
     });
     this.#ahead = new AheadFetcher(this.#misses, Math.floor(options.memory.slotCount / 2));
   }

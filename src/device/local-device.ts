@@ -2,7 +2,7 @@ import { assert, type Clock, limits, type Random, SluiceError } from '../base/mo
 import type { FuseReplies } from '../fuse/mod.ts';
 import type { ChunkName, ChunkSource } from '../seal/mod.ts';
 import type { AccessRun } from './access-log.ts';
-import { ChunkFiller } from './chunk-filler.ts';
+import { ChunkFiller, type NearTiers } from './chunk-filler.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
 import type { DeviceStats, Tier } from './device-counters.ts';
 import { DeviceLoop } from './device-loop.ts';
@@ -14,6 +14,7 @@ export interface LocalDeviceOptions {
   readonly memory: ChunkMemory;
   /** The tiers below memory. */
   readonly source: ChunkSource;
+  readonly near?: NearTiers;
   readonly tierOf: (name: ChunkName) => Tier;
   readonly overlayDirectory: string;
   readonly clock: Clock;
@@ -90,10 +91,11 @@ export class LocalDevice {
 
   private constructor(name: string, options: LocalDeviceOptions) {
     this.name = name;
-    const { memory, clock, random, overlayDirectory, source, tierOf } = options;
+    const { memory, clock, random, overlayDirectory, source, near, tierOf } = options;
     this.#filler = new ChunkFiller({
       memoryBytes: memory.bytes,
       source,
+      ...(near && { near }),
       tierOf,
       clock,
       command: (command) => this.#command(command),
@@ -194,7 +196,7 @@ export class LocalDevice {
 
   #report(report: LoopReport): void {
     if (report.type === 'fetch') {
-      this.#filler.fill(report.slot, report).catch(() => {});
+      this.#filler.fill(report);
       return;
     }
     const waiting = this.#answers.get(report.id);

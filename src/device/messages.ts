@@ -40,6 +40,8 @@ export type LoopReport =
       readonly slot: number;
       readonly rootId: string;
       readonly name: string;
+      /** Nobody waits for it yet. */
+      readonly ahead: boolean;
     }
   | {
       readonly type: 'answer';

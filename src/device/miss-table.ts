@@ -26,8 +26,16 @@ interface Parked<D extends ParkedDevice> extends ParkedRequest<D> {
   farthest: Tier;
 }
 
-/** Asks for a chunk to be brought into a slot, for the device that missed it first. */
-export type Fetch<D extends ParkedDevice> = (slot: number, device: D, name: string) => void;
+/** A chunk to be brought into a slot, for the device that missed it first. */
+export interface Wanted<D extends ParkedDevice> {
+  readonly slot: number;
+  readonly device: D;
+  readonly name: string;
+  /** Nobody waits for it yet. */
+  readonly ahead: boolean;
+}
+
+export type Fetch<D extends ParkedDevice> = (wanted: Wanted<D>) => void;
 
 /**
  * Requests that wait for chunks. A chunk is asked for once however many wait (of any device), and
@@ -69,7 +77,7 @@ export class MissTable<D extends ParkedDevice> {
     const slot = this.#memory.reserve(name);
     if (slot < 0) return 'full';
     this.#waiters.set(slot, []);
-    this.#fetch(slot, device, name);
+    this.#fetch({ slot, device, name, ahead: true });
     return slot;
   }
 
@@ -117,7 +125,7 @@ export class MissTable<D extends ParkedDevice> {
           return;
         }
         this.#waiters.set(slot, []);
-        this.#fetch(slot, parked.device, name);
+        this.#fetch({ slot, device: parked.device, name, ahead: false });
       }
       this.#memory.pin(slot);
       parked.slots.push(slot);

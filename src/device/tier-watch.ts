@@ -27,6 +27,11 @@ export class TierWatch {
     };
   }
 
+  /** A tier answered that is read without its source. */
+  nearAnswered(tier: Tier): void {
+    this.#onAnswer(tier);
+  }
+
   /** The tier that answered, once. */
   take(name: ChunkName): Tier {
     const tier = this.#answered.get(name);

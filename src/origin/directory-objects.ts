@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import {
@@ -48,6 +48,34 @@ export class DirectoryObjects implements ObjectStore {
       return bytes.subarray(0, at);
     } catch (error) {
       throw storageError(error, path);
+    } finally {
+      await file.close();
+    }
+  }
+
+  readIntoSync(key: string, into: Buffer): number | undefined {
+    let file: number;
+    try {
+      file = openSync(this.#path(key), 'r');
+    } catch {
+      return undefined;
+    }
+    try {
+      return readSync(file, into, 0, into.length, 0);
+    } catch {
+      return undefined;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  async readInto(key: string, into: Buffer): Promise<number | undefined> {
+    const file = await open(this.#path(key), 'r').catch(() => undefined);
+    if (!file) return undefined;
+    try {
+      return (await file.read(into, 0, into.length, 0)).bytesRead;
+    } catch {
+      return undefined;
     } finally {
       await file.close();
     }

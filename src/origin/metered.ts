@@ -29,7 +29,27 @@ export function meteredObjects(store: ObjectStore, clock: Clock, meter: Meter): 
       seconds.observe((clock.monotonicMs() - startedAtMs) / 1000, labels);
     }
   };
+  const got = (found: number | undefined, startedAtMs: number) => {
+    if (found === undefined) return undefined;
+    const labels = { operation: 'get', outcome: 'ok' };
+    seconds.observe((clock.monotonicMs() - startedAtMs) / 1000, labels);
+    bytes.add(found, { direction: 'out' });
+    return found;
+  };
+  const { readInto, readIntoSync } = store;
   return {
+    ...(readIntoSync && {
+      readIntoSync: (key, into) => {
+        const startedAtMs = clock.monotonicMs();
+        return got(readIntoSync.call(store, key, into), startedAtMs);
+      },
+    }),
+    ...(readInto && {
+      readInto: async (key, into) => {
+        const startedAtMs = clock.monotonicMs();
+        return got(await readInto.call(store, key, into), startedAtMs);
+      },
+    }),
     get: async (key, signal) => {
       const found = await measure('get', () => store.get(key, signal));
       bytes.add(found?.length ?? 0, { direction: 'out' });

@@ -16,6 +16,13 @@ export interface ObjectUsage {
 export interface ObjectStore {
   /** The whole object, `undefined` when there is none. The Buffer is the caller's. */
   get(key: string, signal?: AbortSignal): Promise<Buffer | undefined>;
+  /**
+   * Where objects are files of this host: the first bytes of one into `into`, in the caller's
+   * thread. Answers how many came; undefined when there is none, or it cannot be read.
+   */
+  readIntoSync?(key: string, into: Buffer): number | undefined;
+  /** The same in another thread. */
+  readInto?(key: string, into: Buffer): Promise<number | undefined>;
   /** Writes only where nothing is; of many at once, exactly one is answered `stored`. */
   putIfAbsent(key: string, bytes: Buffer): Promise<PutOutcome>;
   /** Writes whatever is there; a reader sees the old or the new bytes, never a mixture. */

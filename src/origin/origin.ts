@@ -1,4 +1,4 @@
-import type { ChunkName, ChunkRef, ChunkSink, ChunkSource } from '../seal/mod.ts';
+import type { ChunkName, ChunkRef, ChunkSink, ChunkSource, NearChunkSource } from '../seal/mod.ts';
 
 /** Where a root stands in its life, which only goes forward (ATC'23 section 3.4). */
 export type RootState = 'active' | 'retired' | 'expired' | 'deleted';
@@ -107,6 +107,7 @@ export interface RootAlarm {
 /** The durable store of chunks, manifests and roots; hand out the narrowest part that will do. */
 export interface Origin
   extends ChunkSource,
+    NearChunkSource,
     ChunkSink,
     RootSource,
     ManifestSource,

@@ -49,6 +49,11 @@ export class RootBook implements RootSource {
     });
   }
 
+  /** The root's state if it was read a short while ago: without a wait, so without certainty. */
+  recentStatus(rootId: string): RootStatus | undefined {
+    return this.#isRecent() ? this.#known.get(rootId) : undefined;
+  }
+
   /** Ids sort by creation. */
   async createRoot(): Promise<string> {
     const stamp = new Date(this.#clock.nowMs()).toISOString().replace(/[-:.Z]/g, '');
@@ -97,9 +102,12 @@ export class RootBook implements RootSource {
   }
 
   async #states(): Promise<ReadonlyMap<string, RootStatus>> {
-    const ageMs = this.#clock.monotonicMs() - this.#knownAtMs;
-    if (ageMs < limits.origin.rootStateMs) return this.#known;
+    if (this.#isRecent()) return this.#known;
     return await this.#readings.run('states', () => this.refresh());
+  }
+
+  #isRecent(): boolean {
+    return this.#clock.monotonicMs() - this.#knownAtMs < limits.origin.rootStateMs;
   }
 
   async #mark(rootId: string, marker: string): Promise<void> {

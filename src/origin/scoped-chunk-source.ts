@@ -37,8 +37,13 @@ export class ScopedChunkSource implements ChunkSource {
     this.#manifests.delete(manifestId);
   }
 
+  /** May this chunk be read? */
+  admits(name: ChunkName): boolean {
+    return this.#uses.has(name);
+  }
+
   async get(ref: ChunkRef, signal?: AbortSignal): Promise<Buffer> {
-    if (this.#uses.has(ref.name)) return await this.#source.get(ref, signal);
+    if (this.admits(ref.name)) return await this.#source.get(ref, signal);
     throw new SluiceError(
       'ACCESS_DENIED',
       `${ref.name}: no manifest that was handed over names this chunk`,

@@ -48,6 +48,21 @@ export class StoredOrigin implements Origin {
     return await this.#shelf.get(ref, signal);
   }
 
+  readIntoSync(ref: ChunkRef, into: Buffer): boolean {
+    return this.#isAtHome(ref) && this.#shelf.readIntoSync(ref, into);
+  }
+
+  async readInto(ref: ChunkRef, into: Buffer): Promise<boolean> {
+    return this.#isAtHome(ref) && (await this.#shelf.readInto(ref, into));
+  }
+
+  /** In a root that was not copied yet, as far as is known: `get` asks, follows, raises alarms. */
+  #isAtHome({ rootId }: ChunkRef): boolean {
+    const status = this.#roots.recentStatus(rootId);
+    const isReadable = status?.state === 'active' || status?.state === 'retired';
+    return isReadable && status.migratedTo.length === 0;
+  }
+
   async put(ref: ChunkRef, ciphertext: Buffer): Promise<PutOutcome> {
     await this.#mustBeActive(ref.rootId);
     return await this.#shelf.put(ref, ciphertext);

@@ -17,6 +17,17 @@ export interface ChunkSource {
   get(ref: ChunkRef, signal?: AbortSignal): Promise<Buffer>;
 }
 
+/**
+ * A tier on this host's disk. Both calls fill `into`, of a chunk's length, with the chunk, verified;
+ * false when it is not to be had this way, with whatever in `into`: a `get` knows more.
+ */
+export interface NearChunkSource {
+  /** In the caller's thread: handing over and back costs more than the read, when one waits. */
+  readIntoSync(ref: ChunkRef, into: Buffer): boolean;
+  /** For several at once, which a disk takes better than one after the other. */
+  readInto(ref: ChunkRef, into: Buffer): Promise<boolean>;
+}
+
 /** `present`: a chunk of that name was there already, and nothing was written. */
 export type PutOutcome = 'stored' | 'present';
 

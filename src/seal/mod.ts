@@ -1,4 +1,11 @@
-export type { ChunkName, ChunkRef, ChunkSink, ChunkSource, PutOutcome } from './chunk.ts';
+export type {
+  ChunkName,
+  ChunkRef,
+  ChunkSink,
+  ChunkSource,
+  NearChunkSource,
+  PutOutcome,
+} from './chunk.ts';
 export type {
   DataKeyContext,
   GeneratedDataKey,

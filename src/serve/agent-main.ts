@@ -16,6 +16,7 @@ import {
   ChunkFiller,
   type LoopCommand,
   type LoopReport,
+  type NearTiers,
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
@@ -36,6 +37,7 @@ interface AgentOptions {
   readonly memoryBytes: number;
   /** The tiers below memory. */
   readonly source: ChunkSource;
+  readonly near: NearTiers;
   readonly tiers: TierWatch;
   readonly opened: OpenManifests;
   /** Nobody waits for this agent yet: warm up. */
@@ -56,7 +58,7 @@ class Agent {
   readonly #opened: OpenManifests;
 
   constructor(options: AgentOptions) {
-    const { fuseFd, root, overlayDirectory, memoryBytes, source, tiers, rehearse } = options;
+    const { fuseFd, root, overlayDirectory, memoryBytes, source, near, tiers, rehearse } = options;
     this.#opened = options.opened;
     this.#scope = new ScopedChunkSource(source);
     const memory = ChunkSlots.allocate(memoryBytes);
@@ -68,6 +70,7 @@ class Agent {
     this.#filler = new ChunkFiller({
       memoryBytes: Buffer.from(memory),
       source: this.#scope,
+      near,
       tierOf: (name) => tiers.take(name),
       clock: systemClock,
       command: (command) => this.#command(command),
@@ -127,7 +130,7 @@ class Agent {
 
   #report(report: LoopReport): void {
     if (report.type === 'fetch') {
-      this.#filler.fill(report.slot, report).catch(end);
+      this.#filler.fill(report);
       return;
     }
     const opened = this.#opening.get(report.id);
@@ -166,7 +169,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     ['tier'],
   );
   const tiers = new TierWatch((tier) => loads.add(1, { tier }));
-  const { source, use } = await openTiers(settings, tiers, telemetry);
+  const { source, near, use } = await openTiers(settings, tiers, telemetry);
   const { logger } = telemetry;
   const everyMs = settings.noteUseMs;
   const opened = new OpenManifests({ use, clock: systemClock, logger, everyMs });
@@ -178,6 +181,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     overlayDirectory,
     memoryBytes,
     source,
+    near,
     tiers,
     opened,
     rehearse,

@@ -36,18 +36,23 @@ const AGENT_MAIN = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
 
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
+/** Someone waits for each page that an agent brings: it goes before those who compute. */
+const NICENESS = -10;
+
 /**
  * Starts an agent process in a mount namespace of its own (util-linux's `unshare`, which becomes
  * the agent by exec, so that the pid is the agent's), with nothing of this process's environment.
  */
 export function spawnAgent(environment?: NodeJS.ProcessEnv): ChildProcess {
   const agent = [process.execPath, ...NODE_FLAGS, AGENT_MAIN];
-  return start('unshare', ['--mount', '--propagation', 'private', ...agent], environment);
+  const unshare = ['unshare', '--mount', '--propagation', 'private'];
+  return start('nice', [`--adjustment=${NICENESS}`, ...unshare, ...agent], environment);
 }
 
 /** The same in this process's mount namespace, for a device that the whole host shall see. */
 export function spawnHostAgent(environment?: NodeJS.ProcessEnv): ChildProcess {
-  return start(process.execPath, [...NODE_FLAGS, AGENT_MAIN], environment);
+  const agent = [process.execPath, ...NODE_FLAGS, AGENT_MAIN];
+  return start('nice', [`--adjustment=${NICENESS}`, ...agent], environment);
 }
 
 function start(

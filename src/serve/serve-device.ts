@@ -123,12 +123,13 @@ async function openNbd(
   await mkdir(overlayDirectory, { recursive: true, mode: 0o700 });
   const tiers = new TierWatch();
   const tools = { meter: noMeter, logger: noLogger };
-  const { source, use } = await openTiers(settings, tiers, tools);
+  const { near, source, use } = await openTiers(settings, tiers, tools);
   const opened = new OpenManifests({ use, clock: systemClock, logger: noLogger });
   const { manifestId } = readManifestHeader(Buffer.from(request.manifestBytes));
   opened.add(request.deviceId, { rootId: request.rootId, manifestId });
   const device = await LocalDevice.open(request, {
     memory: new ChunkSlots(ChunkSlots.allocate(settings.memoryBytes)),
+    near,
     source,
     tierOf: (name) => tiers.take(name),
     overlayDirectory,

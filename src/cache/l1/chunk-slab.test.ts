@@ -6,10 +6,10 @@ import { type FileHandle, open, readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
-import { CHUNK_SIZE_BYTES, MIB, VirtualClock } from '../../base/mod.ts';
-import { type ChunkRef, nameOf } from '../../seal/mod.ts';
+import { CHUNK_SIZE_BYTES, limits, MIB, systemClock, VirtualClock } from '../../base/mod.ts';
+import { nameOf } from '../../seal/mod.ts';
 import { ChunkSlab, type SlabFile } from './chunk-slab.ts';
-import { slabCached } from './slab-cached.ts';
+import { SlabTier } from './slab-tier.ts';
 
 interface Chunk {
   readonly name: string;
@@ -19,6 +19,12 @@ interface Chunk {
 function chunk(): Chunk {
   const bytes = randomBytes(CHUNK_SIZE_BYTES);
   return { name: nameOf(bytes), bytes };
+}
+
+/** What the slab has of a chunk, if anything. */
+function read(slab: ChunkSlab, name: string): Buffer | undefined {
+  const bytes = Buffer.alloc(CHUNK_SIZE_BYTES);
+  return slab.readIntoSync(name, bytes) ? bytes : undefined;
 }
 
 const chunks = (count: number) => Array.from({ length: count }, chunk);
@@ -38,11 +44,16 @@ test('a slab answers what was put, also after a restart', async (t) => {
   const directory = temporaryDirectory(t, 'slab');
   const some = chunks(5);
   const slab = await slabIn(t, directory);
-  assert.equal(await slab.get(some[0]!.name), undefined);
+  assert.equal(read(slab, some[0]!.name), undefined);
   for (const { name, bytes } of some) assert.equal(await slab.put(name, bytes), 'stored');
   assert.equal(await slab.put(some[0]!.name, some[0]!.bytes), 'present');
   const restarted = await slabIn(t, directory);
-  for (const { name, bytes } of some) assert.ok(bytes.equals((await restarted.get(name))!));
+  for (const { name, bytes } of some) {
+    assert.ok(bytes.equals(read(restarted, name)!));
+    const into = Buffer.alloc(CHUNK_SIZE_BYTES);
+    assert.equal(await restarted.readInto(name, into), true);
+    assert.ok(bytes.equals(into));
+  }
 });
 
 test('a slab of another size starts empty and leaves no file of the old one', async (t) => {
@@ -50,7 +61,7 @@ test('a slab of another size starts empty and leaves no file of the old one', as
   const { name, bytes } = chunk();
   await (await slabIn(t, directory)).put(name, bytes);
   const other = await slabIn(t, directory, 128);
-  assert.equal(await other.get(name), undefined);
+  assert.equal(read(other, name), undefined);
   assert.equal((await readdir(directory)).length, 2);
 });
 
@@ -65,13 +76,12 @@ test('flipped, torn and cut bytes are misses, and are fetched again', async (t) 
   await file.write(Buffer.from([flipped.bytes[77]! ^ 1]), 0, 1, 77);
   await file.write(Buffer.alloc(4096), 0, 4096, CHUNK_SIZE_BYTES + 8192);
   await truncate(path, 3 * CHUNK_SIZE_BYTES - 1);
-  for (const { name } of [flipped, torn, cut]) assert.equal(await slab.get(name), undefined);
+  for (const { name } of [flipped, torn, cut]) assert.equal(read(slab, name), undefined);
   assert.equal(await slab.put(torn.name, torn.bytes), 'stored');
-  assert.ok(torn.bytes.equals((await slab.get(torn.name))!));
-  const origin = { get: async () => flipped.bytes };
-  const cached = slabCached(origin, slab);
-  const ref: ChunkRef = { rootId: 'root', name: flipped.name };
-  assert.ok(flipped.bytes.equals(await cached.get(ref)));
+  assert.ok(torn.bytes.equals(read(slab, torn.name)!));
+  assert.equal(await slab.put(cut.name, cut.bytes), 'stored');
+  await truncate(path, 0);
+  assert.equal(await slab.readInto(cut.name, Buffer.alloc(CHUNK_SIZE_BYTES)), false);
 });
 
 test('a storm of one-off chunks leaves the hot set', async (t) => {
@@ -82,7 +92,7 @@ test('a storm of one-off chunks leaves the hot set', async (t) => {
   for (let use = 0; use < 2; use++) {
     for (const { name, bytes } of hot) {
       clock.advance(2000);
-      if (!(await slab.get(name))) await slab.put(name, bytes);
+      if (!read(slab, name)) await slab.put(name, bytes);
     }
   }
   for (const { name, bytes } of chunks(4 * slots)) {
@@ -90,7 +100,7 @@ test('a storm of one-off chunks leaves the hot set', async (t) => {
     await slab.put(name, bytes);
   }
   let kept = 0;
-  for (const { name } of hot) if (await slab.get(name)) kept++;
+  for (const { name } of hot) if (read(slab, name)) kept++;
   assert.equal(kept, hot.length);
 });
 
@@ -107,6 +117,7 @@ test('a full disk makes the slab pass chunks through, and it recovers', async (t
       return await (file.write as (...all: unknown[]) => unknown)(...args);
     };
     return {
+      fd: file.fd,
       read: file.read.bind(file),
       write: write as FileHandle['write'],
       close: () => file.close(),
@@ -115,14 +126,33 @@ test('a full disk makes the slab pass chunks through, and it recovers', async (t
   const slab = await ChunkSlab.open({ directory, limitBytes: 8 * MIB, clock, openFile });
   t.after(() => slab.close());
   const { name, bytes } = chunk();
-  const cached = slabCached({ get: async () => bytes }, slab);
-  assert.ok(bytes.equals(await cached.get({ rootId: 'root', name })));
   assert.equal(await slab.put(name, bytes), 'skipped');
   full = false;
   assert.equal(await slab.put(name, bytes), 'skipped', 'it does not try again at once');
   clock.advance(60_000);
   assert.equal(await slab.put(name, bytes), 'stored');
-  assert.ok(bytes.equals((await slab.get(name))!));
+  assert.ok(bytes.equals(read(slab, name)!));
+});
+
+test('what farther tiers answer is kept once no more of it comes, and read from then on', async (t) => {
+  const clock = new VirtualClock(1e6);
+  const slab = await slabIn(t, temporaryDirectory(t, 'slab'), 64, clock);
+  const tier = new SlabTier({ slab, clock });
+  const some = chunks(3);
+  const source = tier.keeping({
+    get: async ({ name }) => some.find((each) => each.name === name)!.bytes,
+  });
+  const into = Buffer.alloc(CHUNK_SIZE_BYTES);
+  for (const { name } of some) {
+    await source.get({ rootId: 'root', name });
+    clock.advance(limits.cache.slabQuietMs - 1);
+    assert.equal(tier.readIntoSync({ rootId: 'root', name }, into), false);
+  }
+  clock.advance(1);
+  for (const { name, bytes } of some) {
+    while (!(await tier.readInto({ rootId: 'root', name }, into))) await systemClock.sleep(5);
+    assert.ok(bytes.equals(into));
+  }
 });
 
 test('many processes that write over each other never read a wrong byte', async (t) => {
@@ -143,8 +173,9 @@ test('many processes that write over each other never read a wrong byte', async 
     const endMs = systemClock.monotonicMs() + 1000;
     while (systemClock.monotonicMs() < endMs) {
       const { name, bytes } = all[Math.floor(random.float() * all.length)];
-      const got = await slab.get(name);
-      if (got) assert.ok(got.equals(bytes));
+      const into = Buffer.alloc(1 << 19);
+      const got = slab.readIntoSync(name, into);
+      if (got) assert.ok(into.equals(bytes));
       else await slab.put(name, bytes);
       hits += got ? 1 : 0;
     }

@@ -1,3 +1,4 @@
+import { readSync, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, CHUNK_SIZE_BYTES, type Clock, systemErrorCode } from '../../base/mod.ts';
@@ -14,7 +15,7 @@ const NAME_BYTES = 32;
 const PAUSE_MS = 10_000;
 
 /** What the slab needs of a file; a test puts a full or failing one in its place. */
-export type SlabFile = Pick<FileHandle, 'read' | 'write' | 'close'>;
+export type SlabFile = Pick<FileHandle, 'fd' | 'read' | 'write' | 'close'>;
 
 export interface ChunkSlabOptions {
   readonly directory: string;
@@ -59,20 +60,48 @@ export class ChunkSlab {
     return new ChunkSlab(sets, data, index, clock);
   }
 
-  /** The chunk, verified, or undefined. An entry whose bytes are not its chunk is dropped. */
-  async get(name: ChunkName): Promise<Buffer | undefined> {
-    const entries = await this.#entries(name);
-    const way = entries.findIndex((entry) => entry.name === name);
-    if (way < 0) return undefined;
-    const slot = this.#slot(name, way);
-    const bytes = Buffer.allocUnsafeSlow(CHUNK_SIZE_BYTES);
-    const { bytesRead } = await this.#data.read(bytes, 0, bytes.length, slot * CHUNK_SIZE_BYTES);
-    if (bytesRead !== bytes.length || !verifyChunk(name, bytes)) {
-      await this.#writeEntry(slot, undefined);
-      return undefined;
+  /**
+   * Fills `into` with the chunk, verified, in the caller's thread; false when it is not here. An
+   * entry whose bytes are not its chunk is dropped. A disk that cannot be read has no chunks.
+   */
+  readIntoSync(name: ChunkName, into: Buffer): boolean {
+    try {
+      const place = this.#find(name);
+      if (!place) return false;
+      const at = place.slot * CHUNK_SIZE_BYTES;
+      return this.#admit(place, into, readSync(this.#data.fd, into, 0, into.length, at));
+    } catch (error) {
+      return noChunk(error);
     }
-    await this.#touch(slot, entries[way]!);
-    return bytes;
+  }
+
+  /** The same, with the bytes read in another thread. */
+  async readInto(name: ChunkName, into: Buffer): Promise<boolean> {
+    try {
+      const place = this.#find(name);
+      if (!place) return false;
+      const at = place.slot * CHUNK_SIZE_BYTES;
+      const { bytesRead } = await this.#data.read(into, 0, into.length, at);
+      return this.#admit(place, into, bytesRead);
+    } catch (error) {
+      return noChunk(error);
+    }
+  }
+
+  #find(name: ChunkName): Place | undefined {
+    const set = Buffer.alloc(WAYS * ENTRY_BYTES);
+    readSync(this.#index.fd, set, 0, set.length, this.#set(name) * set.length);
+    const entries = parseEntries(set);
+    const way = entries.findIndex((entry) => entry.name === name);
+    return way < 0 ? undefined : { slot: this.#slot(name, way), entry: entries[way]! };
+  }
+
+  /** Notes the use of a chunk that is right, drops the entry of one that is not. */
+  #admit({ slot, entry }: Place, bytes: Buffer, readBytes: number): boolean {
+    const isRight = readBytes === CHUNK_SIZE_BYTES && verifyChunk(entry.name, bytes);
+    const next = entryBytes(isRight ? this.#touched(entry) : undefined);
+    writeSync(this.#index.fd, next, 0, ENTRY_BYTES, slot * ENTRY_BYTES);
+    return isRight;
   }
 
   /**
@@ -125,31 +154,17 @@ export class ChunkSlab {
   async #entries(name: ChunkName): Promise<Entry[]> {
     const bytes = Buffer.alloc(WAYS * ENTRY_BYTES);
     await this.#index.read(bytes, 0, bytes.length, this.#set(name) * bytes.length);
-    return Array.from({ length: WAYS }, (_, way) => {
-      const at = way * ENTRY_BYTES;
-      return {
-        name: bytes.toString('hex', at + AT.name, at + AT.name + NAME_BYTES),
-        latestMs: bytes.readDoubleLE(at + AT.latestMs),
-        previousMs: bytes.readDoubleLE(at + AT.previousMs),
-      };
-    });
+    return parseEntries(bytes);
   }
 
-  async #touch(slot: number, entry: Entry): Promise<void> {
+  #touched({ name, latestMs, previousMs }: Entry): Entry {
     const nowMs = this.#clock.nowMs();
-    const { name, latestMs } = entry;
-    const previousMs = nowMs - latestMs > CORRELATED_MS ? latestMs : entry.previousMs;
-    await this.#writeEntry(slot, { name, latestMs: nowMs, previousMs });
+    const isAnother = nowMs - latestMs > CORRELATED_MS;
+    return { name, latestMs: nowMs, previousMs: isAnother ? latestMs : previousMs };
   }
 
   async #writeEntry(slot: number, entry: Entry | undefined): Promise<void> {
-    const bytes = Buffer.alloc(ENTRY_BYTES);
-    if (entry) {
-      bytes.write(entry.name, AT.name, 'hex');
-      bytes.writeDoubleLE(entry.latestMs, AT.latestMs);
-      bytes.writeDoubleLE(entry.previousMs, AT.previousMs);
-    }
-    await this.#index.write(bytes, 0, bytes.length, slot * ENTRY_BYTES);
+    await this.#index.write(entryBytes(entry), 0, ENTRY_BYTES, slot * ENTRY_BYTES);
   }
 }
 
@@ -158,6 +173,37 @@ interface Entry {
   readonly latestMs: number;
   /** 0 when there was no use before the last. */
   readonly previousMs: number;
+}
+
+interface Place {
+  readonly slot: number;
+  readonly entry: Entry;
+}
+
+function noChunk(error: unknown): false {
+  if (systemErrorCode(error) === undefined) throw error;
+  return false;
+}
+
+function parseEntries(set: Buffer): Entry[] {
+  return Array.from({ length: WAYS }, (_, way) => {
+    const at = way * ENTRY_BYTES;
+    return {
+      name: set.toString('hex', at + AT.name, at + AT.name + NAME_BYTES),
+      latestMs: set.readDoubleLE(at + AT.latestMs),
+      previousMs: set.readDoubleLE(at + AT.previousMs),
+    };
+  });
+}
+
+function entryBytes(entry: Entry | undefined): Buffer {
+  const bytes = Buffer.alloc(ENTRY_BYTES);
+  if (entry) {
+    bytes.write(entry.name, AT.name, 'hex');
+    bytes.writeDoubleLE(entry.latestMs, AT.latestMs);
+    bytes.writeDoubleLE(entry.previousMs, AT.previousMs);
+  }
+  return bytes;
 }
 
 /** LRU-2: an empty entry, then one that was used once, then the longest past second last use. */

@@ -11,6 +11,10 @@ export interface ChunkLoad {
 
 const LINE = /^(\d{1,16}) ([0-9a-f]{64})$/;
 
+export function loadLine(timeMs: number, chunkName: ChunkName): string {
+  return `${Math.round(timeMs)} ${chunkName}\n`;
+}
+
 /** Hands a line of trace for every get of `source` to `write`, which must not block. */
 export function tracedLoads(
   source: ChunkSource,
@@ -19,7 +23,7 @@ export function tracedLoads(
 ): ChunkSource {
   return {
     get: (ref, signal) => {
-      write(`${Math.round(clock.nowMs())} ${ref.name}\n`);
+      write(loadLine(clock.nowMs(), ref.name));
       return source.get(ref, signal);
     },
   };
