@@ -10,6 +10,7 @@ export const defaultAssignmentLimits: AssignmentLimits = {
   waitingPerVersion: limits.worker.waitingInvokes,
   waitMs: limits.assignment.waitMs,
   settleMs: limits.assignment.settleMs,
+  settleMsMost: limits.assignment.settleMsMost,
   idleMs: limits.worker.idleMs,
   startsPerFunctionBurst: limits.assignment.startsPerFunctionBurst,
   startsPerFunctionPerSecond: limits.assignment.startsPerFunctionPerSecond,

@@ -12,6 +12,8 @@ export interface AssignmentLimits {
   readonly waitMs: number;
   /** How long a sandbox that has answered counts as about to be free. */
   readonly settleMs: number;
+  /** The same at most, where starts take longer. */
+  readonly settleMsMost: number;
   /** How long a sandbox may idle. */
   readonly idleMs: number;
   /** Starts that a function may make at once after a pause, and how fast they come back. */
@@ -170,6 +172,12 @@ export interface AssignmentState {
   sandboxesEver: number;
   closing: boolean;
   starting: number;
+  /**
+   * How long a sandbox that has answered counts as about to be free just now: about as long as a
+   * start takes lately, for a start is what happens otherwise. On a machine that is short of CPU
+   * both take longer, and starts that are not needed would make it shorter still.
+   */
+  settleMs: number;
   readonly versions: Map<string, VersionRecord>;
   readonly versionsByArn: Map<string, Set<VersionRecord>>;
   readonly functions: Map<string, FunctionRecord>;
@@ -193,6 +201,7 @@ export function createState(limits: AssignmentLimits, sandboxIdPrefix: string): 
     sandboxesEver: 0,
     closing: false,
     starting: 0,
+    settleMs: limits.settleMs,
     versions: new Map(),
     versionsByArn: new Map(),
     functions: new Map(),
@@ -213,7 +222,7 @@ export function nextTickMs(state: AssignmentState): number | undefined {
   const dues = [
     dueMs(state.allIdle.first?.sinceMs, limits.idleMs),
     dueMs(state.allWaiting.first?.sinceMs, limits.waitMs),
-    dueMs(state.allSettling.first?.sinceMs, limits.settleMs),
+    dueMs(state.allSettling.first?.sinceMs, state.settleMs),
     state.retryStartsAtMs,
   ];
   const first = Math.min(...dues);

@@ -18,6 +18,7 @@ export const limits: AssignmentLimits = {
   waitingPerVersion: 5,
   waitMs: 1000,
   settleMs: 20,
+  settleMsMost: 200,
   idleMs: 5000,
   startsPerFunctionBurst: 1000,
   startsPerFunctionPerSecond: 100,

@@ -38,6 +38,26 @@ describe('a single function', () => {
     assert.equal(region.lent.get(second), sandboxId);
   });
 
+  test('where starts take long a settling sandbox is waited for longer, up to a bound', () => {
+    for (const [startMs, waitedMs] of [
+      [0, limits.settleMs],
+      [100, limits.settleMs + (100 - limits.settleMs) / 4],
+      [900, limits.settleMsMost],
+    ] as const) {
+      const region = new Region();
+      const first = region.invoke(f);
+      const [sandboxId = ''] = region.starting.keys();
+      region.advance(startMs);
+      region.started(sandboxId);
+      region.answered(first);
+      region.invoke(f);
+      region.advance(waitedMs - 1);
+      assert.equal(region.starting.size, 0, `${startMs} ms`);
+      region.advance(1);
+      assert.equal(region.starting.size, 1, `${startMs} ms`);
+    }
+  });
+
   test('an idle sandbox is stopped after its time, the oldest first', () => {
     const region = new Region();
     region.invoke(f);

@@ -13,6 +13,9 @@ import type { AssignmentEffect, AssignmentEvent, AssignmentState } from './state
 import { feed, feedHungry, feedLater, stop, type Turn } from './supply.ts';
 import { onClose, onDrain, onProvision, onReclaim, onTick } from './upkeep.ts';
 
+/** What one start counts in how long starts take lately. */
+const startWeight = 0.25;
+
 export interface AssignmentStep {
   readonly state: AssignmentState;
   readonly effects: readonly AssignmentEffect[];
@@ -109,12 +112,19 @@ function onStarted(turn: Turn, sandboxId: string, initFailed: boolean): void {
   if (!sandbox) return;
   assert(sandbox.phase === 'starting', `${sandboxId}: starts once`);
   const { version, provisioned } = sandbox;
+  noteStart(turn, turn.nowMs - sandbox.sinceMs);
   const waiting = version.waiting.first;
   if (initFailed && provisioned) version.provisionFailed = true;
   if (!initFailed) release(turn, sandbox);
   else if (waiting) lend(turn, sandbox, waiting);
   else stop(turn, sandbox, 'init-failed');
   feedHungry(turn);
+}
+
+function noteStart({ state }: Turn, tookMs: number): void {
+  const { settleMs, settleMsMost } = state.limits;
+  const lately = state.settleMs + (tookMs - state.settleMs) * startWeight;
+  state.settleMs = Math.min(settleMsMost, Math.max(settleMs, lately));
 }
 
 function onStartFailed(turn: Turn, sandboxId: string, limited: boolean): void {

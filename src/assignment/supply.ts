@@ -70,7 +70,7 @@ function retryWithin({ state, nowMs }: Turn, delayMs: number): void {
 /** Tries the version again when a start ends, or in a moment anyway. */
 export function feedLater(turn: Turn, version: VersionRecord): void {
   turn.state.hungry.add(version);
-  retryWithin(turn, turn.state.limits.settleMs);
+  retryWithin(turn, turn.state.settleMs);
 }
 
 /** Gives versions that met a limit another try; called when a start or a sandbox ends. */

@@ -44,7 +44,7 @@ export function onReclaim(turn: Turn, count: number): void {
 
 export function onTick(turn: Turn): void {
   const { state, nowMs } = turn;
-  const { idleMs, waitMs, settleMs } = state.limits;
+  const { idleMs, waitMs } = state.limits;
   for (;;) {
     const idle = state.allIdle.first;
     if (!idle || idle.sinceMs + idleMs > nowMs) break;
@@ -57,7 +57,7 @@ export function onTick(turn: Turn): void {
   }
   for (;;) {
     const settling = state.allSettling.first;
-    if (!settling || settling.sinceMs + settleMs > nowMs) break;
+    if (!settling || settling.sinceMs + state.settleMs > nowMs) break;
     leavePhase(state, settling);
     feed(turn, settling.version);
   }

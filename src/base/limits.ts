@@ -230,10 +230,11 @@ export const limits = {
     /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
     waitMs: 45_000,
     /**
-     * A sandbox that has answered asks for its next event within this, or counts as busy. About
-     * what a cold start costs: less would start one for each delay of a machine that is busy.
+     * A sandbox that has answered asks for its next event within this, or counts as busy; or within
+     * what a start takes lately, up to the second.
      */
     settleMs: 100,
+    settleMsMost: 1000,
   },
   logs: {
     /** Of one log group and of all; the oldest lines go first. */
