@@ -26,10 +26,10 @@ export function memoryOrigin(options: OriginOptions): Origin {
  * start of an agent on a directory shall pay.
  */
 export async function s3Origin(location: S3Location, options: OriginOptions): Promise<Origin> {
-  const { connectS3, S3Objects } = await import('./s3-objects.ts');
+  const { S3Objects } = await import('./s3-objects.ts');
   const { clock, random, meter = noMeter } = options;
   const { connections, waiting } = limits.origin;
-  const objects = new S3Objects(connectS3(location), location.bucket, location.prefix);
+  const objects = new S3Objects(location, clock);
   const retrying = retryingObjects(meteredObjects(objects, clock, meter), clock, random);
   return new StoredOrigin(limitedObjects(retrying, connections, waiting), options);
 }

@@ -27,7 +27,10 @@ async function makeBucket(t: TestContext) {
 
 objectStoreConformance('S3 objects against moto', async (t) => {
   const made = await makeBucket(t);
-  return made && new S3Objects(made.client, made.location.bucket);
+  if (!made) return undefined;
+  const objects = new S3Objects(made.location, systemClock);
+  t.after(() => objects.close());
+  return objects;
 });
 originConformance('S3 origin against moto', async (t) => {
   const made = await makeBucket(t);

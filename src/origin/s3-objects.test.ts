@@ -8,7 +8,7 @@ import { retryingObjects, s3Origin } from './mod.ts';
 import { objectStoreConformance } from './object-store.conformance.ts';
 import { originConformance } from './origin.conformance.ts';
 import { collect, sealedManifest } from './origin-fixture.ts';
-import { connectS3, S3Objects } from './s3-objects.ts';
+import { S3Objects } from './s3-objects.ts';
 
 const credential: S3Credential = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
 const options = { clock: systemClock, random: systemRandom };
@@ -22,9 +22,9 @@ async function serve(t: TestContext, credentials = [credential]) {
     return { ...place, credentials: as };
   };
   const objects = (as?: S3Credential) => {
-    const client = connectS3(locate(as));
-    t.after(() => client.destroy());
-    return new S3Objects(client, server.bucket, 'p/');
+    const store = new S3Objects(locate(as), systemClock);
+    t.after(() => store.close());
+    return store;
   };
   return { server, locate, objects };
 }

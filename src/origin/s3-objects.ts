@@ -1,14 +1,14 @@
 import {
   DeleteObjectsCommand,
-  GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { limits, SluiceError } from '../base/mod.ts';
+import { type Clock, limits } from '../base/mod.ts';
 import type { PutOutcome } from '../seal/mod.ts';
 import { checkKey, type ObjectStore, type ObjectUsage } from './object-store.ts';
 import { s3Error, s3Failure } from './s3-errors.ts';
+import { S3Getter } from './s3-getter.ts';
 
 /** Where a bucket is and who asks; the SDK's own sources of credentials when left out. */
 export interface S3Location {
@@ -55,24 +55,22 @@ interface Listed {
  */
 export class S3Objects implements ObjectStore {
   readonly #client: S3Client;
+  readonly #getter: S3Getter;
   readonly #bucket: string;
   readonly #prefix: string;
 
-  /** `prefix` is empty or ends in a slash. The client must not retry: `retryingObjects` does. */
-  constructor(client: S3Client, bucket: string, prefix = '') {
-    this.#client = client;
+  /** Tries each request once: `retryingObjects` tries again. */
+  constructor(location: S3Location, clock: Clock) {
+    const { bucket, region, endpoint, prefix = '' } = location;
+    this.#client = connectS3(location);
+    this.#getter = new S3Getter({ client: this.#client, bucket, region, endpoint, clock });
     this.#bucket = bucket;
     this.#prefix = prefix;
   }
 
   async get(key: string, signal?: AbortSignal): Promise<Buffer | undefined> {
-    const target = this.#target(key);
     try {
-      const options = signal ? { abortSignal: signal } : {};
-      const answer = await this.#client.send(new GetObjectCommand(target), options);
-      const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
-      if (bytes.length !== answer.ContentLength) throw cutShort(key, answer.ContentLength, bytes);
-      return bytes;
+      return await this.#getter.get(this.#prefix + checkKey(key), signal);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (s3Failure(error) === 'absent') return undefined;
@@ -124,6 +122,12 @@ export class S3Objects implements ObjectStore {
     }
   }
 
+  /** Breaks all connections. */
+  async close(): Promise<void> {
+    this.#client.destroy();
+    await this.#getter.close();
+  }
+
   /** What S3 has answered is durable. */
   async settle(): Promise<void> {}
 
@@ -162,12 +166,4 @@ export class S3Objects implements ObjectStore {
   #name(key: string): string {
     return `s3://${this.#bucket}/${this.#prefix}${key}`;
   }
-}
-
-function cutShort(key: string, expected: number | undefined, bytes: Buffer): SluiceError {
-  return new SluiceError(
-    'ORIGIN_UNAVAILABLE',
-    `${key}: the answer was cut short, ${bytes.length} of ${expected} bytes`,
-    { data: { key } },
-  );
 }
