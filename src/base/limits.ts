@@ -265,6 +265,9 @@ export const limits = {
     maximumEventAgeMs: 6 * 60 * 60_000,
     deliveryAttempts: 5,
     deliveryTimeoutMs: 10_000,
+    /** To one receiver; and what is read of its answers. */
+    deliveryConnections: 16,
+    deliveryAnswerBytes: 64 * KIB,
     errorMessageBytes: 1 * KIB,
   },
   eventSources: {

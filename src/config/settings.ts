@@ -74,7 +74,18 @@ const queueSettings = z.strictObject({
   accounts: z.record(z.string(), z.array(z.string().regex(/^\d{12}$/))).default({}),
 });
 
+const hostPattern =
+  /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^[0-9.]+(\/\d{1,2})?$|^[0-9a-f:.]+(\/\d{1,3})?$/i;
+
+const destinationSettings = z.strictObject({
+  /** Hosts that webhooks of all accounts may reach though they are near: names or ranges. */
+  allow: z
+    .array(z.string().regex(hostPattern, 'is HOST, *.DOMAIN, ADDRESS or ADDRESS/BITS'))
+    .default([]),
+});
+
 const settingsSchema = z.strictObject({
+  destinations: destinationSettings.default({ allow: [] }),
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),
   code: codeSettings.default({}),

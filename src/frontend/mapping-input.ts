@@ -2,7 +2,7 @@ import { isSluiceError, limits } from '../base/mod.ts';
 import type { EventSourceMappingRecord } from '../functions/mod.ts';
 import { readEventPattern } from '../queue/mod.ts';
 import { invalidParameter } from './api-error.ts';
-import { destinationArnPattern } from './destinations.ts';
+import { destinationArnPattern, isQueueArn } from './destinations.ts';
 import { functionNamePattern } from './function-name.ts';
 import { type ApiRequest, readInput } from './operation.ts';
 import {
@@ -99,11 +99,9 @@ function requireNoForeignMember(input: MappingSettingsInput): void {
   }
 }
 
-const sqsArn = /^arn:aws[a-zA-Z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$/;
-
 /** Throws unless it names a queue, which is all that this region reads. */
 export function requireQueueArn(arn: string | undefined): string {
-  if (arn !== undefined && sqsArn.test(arn)) return arn;
+  if (arn !== undefined && isQueueArn(arn)) return arn;
   throw invalidParameter(
     'Unrecognized event source. Queues that speak the protocol of Amazon SQS are supported: ' +
       'arn:aws:sqs:REGION:ACCOUNT:NAME.',

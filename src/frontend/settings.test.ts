@@ -195,7 +195,7 @@ test('a resource policy lets another account invoke, and do nothing else', async
 });
 
 test('event invoke configuration: put, merged, read, listed, deleted, refused', async (t) => {
-  const { lambda } = await withFunction(t);
+  const { lambda, queues } = await withFunction(t);
   await createActive(lambda, { FunctionName: 'g' });
   const destination = `${arn.slice(0, -1)}g`;
   const put = (input: Partial<sdk.PutFunctionEventInvokeConfigCommandInput>) =>
@@ -227,8 +227,13 @@ test('event invoke configuration: put, merged, read, listed, deleted, refused', 
     `The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=${iam}), ` +
       'onFailure=null) is invalid.',
   );
-  assert.match(await to('arn:aws:sqs:us-east-1:000000000000:q'), /is invalid\.$/);
-  for (const Destination of ['directory:done', 'http://localhost:1/000000000000/q']) {
+  assert.match(await to('arn:aws:sns:us-east-1:000000000000:t'), /is invalid\.$/);
+  const queue = `arn:aws:sqs:${REGION}:000000000000:q`;
+  queues.visibilityTimeoutSeconds.set(queue, 30);
+  for (const bad of [`${queue}-absent`, queue.replace('000000000000', stranger.accountId)]) {
+    assert.equal(await to(bad), `The destination ARN ${bad} is invalid.`);
+  }
+  for (const Destination of ['directory:done', 'http://localhost:1/000000000000/q', queue]) {
     await put({ DestinationConfig: { OnSuccess: { Destination } } });
   }
   assert.match(await to('directory:../up'), /failed to satisfy constraint/);
@@ -318,6 +323,7 @@ test('no operation can be called with a key that nothing is allowed to', async (
     CreateFunction: JSON.stringify({
       ...{ FunctionName: 'x', Role: 'arn:aws:iam::000000000000:role/r', Code: {} },
     }),
+    CreateEventSourceMapping: JSON.stringify({ FunctionName: 'x' }),
   };
   for (const { name, method, path } of operations) {
     const filled = path

@@ -1,9 +1,20 @@
 import { join } from 'node:path';
 import { type Logger, type Random, systemClock } from '../base/mod.ts';
-import type { DataDirectory } from '../config/mod.ts';
+import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
 import type { EventQueue, QueuedEvent, QueuedInvokes } from '../frontend/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
-import { EventDestinations } from './event-destinations.ts';
+import { EventDestinations, type QueueSender } from './event-destinations.ts';
+import { HttpDeliveries } from './http-deliveries.ts';
+import { OutboundGuard } from './outbound-guard.ts';
+
+export interface AsyncEventsOptions {
+  readonly data: DataDirectory;
+  /** As the setting `destinations.allow`. */
+  readonly allow: readonly string[];
+  readonly queues: QueueSender | undefined;
+  readonly logger: Logger;
+  readonly random: Random;
+}
 
 /** The queue of asynchronous invokes and what runs them, in this process. */
 export class AsyncEvents implements EventQueue {
@@ -11,18 +22,25 @@ export class AsyncEvents implements EventQueue {
   readonly #logger: Logger;
   readonly #random: Random;
   readonly #directory: string;
+  readonly #http: HttpDeliveries;
+  readonly #queues: QueueSender | undefined;
   #poller: Poller | undefined;
 
-  private constructor(store: SqliteEventQueue, directory: string, logger: Logger, random: Random) {
+  private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
+    const { data, allow, queues, logger, random } = options;
     this.#store = store;
-    this.#directory = directory;
+    this.#directory = data.destinations;
+    this.#queues = queues;
     this.#logger = logger;
     this.#random = random;
+    // The default account's keys lie on this host: who has them is its operator.
+    const guard = new OutboundGuard({ allow, trustedAccounts: [defaultAccountId] });
+    this.#http = new HttpDeliveries(guard, systemClock);
   }
 
-  static async open(data: DataDirectory, logger: Logger, random: Random): Promise<AsyncEvents> {
-    const store = await SqliteEventQueue.open({ path: join(data.state, 'events.sqlite') });
-    return new AsyncEvents(store, data.destinations, logger, random);
+  static async open(options: AsyncEventsOptions): Promise<AsyncEvents> {
+    const path = join(options.data.state, 'events.sqlite');
+    return new AsyncEvents(await SqliteEventQueue.open({ path }), options);
   }
 
   async enqueue(event: QueuedEvent): Promise<void> {
@@ -38,6 +56,8 @@ export class AsyncEvents implements EventQueue {
       policies: queued,
       destinations: new EventDestinations({
         directory: this.#directory,
+        http: this.#http,
+        queues: this.#queues,
         enqueue: (event) => this.enqueue(event),
         clock: systemClock,
         random: this.#random,
@@ -51,6 +71,7 @@ export class AsyncEvents implements EventQueue {
   /** Claims no more events; those under way end or stay in the queue. */
   async close(): Promise<void> {
     await this.#poller?.close();
+    await this.#http.close();
     await this.#store.close();
   }
 }

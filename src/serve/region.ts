@@ -97,10 +97,11 @@ async function startParts(
     l2: options.l2,
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
-  const events = await AsyncEvents.open(data, logger, systemRandom);
-  const { sqs } = readSettings(data.configFile);
+  const { sqs, destinations } = readSettings(data.configFile);
   const queues = sqs && (await SqsQueues.open(sqs, options.regionName));
   cleanups.push(() => queues?.close());
+  const { allow } = destinations;
+  const events = await AsyncEvents.open({ data, allow, queues, logger, random: systemRandom });
   const batches = QueueBatches.open(data, queues, logger);
   const invoker = new FunctionInvoker(compute.assignment, options.regionName);
   const frontend = new Frontend({

@@ -7,7 +7,11 @@ import {
   CreateFunctionCommand,
   DeleteEventSourceMappingCommand,
   GetEventSourceMappingCommand,
+  InvokeCommand,
+  PutFunctionEventInvokeConfigCommand,
+  UpdateFunctionConfigurationCommand,
   waitUntilFunctionActiveV2,
+  waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { repositoryRoot } from '../repo/repository.ts';
@@ -110,6 +114,34 @@ describe('event source mappings', { skip: lacks }, () => {
     region = await startRegion(undefined, data);
     await settled('Enabled');
     await until('a second run', () => queue.messages.length === 0);
+  });
+
+  test('an event that fails is told to queues by their ARNs', async () => {
+    const [failed, letters] = [server.create('failed'), server.create('letters')];
+    const client = region.client();
+    const FunctionName = 'f';
+    const DeadLetterConfig = { TargetArn: letters.arn };
+    await client.send(new UpdateFunctionConfigurationCommand({ FunctionName, DeadLetterConfig }));
+    await waitUntilFunctionUpdatedV2({ client, maxWaitTime: 60, minDelay: 1 }, { FunctionName });
+    await client.send(
+      new PutFunctionEventInvokeConfigCommand({
+        FunctionName,
+        MaximumRetryAttempts: 0,
+        DestinationConfig: { OnFailure: { Destination: failed.arn } },
+      }),
+    );
+    const Payload = '{"mode":"throw"}';
+    await client.send(new InvokeCommand({ FunctionName, InvocationType: 'Event', Payload }));
+    await until('a record', () => failed.messages.length + letters.messages.length === 2);
+    const record = JSON.parse(failed.messages[0]?.body ?? '');
+    assert.equal(record.requestContext.condition, 'RetriesExhausted');
+    assert.equal(letters.messages[0]?.body, Payload);
+    const { requestId } = record.requestContext;
+    assert.deepEqual(letters.messages[0]?.attributes, {
+      RequestID: { DataType: 'String', StringValue: requestId },
+      ErrorCode: { DataType: 'Number', StringValue: '200' },
+      ErrorMessage: { DataType: 'String', StringValue: 'out of range' },
+    });
   });
 
   test('a mapping that is deleted reads no more', async () => {

@@ -1,8 +1,9 @@
 import type { EventInvokeRecord, FunctionRecord } from '../../functions/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
-import { destinationPattern, isDeliverable, isFunctionArn } from '../destinations.ts';
-import { type FunctionReference, functionArn, parseFunctionReference } from '../function-name.ts';
+import { requireDestinations } from '../destination-checks.ts';
+import { destinationPattern } from '../destinations.ts';
+import { type FunctionReference, functionArn } from '../function-name.ts';
 import { findFunction, referenceOf, requireQualifier } from '../lookup.ts';
 import {
   type ApiRequest,
@@ -82,47 +83,6 @@ function readConfig(input: ConfigInput, nowMs: number): EventInvokeRecord {
     ...(onFailure === undefined ? {} : { onFailure }),
     lastModifiedMs: nowMs,
   };
-}
-
-/** Throws unless events can be sent to what the configuration names. */
-async function requireDestinations(
-  services: Services,
-  request: ApiRequest,
-  reference: FunctionReference,
-  config: EventInvokeRecord,
-): Promise<void> {
-  const shown = (arn: string | undefined, name: string) =>
-    arn ? `${name}(destination=${arn})` : 'null';
-  for (const arn of [config.onSuccess, config.onFailure]) {
-    if (!arn) continue;
-    if (isFunctionArn(arn)) {
-      await requireDestinationFunction(services, request, reference, arn);
-    } else if (!isDeliverable(arn)) {
-      const onSuccess = shown(config.onSuccess, 'OnSuccess');
-      const onFailure = shown(config.onFailure, 'OnFailure');
-      throw invalidParameter(
-        `The provided destination config DestinationConfig(onSuccess=${onSuccess}, ` +
-          `onFailure=${onFailure}) is invalid.`,
-      );
-    }
-  }
-}
-
-async function requireDestinationFunction(
-  services: Services,
-  request: ApiRequest,
-  reference: FunctionReference,
-  arn: string,
-): Promise<void> {
-  const caller = { accountId: request.caller.accountId, region: services.region };
-  const target = parseFunctionReference(arn, undefined, caller);
-  if (target.accountId === reference.accountId && target.name === reference.name) {
-    throw invalidParameter("You can't specify the function as a destination for itself.");
-  }
-  const own = target.accountId === request.caller.accountId;
-  if (!own || !(await services.cache.read(target))) {
-    throw invalidParameter(`The destination ARN ${arn} is invalid.`);
-  }
 }
 
 async function write(

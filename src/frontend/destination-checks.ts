@@ -1,0 +1,67 @@
+import { isSluiceError } from '../base/mod.ts';
+import type { EventInvokeRecord } from '../functions/mod.ts';
+import { invalidParameter } from './api-error.ts';
+import { isDeliverable, isFunctionArn, isQueueArn } from './destinations.ts';
+import { type FunctionReference, parseFunctionReference } from './function-name.ts';
+import type { ApiRequest } from './operation.ts';
+import type { Services } from './services.ts';
+
+/** Throws unless events can be sent to what the configuration names. */
+export async function requireDestinations(
+  services: Services,
+  request: ApiRequest,
+  reference: FunctionReference,
+  config: EventInvokeRecord,
+): Promise<void> {
+  const shown = (arn: string | undefined, name: string) =>
+    arn ? `${name}(destination=${arn})` : 'null';
+  for (const arn of [config.onSuccess, config.onFailure]) {
+    if (!arn) continue;
+    if (isFunctionArn(arn)) {
+      await requireDestinationFunction(services, request, reference, arn);
+    } else if (isQueueArn(arn)) {
+      await requireDestinationQueue(services, request, arn);
+    } else if (!isDeliverable(arn)) {
+      const onSuccess = shown(config.onSuccess, 'OnSuccess');
+      const onFailure = shown(config.onFailure, 'OnFailure');
+      throw invalidParameter(
+        `The provided destination config DestinationConfig(onSuccess=${onSuccess}, ` +
+          `onFailure=${onFailure}) is invalid.`,
+      );
+    }
+  }
+}
+
+async function requireDestinationFunction(
+  services: Services,
+  request: ApiRequest,
+  reference: FunctionReference,
+  arn: string,
+): Promise<void> {
+  const caller = { accountId: request.caller.accountId, region: services.region };
+  const target = parseFunctionReference(arn, undefined, caller);
+  if (target.accountId === reference.accountId && target.name === reference.name) {
+    throw invalidParameter("You can't specify the function as a destination for itself.");
+  }
+  const own = target.accountId === request.caller.accountId;
+  if (!own || !(await services.cache.read(target))) {
+    throw invalidParameter(`The destination ARN ${arn} is invalid.`);
+  }
+}
+
+/** The queue has to be there, and the account's. */
+async function requireDestinationQueue(
+  { eventSources }: Services,
+  request: ApiRequest,
+  eventSourceArn: string,
+): Promise<void> {
+  const invalid = () => invalidParameter(`The destination ARN ${eventSourceArn} is invalid.`);
+  if (!eventSources.queues) throw invalid();
+  const { accountId } = request.caller;
+  try {
+    await eventSources.queues.describe({ eventSourceArn, accountId });
+  } catch (error) {
+    const unavailable = isSluiceError(error, 'QUEUE_SERVICE_UNAVAILABLE');
+    throw isSluiceError(error) && !unavailable ? invalid() : error;
+  }
+}
