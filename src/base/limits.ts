@@ -258,7 +258,9 @@ export const limits = {
     events: 1_000_000,
     /** Failed events that are remembered. */
     failures: 10_000,
-    invokesAtOnce: 64,
+    invokesAtOnce: 256,
+    /** Of the events of one internal queue: slow functions leave room for the others. */
+    claimsPerQueue: 16,
     retryDelaysMs: [60_000, 120_000],
     backoffMinMs: 1000,
     backoffMaxMs: 5 * 60_000,
@@ -383,6 +385,10 @@ assert(
   limits.eventSources.mappings <= limits.eventSources.receivesAtOnce &&
     limits.eventSources.receivesAtOnce < limits.eventSources.connections,
   'every mapping can wait for messages, and messages can be deleted meanwhile',
+);
+assert(
+  2 * limits.queue.claimsPerQueue * limits.queue.queuesPerFunction <= limits.queue.invokesAtOnce,
+  'one function, however slow, takes at most half of the invokes at once',
 );
 assert(CHUNK_SIZE_BYTES % PAGE_SIZE_BYTES === 0, 'a chunk is a whole number of pages');
 assert(

@@ -267,6 +267,19 @@ test('an Event invoke answers 202 once it is queued, and not before', async (t) 
   assert.equal((await refusal(lambda.send(large))).name, 'RequestTooLargeException');
 });
 
+test('InvokeAsync, the old form of an Event invoke, queues the same', async (t) => {
+  const { lambda, events } = await withFunction(t);
+  const send = (name: string, InvokeArgs: string) =>
+    lambda.send(new sdk.InvokeAsyncCommand({ FunctionName: name, InvokeArgs }));
+  assert.equal((await send('f', '{"a":1}')).Status, 202);
+  assert.equal(events.events[0]?.payload.toString(), '{"a":1}');
+  assert.equal((await refusal(send('nothing', '{}'))).status, 404);
+  assert.equal((await refusal(send('f', 'not JSON'))).name, 'InvalidRequestContentException');
+  events.failure = new Error('disk');
+  assert.equal((await refusal(send('f', '{}'))).status, 500);
+  assert.equal(events.events.length, 1);
+});
+
 test('what deploy tools read on every refresh has an answer', async (t) => {
   const { lambda } = await withFunction(t);
   const signing = new sdk.GetFunctionCodeSigningConfigCommand({ FunctionName });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { isSluiceError } from '../base/mod.ts';
+import { isSluiceError, limits } from '../base/mod.ts';
 import type { AsyncEvent, EventStore, FailedEvent } from './types.ts';
 
 export const eventOf = (n: number, more: Partial<AsyncEvent> = {}): AsyncEvent => ({
@@ -85,6 +85,21 @@ export function eventStoreConformance(
       const modest = new Set(claimed.map((each) => each.functionName));
       modest.delete('greedy');
       assert.ok(modest.size >= 15, `${modest.size} of 20 in the first 64`);
+    });
+
+    test('has only so many of a function’s events claimed, and says so', async (t) => {
+      const store = await open(t);
+      const { claimsPerQueue, queuesPerFunction } = limits.queue;
+      const most = claimsPerQueue * queuesPerFunction;
+      for (let n = 0; n < most + 20; n++) await store.enqueue(eventOf(n));
+      const claimed = await store.claim(5000, 1000);
+      assert.equal(claimed.length, most);
+      assert.equal(await store.nextDueMs(), undefined, 'nobody need look again before one ends');
+      await store.remove(claimed[0]!.eventId);
+      assert.ok((await store.nextDueMs()) !== undefined);
+      assert.equal((await store.claim(5000, 1000)).length, 1);
+      await store.enqueue(eventOf(1, { functionName: 'another' }));
+      assert.equal((await store.claim(5000, 1000)).length, 1);
     });
 
     test('claims the oldest of a function first', async (t) => {

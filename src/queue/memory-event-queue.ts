@@ -59,8 +59,11 @@ export class MemoryEventQueue implements EventStore {
 
   #nextOf(queue: number, nowMs: number): StoredEvent | undefined {
     let next: StoredEvent | undefined;
-    for (const event of this.#queues[queue]?.values() ?? []) {
-      if (event.visibleAtMs > nowMs || this.#claimed.has(event.eventId)) continue;
+    const events = [...(this.#queues[queue]?.values() ?? [])];
+    const unclaimed = events.filter((event) => !this.#claimed.has(event.eventId));
+    if (events.length - unclaimed.length >= limits.queue.claimsPerQueue) return undefined;
+    for (const event of unclaimed) {
+      if (event.visibleAtMs > nowMs) continue;
       if (!next || event.visibleAtMs < next.visibleAtMs) next = event;
     }
     return next;
@@ -85,13 +88,9 @@ export class MemoryEventQueue implements EventStore {
   }
 
   async nextDueMs(): Promise<number | undefined> {
-    const dues = this.#unclaimed().map((event) => event.visibleAtMs);
+    const next = this.#queues.map((_, queue) => this.#nextOf(queue, Number.POSITIVE_INFINITY));
+    const dues = next.flatMap((event) => (event ? [event.visibleAtMs] : []));
     return dues.length === 0 ? undefined : Math.min(...dues);
-  }
-
-  #unclaimed(): StoredEvent[] {
-    const all = this.#queues.flatMap((queue) => [...queue.values()]);
-    return all.filter((event) => !this.#claimed.has(event.eventId));
   }
 
   async failures(accountId: string, limit: number): Promise<FailedEvent[]> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { noLogger, SluiceError, systemClock, VirtualClock } from '../base/mod.ts';
+import { limits, noLogger, SluiceError, systemClock, VirtualClock } from '../base/mod.ts';
 import type { EventPolicy, EventResult } from './decide.ts';
 import { eventOf } from './event-store.conformance.ts';
 import { MemoryEventQueue } from './memory-event-queue.ts';
@@ -150,6 +150,40 @@ describe('the poller', () => {
       requestContext: { approximateInvokeCount: number };
     };
     assert.equal(record.requestContext.approximateInvokeCount, 1);
+  });
+
+  test('runs another function’s event at once beside a slow one with many', async () => {
+    const clock = new VirtualClock(1_763_700_000_000);
+    const store = new MemoryEventQueue();
+    const ran: string[] = [];
+    const poller = new Poller({
+      ...{ store, clock, logger: noLogger },
+      invoker: {
+        invoke: async (event) => {
+          ran.push(event.functionName);
+          if (event.functionName === 'slow') await clock.sleep(900_000);
+          return ok;
+        },
+      },
+      policies: { of: async () => policy },
+      destinations: { deliver: async () => {} },
+    });
+    const receivedMs = clock.nowMs();
+    for (let n = 0; n < 1000; n++) {
+      await store.enqueue(eventOf(n, { functionName: 'slow', receivedMs }));
+    }
+    poller.wake();
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 20; i++) await settle();
+    const slow = ran.length;
+    assert.ok(slow > 1 && slow <= limits.queue.invokesAtOnce / 2, `${slow} slow ones at once`);
+    for (let n = 0; n < 20; n++) {
+      const functionName = `quick-${n}`;
+      await store.enqueue(eventOf(n, { functionName, receivedMs }));
+      poller.wake();
+      for (let i = 0; i < 5; i++) await settle();
+      assert.equal(ran.at(-1), functionName);
+    }
   });
 
   test('gives up an event that has grown too old', async () => {

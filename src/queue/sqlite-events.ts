@@ -88,7 +88,7 @@ export class SqliteEvents {
     const { queues } = limits.queue;
     for (let idle = 0; events.length < limit && idle < queues; this.#turn++) {
       const queue = this.#turn % queues;
-      const row = this.#depths[queue] ? this.#nextOf(queue, nowMs) : undefined;
+      const row = this.#isOpen(queue) ? this.#nextOf(queue, nowMs) : undefined;
       if (!row) idle++;
       else {
         idle = 0;
@@ -130,12 +130,13 @@ export class SqliteEvents {
   }
 
   nextDueMs(): number | undefined {
-    const rows = this.#all(
-      'SELECT event_id, visible_at_ms FROM events ORDER BY visible_at_ms LIMIT ?',
-      this.#claimed.size + 1,
-    );
-    const next = rows.find((row) => !this.#claimed.has(Number(row['event_id'])));
-    return next && Number(next['visible_at_ms']);
+    let nextMs: number | undefined;
+    for (let queue = 0; queue < limits.queue.queues; queue++) {
+      const row = this.#isOpen(queue) ? this.#nextOf(queue, Number.MAX_SAFE_INTEGER) : undefined;
+      const dueMs = row && Number(row['visible_at_ms']);
+      if (dueMs !== undefined) nextMs = Math.min(dueMs, nextMs ?? dueMs);
+    }
+    return nextMs;
   }
 
   failures(accountId: string, limit: number): FailedEvent[] {
@@ -150,6 +151,12 @@ export class SqliteEvents {
     const [oldest] = this.#all('SELECT received_ms FROM events ORDER BY event_id LIMIT 1');
     const oldestReceivedMs = oldest && Number(oldest['received_ms']);
     return { events: this.#eventCount(), claimed: this.#claimed.size, oldestReceivedMs };
+  }
+
+  /** Whether it has events that may be claimed, now or later. */
+  #isOpen(queue: number): boolean {
+    const claimed = this.#claimedOf[queue] ?? 0;
+    return claimed < limits.queue.claimsPerQueue && (this.#depths[queue] ?? 0) > claimed;
   }
 
   #nextOf(queue: number, nowMs: number): Row | undefined {

@@ -78,13 +78,15 @@ export interface EventStore {
   /**
    * Due events that nobody has claimed, at most `limit`: one of each internal queue in turn, so
    * that a function with many events, which fill few queues, keeps nobody waiting behind them.
+   * A queue has `limits.queue.claimsPerQueue` of its events claimed at most, so that a function
+   * whose invokes are slow doesn't either.
    */
   claim(nowMs: number, limit: number): Promise<StoredEvent[]>;
   /** Records how a claimed event fares; `release` gives the claim up. */
   save(eventId: number, progress: EventProgress, release: boolean): Promise<void>;
   /** The event is over and told; `failure` is remembered, the last of them at most. */
   remove(eventId: number, failure?: FailedEvent): Promise<void>;
-  /** When the next unclaimed event falls due. */
+  /** When the next event falls due that could be claimed then. */
   nextDueMs(): Promise<number | undefined>;
   /** The latest failures, newest first. */
   failures(accountId: string, limit: number): Promise<FailedEvent[]>;
