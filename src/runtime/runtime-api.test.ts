@@ -224,8 +224,7 @@ describe('the Runtime API', () => {
     await next();
     const socket = connect(port, '127.0.0.1');
     socket.write('POST /2018-06-01/runtime/invocation/r-1/response HTTP/1.1\r\nHost: x\r\n');
-    socket.write('Content-Length: 100\r\n\r\nhalf');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => socket.write('Content-Length: 100\r\n\r\nhalf', resolve));
     socket.destroy();
     const ended = await outcome;
     assert.ok(ended.kind === 'error');

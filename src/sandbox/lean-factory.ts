@@ -8,9 +8,9 @@ import {
 } from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
 import type { CgroupJoin } from './compose/isolate.ts';
-import { composeStart } from './compose/start.ts';
+import { composeStart, type SandboxNetwork } from './compose/start.ts';
 import { hostArchitecture } from './launch/launcher.ts';
-import { LauncherPool } from './launch/launcher-pool.ts';
+import { type LauncherNetwork, LauncherPool } from './launch/launcher-pool.ts';
 import { LeanSandbox } from './lean-sandbox.ts';
 import { ScratchDisks } from './scratch-disks.ts';
 import { checkSpec } from './spec.ts';
@@ -32,6 +32,8 @@ export interface LeanSandboxFactoryOptions {
   readonly scratchDirectory?: string;
   /** Reads disks past the page cache of the file that holds them (default: true). */
   readonly directIo?: boolean;
+  /** What sandboxes may reach besides themselves; nothing if absent. */
+  readonly network?: LauncherNetwork | undefined;
 }
 
 /**
@@ -55,6 +57,7 @@ export class LeanSandboxFactory {
       hostArchitecture(),
       options.launchersReady ?? limits.sandbox.launchersReady,
       options.clock,
+      options.network,
     );
   }
 
@@ -108,7 +111,7 @@ export class LeanSandboxFactory {
   async #start(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
     const { cgroups, clock } = this.#options;
     const beganMs = clock.monotonicMs();
-    const [launcher, cgroup] = await this.#acquire(spec);
+    const { launcher, cgroup, network } = await this.#acquire(spec);
     const acquiredMs = clock.monotonicMs();
     const onStopped = () => this.#sandboxes.delete(sandbox);
     const parts = { spec, launcher, cgroup, pool: cgroups, clock, onStopped };
@@ -118,7 +121,11 @@ export class LeanSandboxFactory {
       if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
       const timeoutMs = limits.sandbox.startTimeoutMs;
       const launch = () =>
-        this.#launch(sandbox, spec, { join: cgroup.join, launcherId: launcher.launcherId });
+        this.#launch(sandbox, spec, {
+          join: cgroup.join,
+          launcherId: launcher.launcherId,
+          network,
+        });
       await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
       cgroup.limitCpu(spec.cpuMillis);
       this.#options.logger.debug(
@@ -135,7 +142,11 @@ export class LeanSandboxFactory {
   async #launch(
     sandbox: LeanSandbox,
     spec: SandboxSpec,
-    where: { readonly join: CgroupJoin; readonly launcherId: number },
+    where: {
+      readonly join: CgroupJoin;
+      readonly launcherId: number;
+      readonly network: SandboxNetwork | undefined;
+    },
   ): Promise<void> {
     const path = await this.#scratch?.create(spec.tmpBytes);
     try {
@@ -153,11 +164,13 @@ export class LeanSandboxFactory {
   }
 
   async #acquire(spec: SandboxSpec) {
-    const { cgroups } = this.#options;
+    const { cgroups, network } = this.#options;
     const cgroup = await cgroups.acquire();
     try {
       cgroup.limit({ memoryBytes: spec.memoryBytes, processes: spec.processes + INIT_PROCESSES });
-      return [await this.#launchers.acquire(), cgroup] as const;
+      const { launcher, address } = await this.#launchers.acquire();
+      const joined = address && network && { ...address, nameservers: network.nameservers };
+      return { launcher, cgroup, network: joined };
     } catch (error) {
       await cgroups.release(cgroup);
       throw error;

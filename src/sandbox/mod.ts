@@ -1,5 +1,6 @@
 export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean-factory.ts';
+export { OutboundNetwork, type OutboundNetworkOptions } from './network/outbound-network.ts';
 export type {
   ExtensionExit,
   Sandbox,

@@ -5,7 +5,7 @@ import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from 
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
-import { CgroupPool, LeanSandboxFactory } from '../sandbox/mod.ts';
+import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../sandbox/mod.ts';
 import { FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
 import { AccessLogBook } from './access-log-book.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
@@ -25,7 +25,11 @@ export interface ComputeOptions {
   readonly meter: Meter;
   readonly logger: Logger;
   readonly l2?: L2Settings | undefined;
+  readonly network: NetworkKind;
 }
+
+/** What functions may reach: nothing, or other hosts than this one. */
+export type NetworkKind = 'none' | 'outbound';
 
 /** Names this data directory's cgroups, so that regions on one host don't sweep each other's. */
 function ownerIdOf(dataPath: string): string {
@@ -48,13 +52,17 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     random,
     logger,
   });
+  let network: OutboundNetwork | undefined;
   try {
-    const cgroups = await CgroupPool.open({ ownerId: ownerIdOf(stores.data.path), clock, logger });
+    const ownerId = ownerIdOf(stores.data.path);
+    const cgroups = await CgroupPool.open({ ownerId, clock, logger });
+    if (options.network === 'outbound') network = await OutboundNetwork.open({ ownerId, logger });
     const sandboxes = new LeanSandboxFactory({
       cgroups,
       clock,
       logger,
       scratchDirectory: join(stores.data.run, 'scratch'),
+      network,
     });
     const swept = await sandboxes.sweep();
     if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
@@ -99,6 +107,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
         await assignment.close(graceMs);
         await worker.close();
         await sandboxes.close();
+        await network?.close();
         await agents.close();
         await trace.close();
         await usage.close();
@@ -106,6 +115,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       },
     };
   } catch (error) {
+    await network?.close();
     await agents.close();
     throw error;
   }

@@ -27,14 +27,14 @@ function findProgram(name: string): string | undefined {
     });
 }
 
-function programFinding(name: string, debianPackage: string): HostFinding {
+function programFinding(name: string, debianPackage: string, required = true): HostFinding {
   const path = findProgram(name);
   return {
     name,
     present: path !== undefined,
-    required: true,
+    required,
     detail: path ?? '',
-    remedy: `apt-get install ${debianPackage}`,
+    remedy: `apt-get install ${debianPackage}${required ? '' : ' (for up --network outbound)'}`,
   };
 }
 
@@ -86,5 +86,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
     programFinding('mke2fs', 'e2fsprogs'),
+    programFinding('ip', 'iproute2', false),
+    programFinding('nft', 'nftables', false),
   ];
 }

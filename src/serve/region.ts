@@ -11,7 +11,7 @@ import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { Accounts } from './accounts.ts';
 import { AsyncEvents } from './async-events.ts';
-import { startCompute } from './compute.ts';
+import { type NetworkKind, startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
 import { QueueBatches } from './queue-batches.ts';
 import { SqsQueues } from './sqs-queues.ts';
@@ -23,6 +23,7 @@ export interface RegionOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly regionName: string;
   readonly logLevel: LogLevel;
+  readonly network: NetworkKind;
   /** Serves HTTPS with it; the file is where commands of this host find whom to trust. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly certificateFile: string };
   /** The zone's shared cache, if there is one. */
@@ -95,6 +96,7 @@ async function startParts(
     meter,
     logger,
     l2: options.l2,
+    network: options.network,
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
   const { sqs, destinations } = readSettings(data.configFile);

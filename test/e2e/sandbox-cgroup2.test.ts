@@ -31,7 +31,7 @@ test('a sandbox is born into a cgroup of version 2, and frozen and killed throug
   mkdirSync(join(mount, parent));
   const tree = new CgroupTreeV2(mount, parent, systemClock);
   const cgroup = await tree.create('one');
-  const spawner = new Spawner(hostArchitecture());
+  const spawner = new Spawner(hostArchitecture(), false);
   const launcher = spawner.spawn();
   try {
     await check(makeDisk(t).disk, launcher, cgroup, parent);

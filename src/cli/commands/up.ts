@@ -19,6 +19,7 @@ interface UpOptions extends L2Options, TlsOptions {
   readonly region: string;
   readonly logLevel: LogLevel;
   readonly isolation: 'lean' | 'microvm';
+  readonly network: 'none' | 'outbound';
 }
 
 export function registerUp(program: Command): void {
@@ -40,6 +41,11 @@ export function registerUp(program: Command): void {
         .default('lean'),
     )
     .addOption(
+      new Option('--network <kind>', 'what functions may reach: nothing, or other hosts than this')
+        .choices(['none', 'outbound'])
+        .default('none'),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what goes to standard error')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('warn'),
@@ -56,6 +62,7 @@ export function registerUp(program: Command): void {
       listen: options.listen,
       regionName: options.region,
       logLevel: options.logLevel,
+      network: options.network,
       l2: l2Settings(options),
       ...(tls && { tls }),
     });

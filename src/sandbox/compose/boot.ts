@@ -41,9 +41,14 @@ export function composeSpawner(architecture: Architecture): LaunchProgram {
  * What the spawner runs for each launcher: forks it with a channel of its own, one socket for
  * control and status, whose other end goes to Node under the launcher's id. The launcher makes the
  * pipes for the entrypoint's output: pipes, because Node's own are sockets, and `/dev/stdout`
- * cannot be opened on a socket. Then it awaits its next program on its own channel.
+ * cannot be opened on a socket. Then it awaits its next program on its own channel, if wanted in
+ * an empty network namespace, so that it can be joined to a network meanwhile.
  */
-export function composeLauncher(architecture: Architecture, launcherId: number): LaunchProgram {
+export function composeLauncher(
+  architecture: Architecture,
+  launcherId: number,
+  ownNetwork: boolean,
+): LaunchProgram {
   const program = new LaunchProgram(architecture);
   const child = program.label();
   const end = program.label();
@@ -62,6 +67,8 @@ export function composeLauncher(architecture: Architecture, launcherId: number):
   program.branchIfEqual('await the next', 0, 0, end);
   program.place(child);
   becomeLauncher(program);
+  if (ownNetwork) program.call('leave the network', 'unshare', [linux.CLONE_NEWNET]);
+  reportReady(program);
   program.place(end);
   return program;
 }
@@ -77,6 +84,9 @@ function becomeLauncher(program: LaunchProgram): void {
   const ends = program.bytes(Buffer.alloc(8));
   program.call('make the output pipe', 'pipe2', [ends, linux.O_CLOEXEC]);
   program.call('make the error pipe', 'pipe2', [ends, linux.O_CLOEXEC]);
+}
+
+function reportReady(program: LaunchProgram): void {
   const ready = record(program, RECORD.ready);
   program.call('report ready', 'getpid', [], { result: temporary });
   program.store('report ready', ready, RECORD_VALUE_OFFSET, 4, temporary);

@@ -30,16 +30,17 @@ const CLONE_ARGS_CGROUP_OFFSET = 80;
 /**
  * Forks the sandbox's init into namespaces of its own, each new and empty: mounts (a copy, left
  * behind later), processes, network, host name, System V objects. The process that forked waits
- * outside as monitor: `initPid` is not 0 there.
+ * outside as monitor: `initPid` is not 0 there. Without `ownNetwork` they share the monitor's,
+ * which then is not the host's either.
  */
-export function forkInit(program: LaunchProgram, join: CgroupJoin): void {
+export function forkInit(program: LaunchProgram, join: CgroupJoin, ownNetwork: boolean): void {
   const pid = initPid;
   const namespaces =
     linux.CLONE_NEWNS |
     linux.CLONE_NEWPID |
-    linux.CLONE_NEWNET |
     linux.CLONE_NEWIPC |
-    linux.CLONE_NEWUTS;
+    linux.CLONE_NEWUTS |
+    (ownNetwork ? linux.CLONE_NEWNET : 0);
   const flags = BigInt(namespaces) | (join.kind === 'clone' ? linux.CLONE_INTO_CGROUP : 0n);
   const content = Buffer.alloc(CLONE_ARGS_BYTES);
   content.writeBigUInt64LE(flags, 0);

@@ -79,7 +79,18 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const SCM_RIGHTS = 1;
 export const SOCK_NONBLOCK = 0o4000;
+export const SIOCADDRT = 0x890b;
 export const SIOCSIFFLAGS = 0x8914;
+export const SIOCSIFADDR = 0x8916;
+export const SIOCSIFNETMASK = 0x891c;
+/** linux/route.h: `struct rtentry` with its destination, gateway, mask and flags. */
+export const RTENTRY_BYTES = 120;
+export const RTENTRY_DESTINATION_OFFSET = 8;
+export const RTENTRY_GATEWAY_OFFSET = 24;
+export const RTENTRY_MASK_OFFSET = 40;
+export const RTENTRY_FLAGS_OFFSET = 56;
+export const RTF_UP = 1;
+export const RTF_GATEWAY = 2;
 export const IFF_UP = 1;
 export const IFF_RUNNING = 64;
 

@@ -1,5 +1,6 @@
 import { LaunchProgram, register } from '../launch/program.ts';
 import type { Architecture } from '../launch/system-call-numbers.ts';
+import type { NetworkAddress } from '../network/addresses.ts';
 import { IPC_FD } from './common.ts';
 import { type HandOver, handOver } from './hand-over.ts';
 import { type CgroupJoin, initHandle, watchInit } from './isolate.ts';
@@ -16,21 +17,51 @@ const socket = register(7);
 /** Unread acknowledgements of what was handed over would fill the channel. */
 const ANSWERS_BYTES = 4096;
 
-/** Brings up the new network namespace's only interface. */
-export function raiseLoopback(program: LaunchProgram): void {
-  const request = Buffer.alloc(IFREQ_BYTES);
-  request.write('lo\0', 0);
-  request.writeUInt16LE(linux.IFF_UP | linux.IFF_RUNNING, IFREQ_FLAGS_OFFSET);
+/**
+ * Brings up the network namespace's loopback interface, and the other one, if the namespace was
+ * joined to a network.
+ */
+export function raiseInterfaces(program: LaunchProgram, network?: NetworkAddress): void {
   const type = linux.SOCK_DGRAM | linux.SOCK_CLOEXEC;
   program.call('open a socket', 'socket', [linux.AF_INET, type, 0], { result: socket });
-  const values = [socket, linux.SIOCSIFFLAGS, program.bytes(request)];
-  program.call('raise the loopback interface', 'ioctl', values);
+  raise(program, 'lo');
+  if (network) joinNetwork(program, network);
   program.call('close a socket', 'close', [socket]);
+}
+
+function interfaceRequest(name: string): Buffer {
+  const request = Buffer.alloc(IFREQ_BYTES);
+  request.write(`${name}\0`, 0);
+  return request;
+}
+
+function raise(program: LaunchProgram, name: string): void {
+  const request = interfaceRequest(name);
+  request.writeUInt16LE(linux.IFF_UP | linux.IFF_RUNNING, IFREQ_FLAGS_OFFSET);
+  const values = [socket, linux.SIOCSIFFLAGS, program.bytes(request)];
+  program.call(`raise the interface ${name}`, 'ioctl', values);
+}
+
+function joinNetwork(program: LaunchProgram, network: NetworkAddress): void {
+  const set = (name: string, command: number, address: string) => {
+    const request = interfaceRequest('eth0');
+    socketAddress(address, 0).copy(request, IFREQ_FLAGS_OFFSET);
+    program.call(name, 'ioctl', [socket, command, program.bytes(request)]);
+  };
+  set('set the address', linux.SIOCSIFADDR, network.address);
+  set('set the netmask', linux.SIOCSIFNETMASK, network.netmask);
+  raise(program, 'eth0');
+  const route = Buffer.alloc(linux.RTENTRY_BYTES);
+  socketAddress('0.0.0.0', 0).copy(route, linux.RTENTRY_DESTINATION_OFFSET);
+  socketAddress(network.gateway, 0).copy(route, linux.RTENTRY_GATEWAY_OFFSET);
+  socketAddress('0.0.0.0', 0).copy(route, linux.RTENTRY_MASK_OFFSET);
+  route.writeUInt16LE(linux.RTF_UP | linux.RTF_GATEWAY, linux.RTENTRY_FLAGS_OFFSET);
+  program.call('set the route', 'ioctl', [socket, linux.SIOCADDRT, program.bytes(route)]);
 }
 
 /** Listens where the Runtime API is expected and hands the socket to Node. */
 export function listenForRuntime(program: LaunchProgram, launcherId: number): void {
-  const address = loopbackAddress(RUNTIME_API_PORT);
+  const address = socketAddress(RUNTIME_API_ADDRESS, RUNTIME_API_PORT);
   const name = 'listen for the runtime';
   const type = linux.SOCK_STREAM | linux.SOCK_CLOEXEC;
   program.call(name, 'socket', [linux.AF_INET, type, 0], { result: socket });
@@ -61,7 +92,7 @@ export function composeConnect(options: ConnectOptions): LaunchProgram {
   program.call('enter the network', 'setns', [initHandle, linux.CLONE_NEWNET]);
   const type = linux.SOCK_STREAM | linux.SOCK_CLOEXEC | linux.SOCK_NONBLOCK;
   program.call(name, 'socket', [linux.AF_INET, type, 0], { result: socket });
-  const address = loopbackAddress(options.port);
+  const address = socketAddress(RUNTIME_API_ADDRESS, options.port);
   const values = [socket, program.bytes(address), address.length];
   program.call(name, 'connect', values, { tolerate: ['EINPROGRESS', 'ECONNREFUSED', 'EAGAIN'] });
   handOver(program, 'net.Socket', options.handOver, socket);
@@ -71,10 +102,10 @@ export function composeConnect(options: ConnectOptions): LaunchProgram {
 }
 
 /** `struct sockaddr_in`. */
-function loopbackAddress(port: number): Buffer {
+function socketAddress(dotted: string, port: number): Buffer {
   const address = Buffer.alloc(16);
   address.writeUInt16LE(linux.AF_INET, 0);
   address.writeUInt16BE(port, 2);
-  Buffer.from(RUNTIME_API_ADDRESS.split('.').map(Number)).copy(address, 4);
+  Buffer.from(dotted.split('.').map(Number)).copy(address, 4);
   return address;
 }

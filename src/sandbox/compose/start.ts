@@ -1,5 +1,6 @@
 import { LaunchProgram, register } from '../launch/program.ts';
 import type { Architecture } from '../launch/system-call-numbers.ts';
+import type { NetworkAddress } from '../network/addresses.ts';
 import { seccompFilter } from '../seccomp/profile.ts';
 import type { SandboxSpec } from '../types.ts';
 import { CONTROL_FD, PROGRAMS_READ_FD, PROGRAMS_WRITE_FD, READ_ENDS } from './common.ts';
@@ -17,19 +18,18 @@ import {
 } from './isolate.ts';
 import { mountDevices, mountProc } from './kernel-mounts.ts';
 import * as linux from './linux.ts';
-import { listenForRuntime, raiseLoopback } from './network.ts';
+import { listenForRuntime, raiseInterfaces } from './network.ts';
 import { dropPrivileges, filterSystemCalls, limitResources } from './privileges.ts';
 import { assembleRoot, sealRoot, type TmpOptions } from './root.ts';
 
 const HOST_NAME = 'sandbox';
 const found = register(6);
 
-/** What the image's own files of these names would say of a network that is not there. */
+/** What the image's own files of these names cannot know. */
 const FILES = {
   '/etc/hosts':
     '127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost ip6-localhost ip6-loopback\n',
   '/etc/hostname': `${HOST_NAME}\n`,
-  '/etc/resolv.conf': '# This sandbox has no network.\n',
 } as const;
 
 export interface StartOptions {
@@ -38,6 +38,12 @@ export interface StartOptions {
   readonly launcherId: number;
   readonly directIo: boolean;
   readonly tmp: TmpOptions;
+  /** What the launcher's network namespace was joined to; absent: nothing. */
+  readonly network?: SandboxNetwork | undefined;
+}
+
+export interface SandboxNetwork extends NetworkAddress {
+  readonly nameservers: readonly string[];
 }
 
 /**
@@ -50,7 +56,7 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   const alone = program.label();
   const end = program.label();
   makeProgramsPipe(program);
-  forkInit(program, options.join);
+  forkInit(program, options.join, options.network === undefined);
   program.branchIfEqual('create namespaces', initPid, 0, init);
   becomeMonitor(program, options.join);
   program.branchIfEqual('run the next program', 0, 0, end);
@@ -78,13 +84,21 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   return program;
 }
 
+function resolvConf(nameservers: readonly string[] | undefined): string {
+  if (nameservers === undefined) return '# This sandbox has no network.\n';
+  if (nameservers.length === 0)
+    return '# The host has no name server that a sandbox could reach.\n';
+  return nameservers.map((address) => `nameserver ${address}\n`).join('');
+}
+
 function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOptions): void {
   const { directIo, tmp } = options;
   joinCgroup(program, options.join);
   setHostName(program, HOST_NAME);
-  raiseLoopback(program);
+  raiseInterfaces(program, options.network);
   listenForRuntime(program, options.launcherId);
-  assembleRoot(program, { disk: { path: spec.diskPath, directIo }, tmp, files: FILES });
+  const files = { ...FILES, '/etc/resolv.conf': resolvConf(options.network?.nameservers) };
+  assembleRoot(program, { disk: { path: spec.diskPath, directIo }, tmp, files });
   mountDevices(program);
   mountProc(program);
   sealRoot(program);

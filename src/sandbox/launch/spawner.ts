@@ -14,18 +14,21 @@ import type { Architecture } from './system-call-numbers.ts';
  */
 export class Spawner {
   readonly #architecture: Architecture;
+  readonly #ownNetwork: boolean;
   readonly #launchers = new Map<number, Launcher>();
   #child: ChildProcess | undefined;
   #counter = 0;
 
-  constructor(architecture: Architecture) {
+  /** With `ownNetwork` each launcher has a network namespace of its own. */
+  constructor(architecture: Architecture, ownNetwork: boolean) {
     this.#architecture = architecture;
+    this.#ownNetwork = ownNetwork;
   }
 
   /** A new launcher; its `booted` tells when it can be used. */
   spawn(): Launcher {
     const launcherId = this.#counter++;
-    const program = composeLauncher(this.#architecture, launcherId);
+    const program = composeLauncher(this.#architecture, launcherId, this.#ownNetwork);
     const launcher = new Launcher(launcherId, program);
     this.#launchers.set(launcherId, launcher);
     void launcher.over.then(() => this.#launchers.delete(launcherId));

@@ -1,0 +1,137 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { type Logger, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import { AddressBlock, type NetworkAddress } from './addresses.ts';
+import { hostNameservers } from './nameservers.ts';
+import { composeRules } from './rules.ts';
+
+export interface OutboundNetworkOptions {
+  /** Hexadecimal, of this region alone: names its bridge and its rules. */
+  readonly ownerId: string;
+  readonly logger: Logger;
+  /** What sandboxes ask for names; the host's if absent. */
+  readonly nameservers?: readonly string[];
+}
+
+/** Interfaces' names have at most 15 characters. */
+const NAME_CHARS = 11;
+const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
+const BLOCKS_TRIED = 16;
+
+/**
+ * A region's network: a bridge on the host, and rules by which sandboxes reach other hosts and
+ * nothing nearer. Each launcher has a network namespace of its own, joined to the bridge ahead of
+ * its sandbox; the kernel removes that with the sandbox, however it ends. Bridge and rules are
+ * removed at `close`, or by the next `open` of the same owner.
+ */
+export class OutboundNetwork {
+  readonly nameservers: readonly string[];
+  readonly #name: string;
+  readonly #block: AddressBlock;
+  #interfaces = 0;
+
+  private constructor(name: string, block: AddressBlock, nameservers: readonly string[]) {
+    this.#name = name;
+    this.#block = block;
+    this.nameservers = nameservers;
+  }
+
+  /** Throws `HOST_LACKS` naming the tool or the part of the kernel that is missing. */
+  static async open(options: OutboundNetworkOptions): Promise<OutboundNetwork> {
+    const name = `slu${options.ownerId.slice(0, NAME_CHARS - 3)}`;
+    await removeInterfaces(name);
+    const block = await freeBlock(Number.parseInt(options.ownerId.slice(0, 8), 16) || 0);
+    const network = new OutboundNetwork(name, block, options.nameservers ?? hostNameservers());
+    try {
+      const bridge = `link add name ${name} type bridge\n`;
+      const address = `addr add ${block.gateway}/${block.prefixBits} dev ${name}\n`;
+      await ip(`${bridge}${address}link set ${name} up\n`);
+      await nft(composeRules({ table: name, bridge: name, subnet: block.subnet }));
+      await forward(options.logger);
+      return network;
+    } catch (error) {
+      await network.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Joins the network namespace of a process to the bridge; its interface there is `eth0`. */
+  async attach(pid: number): Promise<NetworkAddress> {
+    const address = this.#block.take();
+    const outside = `${this.#name}${(this.#interfaces++ % 0x1_0000).toString(16)}`;
+    try {
+      await ip(
+        `link add ${outside} type veth peer name eth0 netns ${pid}\n` +
+          `link set ${outside} master ${this.#name}\n` +
+          `link set ${outside} type bridge_slave isolated on\n` +
+          `link set ${outside} up\n`,
+      );
+      return address;
+    } catch (error) {
+      this.detach(address);
+      throw error;
+    }
+  }
+
+  /** The namespace that had it is gone. */
+  detach(address: NetworkAddress): void {
+    this.#block.giveBack(address);
+  }
+
+  async close(): Promise<void> {
+    await nft(`table inet ${this.#name}\ndelete table inet ${this.#name}\n`);
+    await removeInterfaces(this.#name);
+  }
+}
+
+/** The bridge, and what was joined to it, which the kernel may be about to remove by itself. */
+async function removeInterfaces(name: string): Promise<void> {
+  const links = await run('ip', ['-o', 'link']);
+  const names = [...links.matchAll(/^\d+: ([^:@]+)/gm)].map((match) => match[1] ?? '');
+  const joined = names.filter((each) => each.startsWith(name) && each !== name);
+  for (const each of joined) await ip(`link del ${each}\n`).catch(() => {});
+  if (names.includes(name)) await ip(`link del ${name}\n`);
+}
+
+/** A block that none of the host's routes leads to, near the one of the region's own number. */
+async function freeBlock(preferred: number): Promise<AddressBlock> {
+  const routes = await run('ip', ['-4', 'route', 'show', 'table', 'all']);
+  const targets = routes.split('\n').flatMap((line) => {
+    const words = line.split(' ').filter((word) => word !== 'local' && word !== 'broadcast');
+    return /^[\d.]+(\/\d+)?$/.test(words[0] ?? '') ? [words[0] as string] : [];
+  });
+  for (let index = preferred; index < preferred + BLOCKS_TRIED; index++) {
+    const block = new AddressBlock(index);
+    if (!targets.some((target) => block.overlaps(target))) return block;
+  }
+  throw new SluiceError('HOST_LACKS', '100.64.0.0/10: the host has routes to all that was tried');
+}
+
+async function forward(logger: Logger): Promise<void> {
+  if ((await readFile(FORWARDING, 'utf8')).trim() === '1') return;
+  await writeFile(FORWARDING, '1\n');
+  logger.warn({ setting: FORWARDING }, 'the host forwards packets from now on');
+}
+
+const ip = (commands: string) => run('ip', ['-batch', '-'], commands);
+const nft = (commands: string) => run('nft', ['-f', '-'], commands);
+
+const packages: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftables' };
+
+function run(program: string, words: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, words, { env: toolEnvironment }, (error, stdout, stderr) => {
+      if (!error) return resolve(stdout);
+      const missing = systemErrorCode(error) === 'ENOENT';
+      const what = missing
+        ? `${program}: not found; install it (apt-get install ${packages[program]})`
+        : `${program}: ${stderr.trim().split('\n')[0] || error.message}`;
+      reject(new SluiceError('HOST_LACKS', `network outbound: ${what}`, { cause: error }));
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
+}
+
+/** Administrators' tools are not on every caller's PATH. */
+const toolEnvironment = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };

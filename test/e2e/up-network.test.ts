@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { hostHas } from '../support/host.ts';
+import { startRegion } from '../support/region.ts';
+import { runOrThrow } from '../support/run.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const bridges = async () => {
+  const listed = await runOrThrow('ip', ['-o', 'link', 'show', 'type', 'bridge']);
+  return [...listed.matchAll(/: (slu[0-9a-f]{8}): /g)].map((match) => match[1] ?? '');
+};
+
+test('a region has its network as long as it runs, and the next clears what a killed one left', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup', 'tool:ip', 'tool:nft')) return;
+  const data = join(temporaryDirectory(t, 'network'), 'data');
+  const before = new Set(await bridges());
+  const own = async () => (await bridges()).filter((name) => !before.has(name));
+  const killed = await startRegion(t, data, ['--network', 'outbound']);
+  assert.equal((await own()).length, 1);
+  await killed.kill();
+  const next = await startRegion(t, data, ['--network', 'outbound']);
+  assert.equal((await own()).length, 1);
+  assert.equal(await next.stop(), 0);
+  assert.deepEqual(await own(), []);
+});
