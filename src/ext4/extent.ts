@@ -2,9 +2,20 @@ import { BLOCK_SIZE_BYTES } from './format.ts';
 
 /**
  * Where a file's blocks lie: triples of logical block, physical block and count, flat to be small,
- * ordered by logical block.
+ * ordered by logical block. Most files are one run from their first block on: one number is enough
+ * for them, and there may be a million.
  */
-export type Runs = number[];
+export type Runs = number | number[];
+
+/** Counts below this, and physical blocks of 32 bits, fit one number. */
+const COUNT_END = 2 ** 20;
+
+/** The triples of a file's runs. */
+export function triplesOf(runs: Runs | undefined): readonly number[] {
+  if (runs === undefined) return [];
+  if (typeof runs !== 'number') return runs;
+  return [0, Math.floor(runs / COUNT_END), runs % COUNT_END];
+}
 
 const MAGIC = 0xf30a;
 const ENTRY_BYTES = 12;
@@ -12,24 +23,23 @@ const ROOT_ENTRIES = 4;
 const NODE_ENTRIES = Math.floor((BLOCK_SIZE_BYTES - ENTRY_BYTES) / ENTRY_BYTES);
 const EXTENT_BLOCKS_MAX = 32_768;
 
-/**
- * Appends a run, joined to the one before where both sides go on. Answers the runs, a new array for
- * the first one: most files have no more, and it has no room to spare.
- */
+/** Answers the runs with one more, joined to the last one where both sides go on. */
 export function addRun(
   runs: Runs | undefined,
   logical: number,
   physical: number,
   count: number,
 ): Runs {
-  if (!runs) return [logical, physical, count];
-  const last = runs.length - 3;
-  if (runs[last]! + runs[last + 2]! === logical && runs[last + 1]! + runs[last + 2]! === physical) {
-    runs[last + 2]! += count;
-  } else {
-    runs.push(logical, physical, count);
-  }
-  return runs;
+  if (runs === undefined && logical === 0 && count < COUNT_END) return physical * COUNT_END + count;
+  const triples = typeof runs === 'object' ? runs : [...triplesOf(runs)];
+  const last = triples.length - 3;
+  const follows =
+    last >= 0 &&
+    triples[last]! + triples[last + 2]! === logical &&
+    triples[last + 1]! + triples[last + 2]! === physical;
+  if (follows) triples[last + 2]! += count;
+  else triples.push(logical, physical, count);
+  return triples;
 }
 
 interface TreeEntry {
@@ -39,7 +49,7 @@ interface TreeEntry {
   count: number;
 }
 
-function toExtents(runs: Runs): TreeEntry[] {
+function toExtents(runs: readonly number[]): TreeEntry[] {
   const extents: TreeEntry[] = [];
   for (let i = 0; i < runs.length; i += 3) {
     const [logical, physical, count] = [runs[i]!, runs[i + 1]!, runs[i + 2]!];
@@ -88,7 +98,10 @@ export interface ExtentTree {
  * Builds an extent tree from its leaves up. `appendBlock` puts a tree block on the disk and answers
  * its number; up to four extents need none.
  */
-export function buildExtentTree(runs: Runs, appendBlock: (block: Buffer) => number): ExtentTree {
+export function buildExtentTree(
+  runs: readonly number[],
+  appendBlock: (block: Buffer) => number,
+): ExtentTree {
   let entries = toExtents(runs);
   let depth = 0;
   let treeBlocks = 0;

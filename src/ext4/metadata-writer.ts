@@ -2,7 +2,7 @@ import { assert, CHUNK_SIZE_BYTES } from '../base/mod.ts';
 import { BitMap } from './bit-map.ts';
 import type { ChunkOutput } from './chunk-output.ts';
 import { buildDirectory, type DirectoryChild } from './directory-block.ts';
-import { buildExtentTree, type ExtentTree } from './extent.ts';
+import { addRun, buildExtentTree, type ExtentTree, triplesOf } from './extent.ts';
 import {
   BLOCK_SIZE_BYTES,
   BLOCKS_PER_CHUNK,
@@ -78,9 +78,9 @@ export class MetadataWriter {
       if (inode.kind === 'symlink' && inode.sizeBytes > FAST_SYMLINK_BYTES_MAX) {
         const block = Buffer.alloc(BLOCK_SIZE_BYTES);
         block.write(inode.target!, 'latin1');
-        inode.runs = [0, this.#area.append(block), 1];
+        inode.runs = addRun(undefined, 0, this.#area.append(block), 1);
       }
-      if (inode.runs) this.#writeExtentTree(inode);
+      if (inode.runs !== undefined) this.#writeExtentTree(inode);
       if (inode.xattrs?.block) this.#xattrBlocks.use(inode.xattrs.block, inode);
       await this.#area.settle();
     }
@@ -100,7 +100,7 @@ export class MetadataWriter {
 
   #writeDirectory(directory: Directory): void {
     const children: DirectoryChild[] = [];
-    for (const [name, { inode }] of directory.children) {
+    for (const [name, inode] of directory.children) {
       children.push({ name, inode: inode.number, kind: inode.kind });
       if (inode instanceof Directory) directory.linkCount++;
     }
@@ -109,12 +109,12 @@ export class MetadataWriter {
     children.sort((a, b) => (a.name < b.name ? -1 : 1));
     const { data, indexed } = buildDirectory(directory.number, directory.parent.number, children);
     directory.sizeBytes = data.length;
-    directory.runs = [0, this.#area.append(data), data.length / BLOCK_SIZE_BYTES];
+    directory.runs = addRun(undefined, 0, this.#area.append(data), data.length / BLOCK_SIZE_BYTES);
     if (indexed) this.#indexed.add(directory);
   }
 
   #writeExtentTree(inode: Inode): void {
-    const tree = buildExtentTree(inode.runs!, (block) => {
+    const tree = buildExtentTree(triplesOf(inode.runs), (block) => {
       const at = this.#area.append(block);
       this.#treeBlocks.push(at);
       return at;
@@ -124,13 +124,14 @@ export class MetadataWriter {
 
   #record(inode: Inode): InodeRecord {
     const { kind, sizeBytes, linkCount, target, device } = inode;
+    const runs = triplesOf(inode.runs);
     let extents: ExtentTree | undefined;
     if (hasExtents(kind, sizeBytes)) {
-      extents = this.#trees.get(inode) ?? buildExtentTree(inode.runs ?? [], () => 0);
+      extents = this.#trees.get(inode) ?? buildExtentTree(runs, () => 0);
     }
     const xattrBlock = this.#xattrBlocks.blockOf(inode);
     let blockCount = (xattrBlock === undefined ? 0 : 1) + (extents ?? noExtents).treeBlocks;
-    for (let i = 2; i < (inode.runs?.length ?? 0); i += 3) blockCount += inode.runs![i]!;
+    for (let i = 2; i < runs.length; i += 3) blockCount += runs[i]!;
     const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds } = inode;
     return {
       ...{ kind, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, sizeBytes, linkCount },
@@ -165,7 +166,7 @@ export class MetadataWriter {
       used.set(geometry.inodeTable(group), INODE_TABLE_BLOCKS);
     }
     for (const inode of this.#inodes) {
-      const runs = inode?.runs ?? [];
+      const runs = triplesOf(inode?.runs);
       for (let i = 0; i < runs.length; i += 3) used.set(runs[i + 1]!, runs[i + 2]!);
     }
     for (const block of this.#treeBlocks) used.set(block, 1);

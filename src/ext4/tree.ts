@@ -18,19 +18,24 @@ export class Inode implements InodeAttributes {
   /** Names that the inode has; 0 when a later entry took its place. */
   linkCount = 0;
   number = 0;
+  /** The layer that made it. */
+  readonly layer: number;
   runs: Runs | undefined;
   /** Chunks of its content that lie alone, each in a data chunk. */
   wholeChunks = 0;
   target: ByteString | undefined;
   device: { major: number; minor: number } | undefined;
 
-  constructor(kind: InodeKind) {
+  constructor(kind: InodeKind, layer: number) {
     this.kind = kind;
+    this.layer = layer;
   }
 }
 
 export class Directory extends Inode {
-  readonly children = new Map<ByteString, Name>();
+  readonly children = new Map<ByteString, Inode>();
+  /** Names that the layer being applied put here, of inodes that were there before it. */
+  linked: Set<ByteString> | undefined;
   readonly parent: Directory;
   /** The last layer that added this directory or anything below it. */
   touched: number;
@@ -38,17 +43,11 @@ export class Directory extends Inode {
   changed: number;
 
   constructor(parent: Directory | undefined, layer: number) {
-    super('directory');
+    super('directory', layer);
     this.parent = parent ?? this;
     this.touched = layer;
     this.changed = layer;
   }
-}
-
-/** A name in a directory, and the layer that put it there. */
-interface Name {
-  readonly inode: Inode;
-  readonly layer: number;
 }
 
 function invalid(path: ByteString, what: string): SluiceError {
@@ -76,6 +75,7 @@ function checkName(path: ByteString, name: ByteString): void {
 export class Tree {
   readonly root = new Directory(undefined, 0);
   #layer = 0;
+  #withLinks: Directory[] = [];
 
   constructor() {
     this.root.linkCount = 1;
@@ -84,6 +84,8 @@ export class Tree {
 
   beginLayer(): void {
     this.#layer++;
+    for (const directory of this.#withLinks) directory.linked = undefined;
+    this.#withLinks = [];
   }
 
   find(path: ByteString): Inode | undefined {
@@ -91,7 +93,7 @@ export class Tree {
     let inode: Inode | undefined = this.root;
     for (const name of path.split('/')) {
       if (!(inode instanceof Directory)) return undefined;
-      inode = inode.children.get(name)?.inode;
+      inode = inode.children.get(name);
     }
     return inode;
   }
@@ -108,7 +110,7 @@ export class Tree {
     const parent = this.#openParent(entry.path);
     const name = ownString(entry.path.slice(entry.path.lastIndexOf('/') + 1));
     checkName(entry.path, name);
-    const existing = parent.children.get(name)?.inode;
+    const existing = parent.children.get(name);
     const inode = this.#inodeFor(entry, parent, existing);
     if (inode !== existing) {
       if (existing) this.#release(existing);
@@ -118,7 +120,9 @@ export class Tree {
       inode.linkCount++;
       parent.changed = this.#layer;
     }
-    parent.children.set(name, { inode, layer: this.#layer });
+    parent.children.set(name, inode);
+    parent.linked?.delete(name);
+    if (entry.kind === 'hardlink' && inode.layer !== this.#layer) this.#noteLink(parent, name);
     return inode;
   }
 
@@ -141,7 +145,7 @@ export class Tree {
       const end = path.indexOf('/', start);
       if (end < 0) return directory;
       const name = path.slice(start, end);
-      const child = directory.children.get(name)?.inode;
+      const child = directory.children.get(name);
       if (!(child instanceof Directory)) {
         checkName(path, name);
         throw invalid(path, `${path.slice(0, end)} is not a directory`);
@@ -158,7 +162,7 @@ export class Tree {
       existing.touched = this.#layer;
       return existing;
     }
-    if (entry.kind !== 'hardlink') return new Inode(entry.kind);
+    if (entry.kind !== 'hardlink') return new Inode(entry.kind, this.#layer);
     const target = this.find(entry.linkTarget ?? '');
     if (!target || target.kind === 'directory') {
       throw invalid(entry.path, `its hard-link target ${entry.linkTarget} is not a file here`);
@@ -169,15 +173,21 @@ export class Tree {
     return target;
   }
 
+  #noteLink(parent: Directory, name: ByteString): void {
+    if (!parent.linked) this.#withLinks.push(parent);
+    parent.linked ??= new Set();
+    parent.linked.add(name);
+  }
+
   #removeLower(parent: Directory, name: ByteString): void {
     const found = parent.children.get(name);
     if (!found) return;
-    if (found.inode instanceof Directory && found.inode.touched === this.#layer) {
-      this.#removeLowerChildren(found.inode);
-    } else if (found.layer !== this.#layer) {
+    if (found instanceof Directory && found.touched === this.#layer) {
+      this.#removeLowerChildren(found);
+    } else if (found.layer !== this.#layer && !parent.linked?.has(name)) {
       parent.children.delete(name);
       parent.changed = this.#layer;
-      this.#release(found.inode);
+      this.#release(found);
     }
   }
 
@@ -191,7 +201,7 @@ export class Tree {
     for (let next = pending.pop(); next; next = pending.pop()) {
       next.linkCount--;
       if (next instanceof Directory) {
-        for (const child of next.children.values()) pending.push(child.inode);
+        for (const child of next.children.values()) pending.push(child);
         next.children.clear();
       }
     }

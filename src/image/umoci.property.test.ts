@@ -9,6 +9,8 @@ import {
   umociTree,
 } from '../../test/support/oci-judge.ts';
 
+/** However slow the machine is. */
+const COMPARED_MIN = 4;
 const BUDGET_MS = Number(process.env['SLUICE_PROPERTY_MS'] ?? 6000);
 
 // Few names, so that layers meet each other's files.
@@ -81,7 +83,7 @@ test('random layers flatten to what umoci unpacks', async (t: TestContext) => {
   const endMs = performance.now() + BUDGET_MS;
   await fc.assert(
     fc.asyncProperty(fc.array(layer, { minLength: 1, maxLength: 4 }), async (layers) => {
-      if (performance.now() > endMs) return;
+      if (compared >= COMPARED_MIN && performance.now() > endMs) return;
       let failure: unknown;
       // A test of its own, so that its mounts go when it ends.
       await t.test('layers', (inner) =>
@@ -93,7 +95,7 @@ test('random layers flatten to what umoci unpacks', async (t: TestContext) => {
     }),
     { numRuns: 1000 },
   );
-  assert.ok(compared > 3, `${compared} images were compared`);
+  assert.ok(compared >= COMPARED_MIN, `${compared} images were compared`);
 });
 
 type Tree = Awaited<ReturnType<typeof umociTree>>;
