@@ -2,7 +2,7 @@ import type { FunctionRecord, UrlRecord } from '../functions/mod.ts';
 import { ApiError } from './api-error.ts';
 import { type FunctionReference, functionArn } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
-import { evaluateIdentity } from './policies/identity-policy.ts';
+import { evaluateIdentity, type Verdict } from './policies/identity-policy.ts';
 import { resourceAllows } from './policies/resource-policy.ts';
 import type { Credential } from './seams.ts';
 import type { Services } from './services.ts';
@@ -35,22 +35,62 @@ export function authorize(
   ofFunction = resource === '*' ? undefined : resource,
 ): void {
   const { caller } = request;
-  if (caller.policies === undefined) return;
-  const action = `lambda:${operation}`;
+  const verdict = verdictOf(services, caller, operation, resource, ofFunction);
+  if (verdict !== 'allow') throw refusal(caller, operation, resource, verdict);
+}
+
+function verdictOf(
+  services: Services,
+  caller: Credential,
+  operation: string,
+  resource: string,
+  ofFunction: string | undefined,
+): Verdict {
+  if (caller.policies === undefined) return 'allow';
   const context = {
     'aws:principalaccount': caller.accountId,
     'aws:principalarn': principalOf(caller),
     'aws:requestedregion': services.region,
     'lambda:functionarn': ofFunction,
   };
-  const verdict = evaluateIdentity(caller.policies, { action, resource }, context);
-  if (verdict === 'allow') return;
-  if (verdict === 'none') throw denied(caller, action, resource, 'identity');
-  throw new ApiError(
+  return evaluateIdentity(caller.policies, { action: `lambda:${operation}`, resource }, context);
+}
+
+function refusal(
+  caller: Credential,
+  operation: string,
+  resource: string,
+  verdict: Verdict,
+): ApiError {
+  const action = `lambda:${operation}`;
+  if (verdict === 'none') return denied(caller, action, resource, 'identity');
+  return new ApiError(
     'AccessDeniedException',
     `User: ${principalOf(caller)} is not authorized to perform: ${action} on resource: ` +
       `${resource} with an explicit deny in an identity-based policy`,
   );
+}
+
+/**
+ * Asks whether a caller may invoke a function of its own account: by its own policies, or because
+ * the function's policy names it, unless its own deny it.
+ */
+export function authorizeOwnInvoke(
+  services: Services,
+  request: ApiRequest,
+  reference: FunctionReference,
+  record: FunctionRecord | undefined,
+): void {
+  const { caller } = request;
+  const arn = functionArn(services.region, reference, reference.qualifier);
+  const verdict = verdictOf(services, caller, 'InvokeFunction', arn, arn);
+  if (verdict === 'allow') return;
+  const policy = record?.policies[reference.qualifier ?? '$LATEST'];
+  // The account as a whole, when named, only leaves it to the account's own policies.
+  const principalArn = principalOf(caller);
+  const call = { action: 'lambda:InvokeFunction', accountId: '', principalArn, context: {} };
+  if (verdict === 'none' && resourceAllows(policy, call)) return;
+  throw refusal(caller, 'InvokeFunction', arn, verdict);
 }
 
 /** Asks about a function of the caller's account; another account's is refused unseen. */
@@ -116,10 +156,7 @@ export function authorizeUrlInvoke(
   const byResource = resourceAllows(policy, { action, context, ...who });
   if (!caller) return byResource;
   const resource = functionArn(services.region, record, qualifier);
-  const verdict =
-    caller.policies === undefined
-      ? 'allow'
-      : evaluateIdentity(caller.policies, { action, resource }, {});
+  const verdict = verdictOf(services, caller, 'InvokeFunctionUrl', resource, resource);
   if (verdict === 'deny') return false;
   const own = caller.accountId === record.accountId;
   return own ? verdict === 'allow' || byResource : verdict === 'allow' && byResource;

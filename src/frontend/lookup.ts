@@ -7,7 +7,7 @@ import {
   versionExists,
 } from '../functions/mod.ts';
 import { type ApiError, notFound } from './api-error.ts';
-import { authorizeForeignInvoke, authorizeFunction } from './authorization.ts';
+import { authorizeForeignInvoke, authorizeFunction, authorizeOwnInvoke } from './authorization.ts';
 import { type FunctionReference, functionArn, parseFunctionReference } from './function-name.ts';
 import { type ApiRequest, label } from './operation.ts';
 import type { Services } from './services.ts';
@@ -40,12 +40,10 @@ function parseRequest({ region }: Services, request: ApiRequest): FunctionRefere
 /** What an invoke points to: of the caller's account, or of another whose policy allows it. */
 export async function invokeTarget(services: Services, request: ApiRequest): Promise<Target> {
   const reference = parseRequest(services, request);
-  if (reference.accountId === request.caller.accountId) {
-    authorizeFunction(services, request, 'InvokeFunction', reference);
-  } else {
-    const record = await services.cache.read(reference);
-    authorizeForeignInvoke(services, request, reference, record);
-  }
+  const record = await services.cache.read(reference);
+  const own = reference.accountId === request.caller.accountId;
+  const authorizeInvoke = own ? authorizeOwnInvoke : authorizeForeignInvoke;
+  authorizeInvoke(services, request, reference, record);
   return findTarget(services, reference, (alias) => pickVersion(alias, services.random));
 }
 

@@ -326,6 +326,28 @@ test('a key with policies may do what they allow, and no more', async (t) => {
   assert.match((await refusal(lambda.send(secret))).message, /explicit deny/);
 });
 
+test('a function’s policy may name a user of its own account, whom a deny still stops', async (t) => {
+  const { lambda, credentials, client } = await withFunction(t);
+  const userArn = 'arn:aws:iam::000000000000:user/guest';
+  const guest = (policies: IdentityPolicy[]) => {
+    const key = { ...owner, accessKeyId: 'AKIAGUEST', principalArn: userArn, policies };
+    credentials.all.set(key.accessKeyId, key);
+    return client(key).send(new sdk.InvokeCommand({ FunctionName }));
+  };
+  const permit = (StatementId: string, Principal: string) =>
+    lambda.send(
+      new sdk.AddPermissionCommand({
+        ...{ FunctionName, StatementId, Principal, Action: 'lambda:InvokeFunction' },
+      }),
+    );
+  await permit('account', '000000000000');
+  assert.match((await refusal(guest([]))).message, /no identity-based policy allows/);
+  await permit('user', userArn);
+  assert.equal((await guest([])).StatusCode, 200);
+  const deny = { Statement: { Effect: 'Deny' as const, Action: '*', Resource: '*' } };
+  assert.match((await refusal(guest([deny]))).message, /explicit deny/);
+});
+
 test('no operation can be called with a key that nothing is allowed to', async (t) => {
   const { credentials, port } = await withFunction(t);
   const nothing = { ...owner, accessKeyId: 'AKIANOTHING', policies: [] };

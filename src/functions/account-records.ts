@@ -1,3 +1,7 @@
+/** The condition operators that are evaluated; a policy with another is not taken. */
+export const conditionOperators = ['StringEquals', 'StringLike', 'ArnEquals', 'ArnLike'] as const;
+export type ConditionOperator = (typeof conditionOperators)[number];
+
 /** One statement of an identity policy (IAM JSON policy elements; the subset that is evaluated). */
 export interface IdentityStatement {
   readonly Effect: 'Allow' | 'Deny';

@@ -1,9 +1,11 @@
-export type {
-  AccessKeyRecord,
-  AccountRecord,
-  IdentityPolicy,
-  IdentityStatement,
-  KnownKey,
+export {
+  type AccessKeyRecord,
+  type AccountRecord,
+  type ConditionOperator,
+  conditionOperators,
+  type IdentityPolicy,
+  type IdentityStatement,
+  type KnownKey,
 } from './account-records.ts';
 export { type CodeArchive, DirectoryCodeArchive, MemoryCodeArchive } from './code-archive.ts';
 export type {
@@ -20,6 +22,7 @@ export {
 } from './layer-store.ts';
 export { MemoryEventSourceMappings } from './memory-event-source-mappings.ts';
 export { MemoryFunctionStore } from './memory-function-store.ts';
+export { parseIdentityPolicy } from './parse-identity-policy.ts';
 export * from './records.ts';
 export { SqliteAccountStore } from './sqlite-account-store.ts';
 export { SqliteEventSourceMappings } from './sqlite-event-source-mappings.ts';

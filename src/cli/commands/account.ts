@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock, systemRandom } from '../../base/mod.ts';
 import { type AccessKey, ensureDataDirectory, formatCredentials } from '../../config/mod.ts';
-import type { IdentityPolicy } from '../../functions/mod.ts';
+import { parseIdentityPolicy } from '../../functions/mod.ts';
 import type { Accounts } from '../../serve/mod.ts';
 import { type CommonOptions, withDataOptions } from '../options.ts';
 import { createOutput, formatTable, type Output } from '../output.ts';
@@ -61,7 +61,7 @@ export function registerAccount(program: Command): void {
     (id: string, options: CommonOptions & { user?: string; policy?: string }) =>
       withAccounts(options, (accounts, output) => {
         const policies = options.policy
-          ? [JSON.parse(readFileSync(options.policy, 'utf8')) as IdentityPolicy]
+          ? [parseIdentityPolicy(readFileSync(options.policy, 'utf8'), options.policy)]
           : undefined;
         printKey(output, accounts.addKey({ accountId: id, userName: options.user, policies }));
       }),

@@ -1,4 +1,9 @@
-import type { IdentityPolicy, IdentityStatement } from '../../functions/mod.ts';
+import {
+  type ConditionOperator,
+  conditionOperators,
+  type IdentityPolicy,
+  type IdentityStatement,
+} from '../../functions/mod.ts';
 
 /** What a condition may ask about a request, by lower-case key. */
 export type PolicyContext = Readonly<Record<string, string | undefined>>;
@@ -32,19 +37,39 @@ export function wildcardMatches(pattern: string, text: string): boolean {
   return p === pattern.length;
 }
 
+/** The parts of an ARN match one by one: no wildcard reaches over a colon but in the last. */
+export function arnMatches(pattern: string, arn: string): boolean {
+  if (pattern === '*') return true;
+  const wanted = arnParts(pattern);
+  const found = arnParts(arn);
+  if (wanted.length !== found.length) return false;
+  return wanted.every((part, i) => wildcardMatches(part, found[i] ?? ''));
+}
+
+function arnParts(arn: string): string[] {
+  const parts = arn.split(':');
+  return [...parts.slice(0, 5), parts.slice(5).join(':')];
+}
+
 type Test = (wanted: string, found: string) => boolean;
 
-const conditionTests: Readonly<Record<string, Test>> = {
+const conditionTests: Readonly<Record<ConditionOperator, Test>> = {
   StringEquals: (wanted, found) => wanted === found,
   StringLike: wildcardMatches,
-  ArnEquals: wildcardMatches,
-  ArnLike: wildcardMatches,
+  ArnEquals: arnMatches,
+  ArnLike: arnMatches,
 };
+
+/** Undefined for an operator that is not evaluated. */
+export function conditionTest(operator: string): Test | undefined {
+  const known = conditionOperators.find((each) => each === operator);
+  return known && conditionTests[known];
+}
 
 /** An operator or a key that is not known never holds: a condition must not be passed over. */
 function conditionsHold(statement: IdentityStatement, context: PolicyContext): boolean {
   return Object.entries(statement.Condition ?? {}).every(([operator, keys]) => {
-    const test = Object.hasOwn(conditionTests, operator) ? conditionTests[operator] : undefined;
+    const test = conditionTest(operator);
     return Object.entries(keys).every(([key, values]) => {
       const found = context[key.toLowerCase()];
       return test && found !== undefined && asList(values).some((each) => test(each, found));
@@ -78,7 +103,7 @@ export function evaluateIdentity(
       if (!applies(statement, request)) continue;
       if (statement.Effect === 'Deny') {
         if (conditionsHold(statement, context) || !evaluable(statement)) return 'deny';
-      } else if (conditionsHold(statement, context)) {
+      } else if (statement.Effect === 'Allow' && conditionsHold(statement, context)) {
         verdict = 'allow';
       }
     }
@@ -87,7 +112,5 @@ export function evaluateIdentity(
 }
 
 function evaluable(statement: IdentityStatement): boolean {
-  return Object.keys(statement.Condition ?? {}).every((each) =>
-    Object.hasOwn(conditionTests, each),
-  );
+  return Object.keys(statement.Condition ?? {}).every((each) => conditionTest(each));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { IdentityPolicy, IdentityStatement, PolicyStatement } from '../../functions/mod.ts';
-import { evaluateIdentity, wildcardMatches } from './identity-policy.ts';
+import { arnMatches, evaluateIdentity, wildcardMatches } from './identity-policy.ts';
 import { resourceAllows } from './resource-policy.ts';
 
 const request = {
@@ -51,6 +51,21 @@ test('conditions hold only for what is known and equal', () => {
   assert.equal(verdict(context, policy({}), unknown), 'deny', 'a deny is not passed over');
 });
 
+test('the parts of an ARN match one by one', () => {
+  const f = 'arn:aws:lambda:us-east-1:111111111111:function:f';
+  const matching = ['*', f, 'arn:*:lambda:*:*:*', 'arn:aws:lambda:us-*-1:1*:function:?', `${f}*`];
+  for (const pattern of matching) assert.equal(arnMatches(pattern, f), true, pattern);
+  const other = ['arn:*', 'arn:aws:*:function:f', 'arn:aws:lambda:*:222222222222:*', '', `${f}?`];
+  for (const pattern of other) assert.equal(arnMatches(pattern, f), false, pattern);
+  const user = 'arn:aws:iam::222222222222:user/a:111111111111:user/admin';
+  assert.equal(arnMatches('arn:aws:iam:*:111111111111:user/admin', user), false);
+});
+
+test('a statement of another effect than the two says nothing', () => {
+  const odd = policy({ Effect: 'allow' as 'Allow' });
+  assert.equal(verdict({}, odd), 'none');
+});
+
 test('a resource policy allows whom it names, under all of its conditions', () => {
   const statement: PolicyStatement = {
     ...{ Sid: 's', Effect: 'Allow', Principal: { AWS: 'arn:aws:iam::1:root' } },
@@ -74,6 +89,10 @@ test('a resource policy allows whom it names, under all of its conditions', () =
   const Condition = { StringEquals: { 'AWS:SourceAccount': '5' } };
   assert.equal(allows({ Condition }), false);
   assert.equal(allows({ Condition }, { 'AWS:SourceAccount': '5' }), true);
+  const any = { StringEquals: { 'AWS:SourceAccount': '*' } };
+  assert.equal(allows({ Condition: any }, { 'AWS:SourceAccount': '5' }), false, 'no wildcard');
+  const unknown = { IpAddress: { 'AWS:SourceAccount': '5' } };
+  assert.equal(allows({ Condition: unknown }, { 'AWS:SourceAccount': '5' }), false);
   assert.equal(
     resourceAllows(undefined, { ...request, accountId: '1', principalArn: '', context: {} }),
     false,

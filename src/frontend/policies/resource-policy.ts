@@ -1,5 +1,5 @@
 import type { PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
-import { wildcardMatches } from './identity-policy.ts';
+import { conditionTest, wildcardMatches } from './identity-policy.ts';
 
 export interface ResourceCall {
   readonly action: string;
@@ -22,12 +22,14 @@ function principalMatches({ Principal }: PolicyStatement, call: ResourceCall): b
 
 /** A condition about something that this call does not have is not met. */
 function conditionsMet({ Condition = {} }: PolicyStatement, call: ResourceCall): boolean {
-  return Object.values(Condition).every((keys) =>
-    Object.entries(keys).every(([key, wanted]) => {
+  return Object.entries(Condition).every(([operator, keys]) => {
+    // AddPermission writes Bool beside what identity policies may have.
+    const test = conditionTest(operator === 'Bool' ? 'StringEquals' : operator);
+    return Object.entries(keys).every(([key, wanted]) => {
       const found = call.context[key];
-      return found !== undefined && wildcardMatches(wanted, found);
-    }),
-  );
+      return test !== undefined && found !== undefined && test(wanted, found);
+    });
+  });
 }
 
 /** Whether a resource policy lets the call through; statements only ever allow. */
