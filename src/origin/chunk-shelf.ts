@@ -6,6 +6,7 @@ import {
   readManifestHeader,
   verifyChunk,
 } from '../seal/mod.ts';
+import type { DamageBook } from './damage-book.ts';
 import type { ObjectStore } from './object-store.ts';
 
 const NAME = /^[0-9a-f]{64}$/;
@@ -13,15 +14,17 @@ const NAME = /^[0-9a-f]{64}$/;
 /** Chunks and manifests below `roots/<root>/`, told apart from what their names promise. */
 export class ChunkShelf {
   readonly #objects: ObjectStore;
+  readonly #damage: DamageBook;
   readonly #puts: Counter;
   readonly #gets: Counter;
   readonly #corrupt: Counter;
 
-  constructor(objects: ObjectStore, meter: Meter) {
+  constructor(objects: ObjectStore, damage: DamageBook, meter: Meter) {
     this.#objects = objects;
+    this.#damage = damage;
     this.#puts = meter.counter(
       'sluice_origin_chunk_puts_total',
-      'Chunks put, by outcome: stored, or present already (deduplicated).',
+      'Chunks put, by outcome: stored, present already (deduplicated), or healed.',
       ['outcome'],
     );
     this.#gets = meter.counter(
@@ -36,10 +39,19 @@ export class ChunkShelf {
     );
   }
 
+  /** Throws `CHUNK_CORRUPT` for bytes that are not the chunk; they may have been hit in memory. */
   async put(ref: ChunkRef, ciphertext: Buffer): Promise<PutOutcome> {
-    const outcome = await this.#objects.putIfAbsent(chunkKey(ref), ciphertext);
-    this.#puts.add(1, { outcome });
-    return outcome;
+    const key = chunkKey(ref);
+    if (!verifyChunk(ref.name, ciphertext)) {
+      throw corrupt(ref, 'the bytes to be stored are not the chunk of this name; add it once more');
+    }
+    const outcome = await this.#objects.putIfAbsent(key, ciphertext);
+    const heal = outcome === 'present' && (await this.#damage.has(ref));
+    this.#puts.add(1, { outcome: heal ? 'healed' : outcome });
+    if (!heal) return outcome;
+    await this.#objects.replace(key, ciphertext);
+    await this.#damage.healed(ref);
+    return 'stored';
   }
 
   async get(ref: ChunkRef, signal?: AbortSignal): Promise<Buffer> {
@@ -49,7 +61,11 @@ export class ChunkShelf {
     if (ciphertext && !verifyChunk(ref.name, ciphertext)) {
       this.#corrupt.add(1, { kind: 'chunk' });
       ciphertext = await this.#objects.get(key, signal);
-      if (ciphertext && !verifyChunk(ref.name, ciphertext)) this.#throwCorrupt(ref);
+      if (ciphertext && !verifyChunk(ref.name, ciphertext)) {
+        this.#gets.add(1, { outcome: 'corrupt' });
+        await this.#damage.note(ref);
+        throw corrupt(ref, 'the stored bytes are not the chunk of this name; add the image again');
+      }
     }
     this.#gets.add(1, { outcome: ciphertext ? 'ok' : 'missing' });
     if (ciphertext) return ciphertext;
@@ -71,16 +87,6 @@ export class ChunkShelf {
     if (readBytes !== bytes.length || !verifyChunk(name, bytes)) return false;
     this.#gets.add(1, { outcome: 'ok' });
     return true;
-  }
-
-  #throwCorrupt(ref: ChunkRef): never {
-    this.#gets.add(1, { outcome: 'corrupt' });
-    throw new SluiceError(
-      'CHUNK_CORRUPT',
-      `${chunkKey(ref)}: the stored bytes are not the chunk of this name; ` +
-        'remove the object and add the image again',
-      { data: { rootId: ref.rootId, chunk: ref.name } },
-    );
   }
 
   async *list(rootId: string): AsyncIterable<ChunkName> {
@@ -155,7 +161,7 @@ export class ChunkShelf {
   /** Manifests before any chunk: while one stands, so do all its chunks. */
   async removeBatch(rootId: string, objectsMax: number): Promise<number> {
     const batch: string[] = [];
-    for (const kind of ['manifests', 'chunks']) {
+    for (const kind of ['manifests', 'chunks', 'damaged']) {
       for await (const key of this.#objects.list(`roots/${rootId}/${kind}/`)) {
         if (batch.length >= objectsMax) break;
         batch.push(key);
@@ -164,6 +170,11 @@ export class ChunkShelf {
     await this.#objects.remove(batch);
     return batch.length;
   }
+}
+
+function corrupt(ref: ChunkRef, what: string): SluiceError {
+  const data = { rootId: ref.rootId, chunk: ref.name };
+  return new SluiceError('CHUNK_CORRUPT', `${chunkKey(ref)}: ${what}`, { data });
 }
 
 /** Fans out over 256 folders: a million chunks are 4,000 to a folder. */

@@ -12,6 +12,7 @@ import {
 import type { ChunkName, ChunkRef, PutOutcome } from '../seal/mod.ts';
 import { AlarmBook } from './alarm-book.ts';
 import { ChunkShelf } from './chunk-shelf.ts';
+import { DamageBook } from './damage-book.ts';
 import { copiesOf } from './following.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { LocatedManifest, Origin, RootAlarm, RootState, RootStatus } from './origin.ts';
@@ -38,7 +39,7 @@ export class StoredOrigin implements Origin {
   constructor(objects: ObjectStore, options: OriginOptions) {
     const { clock, random, meter = noMeter, logger = noLogger } = options;
     this.#roots = new RootBook(objects, clock, random);
-    this.#shelf = new ChunkShelf(objects, meter);
+    this.#shelf = new ChunkShelf(objects, new DamageBook(objects, clock, logger), meter);
     this.#alarms = new AlarmBook(objects, clock, meter, logger);
   }
 
