@@ -110,6 +110,8 @@ export const limits = {
     requestBytes: 32 * MIB,
     optionBytes: 64 * KIB,
     requestsAtOnce: 16,
+    /** A reply's memory up to this size is kept for the next. */
+    keptReplyBytes: 1 * MIB + 4 * KIB,
     connections: 16,
   },
   cache: {

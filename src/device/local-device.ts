@@ -29,50 +29,47 @@ interface Waiting<T> {
 }
 
 const NODE_ID = 1;
+/** A reply knows its request here, so that requests need no number. */
+const UNIQUE = 0;
 
-/** Turns the loop's replies, each named by a number, into promises. */
-class PromisedReplies implements FuseReplies {
-  readonly payload = Buffer.alloc(limits.device.fuseMaxReadBytes);
-  readonly #waiting = new Map<number, Waiting<Buffer>>();
-  #next = 1;
+/** The loop's reply to one request, as a promise; bytes go straight to where they are wanted. */
+class PromisedReply implements FuseReplies {
+  readonly payload: Buffer;
+  readonly #settled = Promise.withResolvers<void>();
 
-  call(request: (unique: number) => void): Promise<Buffer> {
-    const unique = this.#next++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(unique, { resolve, reject });
-      try {
-        request(unique);
-      } catch (error) {
-        this.replyFailure(unique, error);
-      }
-    });
+  constructor(payload: Buffer = Buffer.alloc(0)) {
+    this.payload = payload;
   }
 
-  replyPayload(unique: number, bytes: number): void {
-    this.replyFrom(unique, this.payload, 0, bytes);
+  /** Makes the request; what it throws is its reply too. */
+  to(request: (reply: PromisedReply) => void): Promise<void> {
+    try {
+      request(this);
+    } catch (error) {
+      this.#settled.reject(error);
+    }
+    return this.#settled.promise;
   }
 
-  replyFrom(unique: number, data: Buffer, at: number, bytes: number): void {
-    this.#take(unique).resolve(Buffer.from(data.subarray(at, at + bytes)));
+  replyPayload(): void {
+    this.#settled.resolve();
   }
 
-  replyWritten(unique: number): void {
-    this.replyDone(unique);
+  replyFrom(_unique: number, data: Buffer, at: number, bytes: number): void {
+    data.copy(this.payload, 0, at, at + bytes);
+    this.#settled.resolve();
   }
 
-  replyDone(unique: number): void {
-    this.#take(unique).resolve(Buffer.alloc(0));
+  replyWritten(): void {
+    this.#settled.resolve();
   }
 
-  replyFailure(unique: number, error: unknown): void {
-    this.#take(unique).reject(error);
+  replyDone(): void {
+    this.#settled.resolve();
   }
 
-  #take(unique: number): Waiting<Buffer> {
-    const waiting = this.#waiting.get(unique);
-    assert(waiting, 'a request is answered once');
-    this.#waiting.delete(unique);
-    return waiting;
+  replyFailure(_unique: number, error: unknown): void {
+    this.#settled.reject(error);
   }
 }
 
@@ -82,7 +79,6 @@ class PromisedReplies implements FuseReplies {
  */
 export class LocalDevice {
   readonly name: string;
-  readonly #replies = new PromisedReplies();
   readonly #loop: DeviceLoop;
   readonly #commands: LoopCommand[] = [];
   readonly #answers = new Map<number, Waiting<Answer>>();
@@ -128,24 +124,32 @@ export class LocalDevice {
   }
 
   async read(offset: number, lengthBytes: number): Promise<Buffer> {
-    const parts = await this.#inParts(offset, lengthBytes, (at, bytes) =>
-      this.#replies.call((unique) => this.#loop.read(this.#replies, unique, NODE_ID, at, bytes)),
+    const bytes = Buffer.allocUnsafeSlow(lengthBytes);
+    await this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  /** Fills `into`; the caller keeps it until the promise settles. */
+  async readInto(offset: number, into: Buffer): Promise<void> {
+    await this.#inParts(into.length, (at, bytes) =>
+      new PromisedReply(into.subarray(at, at + bytes)).to((reply) =>
+        this.#loop.read(reply, UNIQUE, NODE_ID, offset + at, bytes),
+      ),
     );
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
   async write(offset: number, data: Buffer): Promise<void> {
-    await this.#inParts(offset, data.length, (at, bytes) =>
-      this.#replies.call((unique) =>
-        this.#loop.write(this.#replies, unique, NODE_ID, at, data, at - offset, bytes),
+    await this.#inParts(data.length, (at, bytes) =>
+      new PromisedReply().to((reply) =>
+        this.#loop.write(reply, UNIQUE, NODE_ID, offset + at, data, at, bytes),
       ),
     );
   }
 
   async discard(offset: number, lengthBytes: number): Promise<void> {
     if (lengthBytes === 0) return;
-    await this.#replies.call((unique) =>
-      this.#loop.discard(this.#replies, unique, NODE_ID, offset, lengthBytes),
+    await new PromisedReply().to((reply) =>
+      this.#loop.discard(reply, UNIQUE, NODE_ID, offset, lengthBytes),
     );
   }
 
@@ -168,17 +172,21 @@ export class LocalDevice {
     return (await this.#ask((id) => ({ type: 'close', id, deviceId: this.name }))).stats;
   }
 
-  async #inParts<T>(
-    offset: number,
+  /** The loop takes requests as large as FUSE's; `at` counts from the range's start. */
+  async #inParts(
     lengthBytes: number,
-    work: (at: number, bytes: number) => Promise<T>,
-  ): Promise<T[]> {
+    work: (at: number, bytes: number) => Promise<void>,
+  ): Promise<void> {
     const partBytes = limits.device.fuseMaxReadBytes;
-    const parts: Promise<T>[] = [];
-    for (let done = 0; done < lengthBytes; done += partBytes) {
-      parts.push(work(offset + done, Math.min(partBytes, lengthBytes - done)));
+    if (lengthBytes > 0 && lengthBytes <= partBytes) return await work(0, lengthBytes);
+    const parts: Promise<void>[] = [];
+    for (let at = 0; at < lengthBytes; at += partBytes) {
+      parts.push(work(at, Math.min(partBytes, lengthBytes - at)));
     }
-    return await Promise.all(parts);
+    // All of them, also after a failure: they write into the caller's buffer.
+    const outcomes = await Promise.allSettled(parts);
+    const failed = outcomes.find((each) => each.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   #ask(command: (id: number) => LoopCommand): Promise<Answer> {

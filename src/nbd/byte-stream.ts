@@ -45,6 +45,12 @@ export class ByteStream {
     if (!more) await this.#drained();
   }
 
+  /** Sends one part; resolves when the kernel has it, and its memory is free again. */
+  async sendWhole(part: Buffer): Promise<void> {
+    if (this.#socket.destroyed) return;
+    await new Promise<void>((resolve) => this.#socket.write(part, () => resolve()));
+  }
+
   /** One wait for all who send at once. */
   #drained(): Promise<void> {
     this.#draining ??= new Promise<void>((resolve) => {

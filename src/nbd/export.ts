@@ -13,7 +13,8 @@ export interface NbdExport {
   readonly name: string;
   readonly sizeBytes: number;
   readonly writable: boolean;
-  read(offset: number, lengthBytes: number): Promise<Buffer>;
+  /** Fills `into`, which is the caller's again when the promise settles. */
+  readInto(offset: number, into: Buffer): Promise<void>;
   write(offset: number, data: Buffer): Promise<void>;
   /** Makes a range zero and gives its room back. */
   discard(offset: number, lengthBytes: number): Promise<void>;
