@@ -1,62 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { hostHas } from '../../test/support/host.ts';
-import { sealDisk } from '../../test/support/sealed-disk.ts';
-import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
-import { ChunkSlots } from '../cache/mod.ts';
-import { LocalDevice } from '../device/mod.ts';
-import { NbdServer } from '../nbd/mod.ts';
-import { directoryOrigin } from '../origin/mod.ts';
+import { serveOverNbd as serve } from '../../test/support/nbd-device.ts';
+import { MIB } from '../base/mod.ts';
 
 const execute = promisify(execFile);
-
-interface Served {
-  readonly uri: string;
-  readonly directory: string;
-  readonly disk: Buffer;
-  readonly file: string;
-}
-
-/** A device of random bytes with holes, exported on a unix socket; `file` holds the same bytes. */
-async function serve(t: TestContext, writable: boolean, overlayLimitBytes = 32 * MIB) {
-  const directory = temporaryDirectory(t, 'nbd');
-  const stores = { clock: systemClock, random: systemRandom };
-  const origin = directoryOrigin(join(directory, 'origin'), stores);
-  const disk = randomBytes(12 * MIB);
-  disk.fill(0, 2 * MIB, 5 * MIB);
-  disk.fill(0, 8 * MIB + 4096, 8 * MIB + 8192);
-  const sealed = await sealDisk(disk, origin, join(directory, 'keys'));
-  await mkdir(join(directory, 'overlays'));
-  const device = await LocalDevice.open(
-    { ...sealed, deviceId: 'disk', writable, overlayLimitBytes },
-    {
-      memory: new ChunkSlots(ChunkSlots.allocate(16 * MIB)),
-      source: origin,
-      tierOf: () => 'origin',
-      overlayDirectory: join(directory, 'overlays'),
-      ...stores,
-    },
-  );
-  const server = new NbdServer([device], noLogger);
-  const path = join(directory, 'socket');
-  await server.listen({ path });
-  t.after(async () => {
-    await server.close();
-    await device.close();
-  });
-  const file = join(directory, 'disk.raw');
-  await writeFile(file, disk);
-  const served: Served = { uri: `nbd+unix:///disk?socket=${path}`, directory, disk, file };
-  return { ...served, device };
-}
 
 test('nbdinfo sees size, flags, and holes where zero chunks are', async (t) => {
   if (!hostHas(t, 'tool:nbdinfo')) return;
@@ -132,4 +87,59 @@ test('a client that speaks nonsense loses its connection only', async (t) => {
     await once(socket, 'close');
   }
   await execute('nbdinfo', [uri]);
+});
+
+/** A client of libnbd's that does at random what a file system does, beside a model in memory. */
+const model = `
+import nbd, random, sys, time
+uri, seed, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+random.seed(seed)
+h = nbd.NBD()
+h.connect_uri(uri)
+size = h.get_size()
+parts = [(at, min(1 << 20, size - at)) for at in range(0, size, 1 << 20)]
+disk = bytearray(b"".join(h.pread(length, at) for at, length in parts))
+steps, end = 0, time.monotonic() + seconds
+while time.monotonic() < end:
+    length = random.choice([1, 511, 512, 4096, 4097, 65536, 1 << 20, random.randint(1, 300000)])
+    at = random.randint(0, size - length)
+    if random.random() < 0.5:
+        at -= at % 4096
+    kind = random.choice(["read", "read", "write", "write", "trim", "zero", "flush"])
+    where = f"seed {seed} step {steps}: {kind} {length} at {at}"
+    if kind == "read":
+        assert h.pread(length, at) == disk[at:at + length], where
+    elif kind == "write":
+        data = random.randbytes(length)
+        h.pwrite(data, at, nbd.CMD_FLAG_FUA if random.random() < 0.2 else 0)
+        disk[at:at + length] = data
+    elif kind == "flush":
+        h.flush()
+    else:
+        (h.trim if kind == "trim" else h.zero)(length, at)
+        disk[at:at + length] = bytes(length)
+    steps += 1
+for at, length in parts:
+    assert h.pread(length, at) == disk[at:at + length], f"seed {seed}: at {at} in the end"
+h.shutdown()
+print(steps)
+`;
+
+test('libnbd reads, writes, trims, zeroes and flushes at random as on its model', async (t) => {
+  if (!hostHas(t, 'tool:nbdsh', 'tool:python3')) return;
+  const { uri } = await serve(t, true);
+  const seed = `${randomInt(2 ** 31)}`;
+  const { stdout } = await execute('python3', ['-c', model, uri, seed, '2']);
+  assert.ok(Number(stdout) > 10, `${stdout} steps`);
+});
+
+test("fio's NBD engine reads back what it wrote, many requests in flight", async (t) => {
+  if (!hostHas(t, 'tool:fio')) return;
+  const { uri } = await serve(t, true);
+  const engines = await execute('fio', ['--enghelp']);
+  if (!/^\s*nbd$/m.test(engines.stdout)) return t.skip('this fio has no NBD engine');
+  const shape = ['--rw=randwrite', '--bsrange=512-64k', '--blockalign=512', '--size=8m'];
+  const check = ['--verify=crc32c', '--do_verify=1', '--verify_fatal=1', '--verify_state_save=0'];
+  const engine = ['--name=nbd', '--ioengine=nbd', `--uri=${uri}`, '--iodepth=8', '--thread'];
+  await execute('fio', [...engine, ...shape, ...check, '--output-format=terse']);
 });

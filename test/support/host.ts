@@ -7,6 +7,7 @@ export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
 
 const debianPackages: Record<string, string> = {
   aws: 'awscli',
+  nbdsh: 'python3-libnbd',
   e2fsck: 'e2fsprogs',
   debugfs: 'e2fsprogs',
   getfattr: 'attr',
