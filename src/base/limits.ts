@@ -36,6 +36,8 @@ export const limits = {
     chunksInFlight: 8,
     /** Content of small files held before it goes to the spool file. */
     spoolBufferBytes: 1 * MIB,
+    /** Values of extended attributes, equal ones counted once; they are held until the end. */
+    xattrBytes: 64 * MIB,
   },
   registry: {
     connectTimeoutMs: 10_000,

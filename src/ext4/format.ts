@@ -34,11 +34,13 @@ export const FILE_SIZE_BYTES_MAX = (2 ** 32 - 1) * BLOCK_SIZE_BYTES;
 export const EXTRA_ISIZE = 32;
 export const INODE_XATTR_OFFSET = 128 + EXTRA_ISIZE;
 
-export const inodeFlags = { index: 0x1000, extents: 0x80000 } as const;
+export const inodeFlags = { index: 0x1000, extents: 0x80000, attributeValue: 0x200000 } as const;
 
 export const features = {
   compatible: { extAttr: 0x8, dirIndex: 0x20, sparseSuper2: 0x200 },
   incompatible: { filetype: 0x2, extents: 0x40, flexBg: 0x200 },
+  /** Incompatible as well, and only of disks that need it. */
+  largeAttributes: 0x400,
   readOnlyCompatible: { largeFile: 0x2, hugeFile: 0x8, dirNlink: 0x20, extraIsize: 0x40 },
 } as const;
 

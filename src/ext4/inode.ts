@@ -25,7 +25,7 @@ export interface InodeRecord extends InodeAttributes {
   readonly kind: InodeKind;
   readonly sizeBytes: number;
   readonly linkCount: number;
-  /** Blocks of data, of the extent tree and of attributes. */
+  /** Blocks of data, of the extent tree, of attributes and of their values. */
   readonly blockCount: number;
   readonly extents?: ExtentTree | undefined;
   readonly indexed?: boolean | undefined;
@@ -33,6 +33,8 @@ export interface InodeRecord extends InodeAttributes {
   readonly device?: { major: number; minor: number } | undefined;
   readonly xattrBody?: Buffer | undefined;
   readonly xattrBlock?: number | undefined;
+  /** Of an inode that is an attribute's value. */
+  readonly valueHash?: number | undefined;
 }
 
 /** The earliest second and the first one past the latest that a 34-bit ext4 time holds. */
@@ -66,6 +68,14 @@ function writeTimes(into: Buffer, at: number, record: InodeAttributes): void {
   for (const field of [0x84, 0x88, 0x8c, 0x94]) into.writeUInt32LE(extra, at + field);
 }
 
+/** The kernel keeps a value's hash as the access time, and one reference as the version. */
+function writeValueMarks(into: Buffer, at: number, hash: number): void {
+  into.fill(0, at + 0x84, at + 0x98);
+  for (const field of [0x08, 0x0c, 0x10, 0x90]) into.writeUInt32LE(0, at + field);
+  into.writeUInt32LE(hash, at + 0x08);
+  into.writeUInt32LE(1, at + 0x24);
+}
+
 /** Writes an inode at `at` into zeroed bytes (Linux `fs/ext4/ext4.h`, `struct ext4_inode`). */
 export function writeInode(into: Buffer, at: number, record: InodeRecord): void {
   const tooManyLinks = record.kind === 'directory' && record.linkCount > LINK_COUNT_MAX;
@@ -91,6 +101,10 @@ export function writeInode(into: Buffer, at: number, record: InodeRecord): void 
     writeDevice(into, at + 0x28, record.device.major, record.device.minor);
   } else if (record.target !== undefined) {
     into.write(record.target, at + 0x28, 'latin1');
+  }
+  if (record.valueHash !== undefined) {
+    flags |= inodeFlags.attributeValue;
+    writeValueMarks(into, at, record.valueHash);
   }
   into.writeUInt32LE(flags, at + 0x20);
   if (record.xattrBlock !== undefined) into.writeUInt32LE(record.xattrBlock, at + 0x68);

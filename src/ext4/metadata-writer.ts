@@ -17,6 +17,7 @@ import {
 } from './format.ts';
 import { type Geometry, planGeometry } from './geometry.ts';
 import { hasExtents, type InodeRecord, writeInode } from './inode.ts';
+import { LargeXattrs } from './large-xattrs.ts';
 import { MetadataArea } from './metadata-area.ts';
 import { writeGroupDescriptor, writeSuperblock } from './superblock.ts';
 import { Directory, type Inode } from './tree.ts';
@@ -36,18 +37,19 @@ export class MetadataWriter {
   readonly #output: ChunkOutput;
   readonly #area: MetadataArea;
   /** Live inodes at their numbers. */
-  readonly #inodes: readonly (Inode | undefined)[];
+  readonly #inodes: (Inode | undefined)[];
   readonly #directories: readonly Directory[];
   readonly #xattrBlocks = new XattrBlocks();
   /** Extent trees too large for the inode. */
   readonly #trees = new Map<Inode, ExtentTree>();
   readonly #indexed = new Set<Inode>();
   readonly #treeBlocks: number[] = [];
+  #largeAttributes = false;
 
   /** @param overflowBlock the first block behind all data, at a chunk's start */
   constructor(
     output: ChunkOutput,
-    inodes: readonly (Inode | undefined)[],
+    inodes: (Inode | undefined)[],
     directories: readonly Directory[],
     overflowBlock: number,
   ) {
@@ -81,10 +83,13 @@ export class MetadataWriter {
         inode.runs = addRun(undefined, 0, this.#area.append(block), 1);
       }
       if (inode.runs !== undefined) this.#writeExtentTree(inode);
-      if (inode.xattrs?.block) this.#xattrBlocks.use(inode.xattrs.block, inode);
+      if (inode.xattrs?.block) this.#xattrBlocks.use(inode.xattrs, inode);
       await this.#area.settle();
     }
-    this.#xattrBlocks.write((block) => this.#area.append(block));
+    const values = new LargeXattrs(Math.max(FIRST_INODE, this.#inodes.length));
+    this.#xattrBlocks.write((blocks) => this.#area.append(blocks), values);
+    for (const inode of values.inodes) this.#inodes[inode.number] = inode;
+    this.#largeAttributes = values.inodes.length > 0;
     await this.#area.finish();
   }
 
@@ -132,12 +137,16 @@ export class MetadataWriter {
     const xattrBlock = this.#xattrBlocks.blockOf(inode);
     let blockCount = (xattrBlock === undefined ? 0 : 1) + (extents ?? noExtents).treeBlocks;
     for (let i = 2; i < runs.length; i += 3) blockCount += runs[i]!;
+    for (const { value } of inode.xattrs?.large ?? []) {
+      blockCount += Math.ceil(value.length / BLOCK_SIZE_BYTES);
+    }
     const { mode, uid, gid, mtimeSeconds, mtimeNanoseconds } = inode;
     return {
       ...{ kind, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, sizeBytes, linkCount },
       ...{ blockCount, extents, target, device, xattrBlock },
       indexed: this.#indexed.has(inode),
       xattrBody: inode.xattrs?.body,
+      valueHash: inode.valueHash,
     };
   }
 
@@ -218,6 +227,7 @@ export class MetadataWriter {
       groups: geometry.groups,
       freeBlocks: allFreeBlocks,
       freeInodes: allFreeInodes,
+      largeAttributes: this.#largeAttributes,
     });
     await this.#put(0, head);
     for (let at = 0; at < extra.length; at += CHUNK_SIZE_BYTES) {

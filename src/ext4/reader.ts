@@ -1,4 +1,4 @@
-import { GIB } from '../base/mod.ts';
+import { GIB, limits } from '../base/mod.ts';
 import type { ByteString } from './entry.ts';
 import {
   BLOCK_SIZE_BYTES,
@@ -102,7 +102,18 @@ class DiskReader {
   async xattrs(inode: ParsedInode): Promise<ReadonlyMap<ByteString, Buffer>> {
     const at = inode.xattrBlock * BLOCK_SIZE_BYTES;
     const block = at === 0 ? undefined : await this.#read(at, BLOCK_SIZE_BYTES);
-    return parseXattrs(inode.xattrBody, block);
+    return parseXattrs(inode.xattrBody, block, (number, sizeBytes) =>
+      this.#xattrValue(number, sizeBytes),
+    );
+  }
+
+  async #xattrValue(number: number, sizeBytes: number): Promise<Buffer> {
+    const inode = await this.inode(number);
+    const isValue = inode.kind === 'file' && inode.sizeBytes === sizeBytes;
+    if (!isValue || sizeBytes > limits.image.xattrValueBytes) throw malformed('an attribute');
+    const pieces: Buffer[] = [];
+    for await (const piece of this.content(inode)) pieces.push(Buffer.from(piece));
+    return Buffer.concat(pieces);
   }
 
   async *content(inode: ParsedInode): AsyncGenerator<Buffer> {

@@ -17,6 +17,8 @@ export interface DiskCounts {
   readonly groups: number;
   readonly freeBlocks: number;
   readonly freeInodes: number;
+  /** Whether attributes have inodes of their own. */
+  readonly largeAttributes: boolean;
 }
 
 const sum = (bits: Readonly<Record<string, number>>): number =>
@@ -52,7 +54,8 @@ export function writeSuperblock(into: Buffer, at: number, counts: DiskCounts): v
   u32(0x54, FIRST_INODE);
   u16(0x58, INODE_SIZE_BYTES);
   u32(0x5c, sum(features.compatible));
-  u32(0x60, sum(features.incompatible));
+  const large = counts.largeAttributes ? features.largeAttributes : 0;
+  u32(0x60, sum(features.incompatible) | large);
   u32(0x64, sum(features.readOnlyCompatible));
   DISK_UUID.copy(into, at + 0x68);
   HASH_SEED.forEach((word, i) => {

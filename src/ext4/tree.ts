@@ -26,6 +26,9 @@ export class Inode implements InodeAttributes {
   target: ByteString | undefined;
   device: { major: number; minor: number } | undefined;
 
+  /** Of an inode that holds an attribute's value. */
+  valueHash?: number;
+
   constructor(kind: InodeKind, layer: number) {
     this.kind = kind;
     this.layer = layer;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CHUNK_SIZE_BYTES, formatBytes, isSluiceError, limits, SluiceError } from '../base/mod.ts';
 import { ChunkOutput } from './chunk-output.ts';
 import { DataRegion } from './data-region.ts';
@@ -36,6 +37,7 @@ export class DiskWriter {
   readonly #sizeLimitBytes: number;
   readonly #tree = new Tree();
   readonly #xattrs = new Map<string, XattrParts>();
+  #xattrBytes = 0;
   /** Inodes at their numbers; those of dead files are kept free, so that no number ever moves. */
   readonly #inodes: Inode[] = [];
   /** In the order in which their blocks are written. */
@@ -109,6 +111,12 @@ export class DiskWriter {
 
   async finish(): Promise<DiskSummary> {
     const live = this.#inodes.map((inode) => (inode && inode.linkCount > 0 ? inode : undefined));
+    let [files, inodes] = [0, 0];
+    for (const inode of live) {
+      if (!inode) continue;
+      inodes++;
+      if (inode.kind === 'file') files++;
+    }
     const dataChunks = this.#chunksPut;
     const overflowBlock = this.#data.endChunk * BLOCKS_PER_CHUNK;
     const directories = this.#directories.filter((each) => each.linkCount > 0);
@@ -118,12 +126,6 @@ export class DiskWriter {
     await this.#output.drain();
     await this.#spool.close();
     const diskBytes = geometry.groups * BLOCKS_PER_GROUP * BLOCK_SIZE_BYTES;
-    let [files, inodes] = [0, 0];
-    for (const inode of live) {
-      if (!inode) continue;
-      inodes++;
-      if (inode.kind === 'file') files++;
-    }
     return {
       diskBytes,
       chunkCount: diskBytes / CHUNK_SIZE_BYTES,
@@ -185,9 +187,20 @@ export class DiskWriter {
   #internXattrs(entry: DiskEntry): XattrParts | undefined {
     if (entry.xattrs.size === 0) return undefined;
     const parts = buildXattrs(entry.xattrs);
-    const key = `${parts.body?.toString('latin1') ?? ''}|${parts.block?.toString('latin1') ?? ''}`;
+    const hash = createHash('sha256').update(parts.body ?? '');
+    hash.update(parts.block ?? '');
+    for (const { value } of parts.large ?? []) hash.update(value);
+    const key = hash.digest('hex');
     const known = this.#xattrs.get(key);
     if (known) return known;
+    for (const [, value] of entry.xattrs) this.#xattrBytes += value.length;
+    if (this.#xattrBytes > limits.disk.xattrBytes) {
+      throw new SluiceError(
+        'IMAGE_TOO_LARGE',
+        `its extended attributes, each counted once, exceed ${formatBytes(limits.disk.xattrBytes)}`,
+        { data: { limitBytes: limits.disk.xattrBytes } },
+      );
+    }
     this.#xattrs.set(key, parts);
     return parts;
   }

@@ -1,4 +1,6 @@
+import type { LargeXattrs } from './large-xattrs.ts';
 import type { Inode } from './tree.ts';
+import type { XattrParts } from './xattr.ts';
 
 /** A block says in 32 bits how many inodes share it; Linux lets it be no more than this. */
 const SHARERS_MAX = 1024;
@@ -6,23 +8,25 @@ const REFERENCE_COUNT_OFFSET = 4;
 
 /** Attribute blocks, one for all inodes that have equal ones. */
 export class XattrBlocks {
-  readonly #sharers = new Map<Buffer, Inode[]>();
+  readonly #sharers = new Map<XattrParts, Inode[]>();
   readonly #blockOf = new Map<Inode, number>();
   readonly blocks: number[] = [];
 
-  /** @param block the same object for equal blocks */
-  use(block: Buffer, inode: Inode): void {
-    const sharers = this.#sharers.get(block);
+  /** @param parts the same object for equal attributes */
+  use(parts: XattrParts, inode: Inode): void {
+    const sharers = this.#sharers.get(parts);
     if (sharers) sharers.push(inode);
-    else this.#sharers.set(block, [inode]);
+    else this.#sharers.set(parts, [inode]);
   }
 
-  /** Writes all blocks, in the order of their first use. */
-  write(append: (block: Buffer) => number): void {
-    for (const [content, sharers] of this.#sharers) {
+  /** Writes all blocks, in the order of their first use, with what does not fit them. */
+  write(append: (blocks: Buffer) => number, values: LargeXattrs): void {
+    for (const [{ block: content, large = [] }, sharers] of this.#sharers) {
+      if (!content) continue;
       for (let i = 0; i < sharers.length; i += SHARERS_MAX) {
         const group = sharers.slice(i, i + SHARERS_MAX);
         const block = Buffer.from(content);
+        values.store(block, large, append);
         block.writeUInt32LE(group.length, REFERENCE_COUNT_OFFSET);
         const at = append(block);
         this.blocks.push(at);

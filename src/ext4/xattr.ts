@@ -1,11 +1,14 @@
 import { SluiceError } from '../base/mod.ts';
 import { aclToDisk } from './acl.ts';
+import { crc32c } from './crc32c.ts';
 import type { ByteString } from './entry.ts';
-import { BLOCK_SIZE_BYTES, INODE_SIZE_BYTES, INODE_XATTR_OFFSET } from './format.ts';
+import { BLOCK_SIZE_BYTES, DISK_UUID, INODE_SIZE_BYTES, INODE_XATTR_OFFSET } from './format.ts';
 
 export const XATTR_MAGIC = 0xea020000;
 export const XATTR_ENTRY_BYTES = 16;
 export const XATTR_BLOCK_HEADER_BYTES = 32;
+const END_MARK_BYTES = 4;
+const ALL_ONES = 0xffff_ffff;
 
 /** ext4 stores a number for a known prefix; the two ACLs are a number and no name. */
 export const xattrPrefixes: readonly { index: number; prefix: ByteString; whole?: true }[] = [
@@ -21,6 +24,8 @@ interface DiskXattr {
   index: number;
   name: ByteString;
   value: Buffer;
+  /** Of a value that has an inode of its own; it takes no room beside its entry. */
+  largeHash?: number;
 }
 
 /** Extended attributes as an inode holds them: a part in its body, a part in a block of its own. */
@@ -28,6 +33,13 @@ export interface XattrParts {
   /** The bytes from `INODE_XATTR_OFFSET` to the inode's end. */
   readonly body?: Buffer;
   readonly block?: Buffer;
+  /** Values of entries in the block that have an inode of their own, and where those entries are. */
+  readonly large?: readonly LargeValue[];
+}
+
+export interface LargeValue {
+  readonly entryAt: number;
+  readonly value: Buffer;
 }
 
 function toDisk(name: ByteString, value: Buffer): DiskXattr {
@@ -45,7 +57,9 @@ function toDisk(name: ByteString, value: Buffer): DiskXattr {
 
 const padded = (bytes: number): number => (bytes + 3) & ~3;
 const entryBytes = (each: DiskXattr): number => XATTR_ENTRY_BYTES + padded(each.name.length);
-const totalBytes = (each: DiskXattr): number => entryBytes(each) + padded(each.value.length);
+const valueBytes = (each: DiskXattr): number =>
+  each.largeHash === undefined ? padded(each.value.length) : 0;
+const totalBytes = (each: DiskXattr): number => entryBytes(each) + valueBytes(each);
 
 function rotate(hash: number, bits: number): number {
   return (hash << bits) | (hash >>> (32 - bits));
@@ -63,6 +77,18 @@ export function xattrEntryHash(name: ByteString, value: Buffer): number {
   return hash >>> 0;
 }
 
+/** The hash of a value that has an inode of its own, from the disk's UUID on. */
+export function largeValueHash(value: Buffer): number {
+  return crc32c(crc32c(ALL_ONES, DISK_UUID), value);
+}
+
+/** Stands for a value in its entry's hash when the value has an inode of its own. */
+export function largeHashBytes(hash: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(hash);
+  return bytes;
+}
+
 /** Writes entries upwards from `start` and their values downwards from the end of `into`. */
 function writeEntries(into: Buffer, start: number, origin: number, xattrs: DiskXattr[]): number {
   const inBlock = origin === 0;
@@ -70,15 +96,17 @@ function writeEntries(into: Buffer, start: number, origin: number, xattrs: DiskX
   let valueEnd = into.length;
   let blockHash = 0;
   for (const each of xattrs) {
-    if (each.value.length > 0) valueEnd -= padded(each.value.length);
-    const hash = inBlock ? xattrEntryHash(each.name, each.value) : 0;
+    const isHere = valueBytes(each) > 0;
+    valueEnd -= valueBytes(each);
+    const hashed = each.largeHash === undefined ? each.value : largeHashBytes(each.largeHash);
+    const hash = inBlock ? xattrEntryHash(each.name, hashed) : 0;
     into[at] = each.name.length;
     into[at + 1] = each.index;
-    into.writeUInt16LE(each.value.length > 0 ? valueEnd - origin : 0, at + 2);
+    into.writeUInt16LE(isHere ? valueEnd - origin : 0, at + 2);
     into.writeUInt32LE(each.value.length, at + 8);
     into.writeUInt32LE(hash, at + 12);
     into.write(each.name, at + XATTR_ENTRY_BYTES, 'latin1');
-    each.value.copy(into, valueEnd);
+    if (isHere) each.value.copy(into, valueEnd);
     blockHash = rotate(blockHash, 16) ^ hash;
     at += entryBytes(each);
   }
@@ -100,9 +128,38 @@ function buildBlock(xattrs: DiskXattr[]): Buffer {
   return block;
 }
 
+/** Gives the largest values inodes of their own until the rest fits a block. */
+function moveOut(inBlock: readonly DiskXattr[]): void {
+  const room = BLOCK_SIZE_BYTES - XATTR_BLOCK_HEADER_BYTES - END_MARK_BYTES;
+  let bytes = inBlock.reduce((sum, each) => sum + totalBytes(each), 0);
+  const bySize = [...inBlock].sort((a, b) => b.value.length - a.value.length);
+  for (const each of bySize) {
+    if (bytes <= room) return;
+    bytes -= totalBytes(each);
+    each.largeHash = largeValueHash(each.value);
+    bytes += totalBytes(each);
+  }
+  if (bytes <= room) return;
+  throw new SluiceError(
+    'IMAGE_ENTRY_INVALID',
+    `extended attributes: their names need ${bytes - room} bytes more than ext4 has for them`,
+  );
+}
+
+function largeValues(inBlock: readonly DiskXattr[]): LargeValue[] {
+  const large: LargeValue[] = [];
+  let entryAt = XATTR_BLOCK_HEADER_BYTES;
+  for (const each of inBlock) {
+    if (each.largeHash !== undefined) large.push({ entryAt, value: each.value });
+    entryAt += entryBytes(each);
+  }
+  return large;
+}
+
 /**
  * Lays out attributes in ext4's order (prefix number, name length, name), in the inode's body while
- * there is room, the rest in one block. Throws `IMAGE_ENTRY_INVALID` for those that don't fit.
+ * there is room, the rest in one block, and values that don't fit there in inodes of their own.
+ * Throws `IMAGE_ENTRY_INVALID` when the block has no room for the names.
  */
 export function buildXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): XattrParts {
   if (xattrs.size === 0) return {};
@@ -110,9 +167,7 @@ export function buildXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): XattrParts
   all.sort(
     (a, b) => a.index - b.index || a.name.length - b.name.length || (a.name < b.name ? -1 : 1),
   );
-  const endMarkBytes = 4;
-  let bodyRoom = INODE_SIZE_BYTES - INODE_XATTR_OFFSET - 4 - endMarkBytes;
-  let blockRoom = BLOCK_SIZE_BYTES - XATTR_BLOCK_HEADER_BYTES - endMarkBytes;
+  let bodyRoom = INODE_SIZE_BYTES - INODE_XATTR_OFFSET - 4 - END_MARK_BYTES;
   const inBody: DiskXattr[] = [];
   const inBlock: DiskXattr[] = [];
   for (const each of all) {
@@ -120,18 +175,14 @@ export function buildXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): XattrParts
       bodyRoom -= totalBytes(each);
       inBody.push(each);
     } else {
-      blockRoom -= totalBytes(each);
       inBlock.push(each);
     }
   }
-  if (blockRoom < 0) {
-    throw new SluiceError(
-      'IMAGE_ENTRY_INVALID',
-      `extended attributes need ${-blockRoom} bytes more than the 4 KiB that ext4 gives them`,
-    );
-  }
+  moveOut(inBlock);
+  const large = largeValues(inBlock);
   return {
     ...(inBody.length > 0 && { body: buildBody(inBody) }),
     ...(inBlock.length > 0 && { block: buildBlock(inBlock) }),
+    ...(large.length > 0 && { large }),
   };
 }
