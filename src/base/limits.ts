@@ -279,6 +279,7 @@ export const limits = {
   eventSources: {
     /** Of the whole region: each costs a connection that waits for messages. */
     mappings: 256,
+    mappingsPerAccount: 64,
     /** Batches of one mapping under way: at first, at most, and what a minute may add (2.10). */
     batchesAtFirst: 5,
     batchesAtOnce: 1000,

@@ -239,3 +239,23 @@ test('policies name the mapping, and may ask for its function', async (t) => {
   const absent = await refusal(create({ FunctionName: 'absent' }, as()));
   assert.equal(absent.name, 'AccessDeniedException', 'asked before what is there');
 });
+
+test('a mapping has tags, which deploy tools read on every refresh', async (t) => {
+  const { lambda, client, created } = await setUp(t);
+  const UUID = await created({ Tags: { a: '1' } });
+  const Resource = `arn:aws:lambda:${REGION}:000000000000:event-source-mapping:${UUID}`;
+  await lambda.send(new sdk.TagResourceCommand({ Resource, Tags: { b: '2' } }));
+  await lambda.send(new sdk.UntagResourceCommand({ Resource, TagKeys: ['a'] }));
+  const list = (resource: string, as = lambda) =>
+    as.send(new sdk.ListTagsCommand({ Resource: resource }));
+  assert.deepEqual((await list(Resource)).Tags, { b: '2' });
+  const absent = Resource.replace(UUID ?? '', '00000000-0000-4000-8000-000000000000');
+  for (const [resource, as] of [
+    [absent, lambda],
+    [Resource, client(stranger)],
+  ] as const) {
+    const { name, message } = await refusal(list(resource, as));
+    assert.equal(name, 'ResourceNotFoundException');
+    assert.equal(message, `Event source mapping not found: ${resource}`);
+  }
+});

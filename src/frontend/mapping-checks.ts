@@ -1,10 +1,38 @@
 import { isSluiceError } from '../base/mod.ts';
-import { invalidParameter } from './api-error.ts';
-import { authorizeFunction } from './authorization.ts';
-import { type FunctionReference, parseFunctionReference } from './function-name.ts';
+import type { EventSourceMappingRecord } from '../functions/mod.ts';
+import { invalidParameter, notFound } from './api-error.ts';
+import { authorize, authorizeFunction } from './authorization.ts';
+import { type FunctionReference, functionArn, parseFunctionReference } from './function-name.ts';
 import { requireQualifier } from './lookup.ts';
 import type { ApiRequest } from './operation.ts';
 import type { Services } from './services.ts';
+
+export const mappingArn = ({ region }: Services, accountId: string, uuid: string) =>
+  `arn:aws:lambda:${region}:${accountId}:event-source-mapping:${uuid}`;
+
+/** The ARN of the function, with the qualifier that the mapping was given. */
+export function targetArn({ region }: Services, record: EventSourceMappingRecord): string {
+  const { accountId, functionName: name, qualifier } = record;
+  return functionArn(region, { accountId, name }, qualifier);
+}
+
+export const mappingMissing = () => notFound('The resource you requested does not exist.');
+
+/** The mapping of the caller's account; another account's does not exist. */
+export async function findMapping(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+  uuid: string,
+): Promise<EventSourceMappingRecord> {
+  const { accountId } = request.caller;
+  const found = await services.eventSources.mappings.read(uuid);
+  const own = found?.accountId === accountId ? found : undefined;
+  const ofFunction = own && targetArn(services, own);
+  authorize(services, request, operation, mappingArn(services, accountId, uuid), ofFunction);
+  if (!own) throw mappingMissing();
+  return own;
+}
 
 /** The function that a body names; one of another account is refused unseen. */
 export function readFunction(

@@ -4,6 +4,7 @@ import { isSluiceError } from '../base/mod.ts';
 import type {
   EventSourceMappingRecord,
   EventSourceMappingStore,
+  MappingCounts,
 } from './event-source-mapping-store.ts';
 
 export const mappingOf = (
@@ -28,7 +29,7 @@ export const mappingOf = (
 /** What every store of event source mappings must do. */
 export function mappingStoreConformance(
   name: string,
-  open: (t: TestContext, options?: { mappings: number }) => Promise<EventSourceMappingStore>,
+  open: (t: TestContext, options?: MappingCounts) => Promise<EventSourceMappingStore>,
 ): void {
   test(`${name}: a mapping is read as it was written, changed and removed`, async (t) => {
     const store = await open(t);
@@ -93,11 +94,15 @@ export function mappingStoreConformance(
     assert.deepEqual(heard, Array(3).fill(mappingOf(1).uuid));
   });
 
-  test(`${name}: there is a limit`, async (t) => {
-    const store = await open(t, { mappings: 2 });
+  test(`${name}: there are limits, of an account and of all`, async (t) => {
+    const store = await open(t, { own: 2, all: 3 });
+    const full = (error: unknown) => isSluiceError(error, 'OVERLOADED');
     await store.insert(mappingOf(1));
     await store.insert(mappingOf(2));
-    const more = store.insert(mappingOf(3));
-    await assert.rejects(more, (error) => isSluiceError(error, 'OVERLOADED'));
+    await assert.rejects(store.insert(mappingOf(3)), full);
+    await store.insert(mappingOf(4, { accountId: '222222222222' }));
+    await assert.rejects(store.insert(mappingOf(5, { accountId: '333333333333' })), full);
+    await store.change(mappingOf(1).uuid, () => undefined);
+    await store.insert(mappingOf(3));
   });
 }

@@ -1,3 +1,5 @@
+import { limits, SluiceError } from '../base/mod.ts';
+
 /** What the API shows; those that end in -ing become the one that they lead to. */
 export type MappingState =
   | 'Creating'
@@ -46,7 +48,8 @@ export interface MappingFilter {
 export interface EventSourceMappingStore {
   /**
    * Rejects with `MAPPING_EXISTS`, whose data name the `uuid`, when the function is mapped to the
-   * source already, and with `OVERLOADED` when the store holds all that it may.
+   * source already, and with `OVERLOADED` when the store holds all that it may, of the account or
+   * in all.
    */
   insert(record: EventSourceMappingRecord): Promise<void>;
   read(uuid: string): Promise<EventSourceMappingRecord | undefined>;
@@ -76,4 +79,30 @@ export interface EventSourceMappingStore {
 export function mappingIdentity(record: EventSourceMappingRecord): string {
   const { accountId, functionName, qualifier = '', eventSourceArn } = record;
   return `${accountId}:${functionName}:${qualifier} ${eventSourceArn}`;
+}
+
+/** How many mappings one account has, and all have together. */
+export interface MappingCounts {
+  readonly own: number;
+  readonly all: number;
+}
+
+/** How many mappings there may be. */
+export class MappingLimits {
+  readonly #most: MappingCounts;
+
+  constructor({ own, all }: Partial<MappingCounts>) {
+    const { mappings, mappingsPerAccount } = limits.eventSources;
+    this.#most = { own: own ?? mappingsPerAccount, all: all ?? mappings };
+  }
+
+  /** Throws `OVERLOADED` unless there is room for one more beside those that there are. */
+  require({ accountId, eventSourceArn }: EventSourceMappingRecord, counts: MappingCounts): void {
+    if (counts.own < this.#most.own && counts.all < this.#most.all) return;
+    throw new SluiceError(
+      'OVERLOADED',
+      `${eventSourceArn}: ${accountId} has ${counts.own} event source mappings, all accounts have ` +
+        `${counts.all}; delete one first`,
+    );
+  }
 }

@@ -1,8 +1,10 @@
-import { limits, SluiceError } from '../base/mod.ts';
+import { SluiceError } from '../base/mod.ts';
 import {
   type EventSourceMappingRecord,
   type EventSourceMappingStore,
+  type MappingCounts,
   type MappingFilter,
+  MappingLimits,
   mappingIdentity,
 } from './event-source-mapping-store.ts';
 
@@ -10,17 +12,16 @@ import {
 export class MemoryEventSourceMappings implements EventSourceMappingStore {
   readonly #records = new Map<string, EventSourceMappingRecord>();
   readonly #listeners = new Set<(uuid: string) => void>();
-  readonly #mappingsMax: number;
+  readonly #limits: MappingLimits;
 
-  constructor(options: { mappings?: number } = {}) {
-    this.#mappingsMax = options.mappings ?? limits.eventSources.mappings;
+  constructor(options: Partial<MappingCounts> = {}) {
+    this.#limits = new MappingLimits(options);
   }
 
   async insert(record: EventSourceMappingRecord): Promise<void> {
-    if (this.#records.size >= this.#mappingsMax) {
-      const message = `${record.eventSourceArn}: ${this.#mappingsMax} event source mappings exist`;
-      throw new SluiceError('OVERLOADED', message);
-    }
+    const accounts = [...this.#records.values()].map((each) => each.accountId);
+    const own = accounts.filter((each) => each === record.accountId).length;
+    this.#limits.require(record, { own, all: accounts.length });
     this.#put(record);
   }
 

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { limits, SluiceError } from '../base/mod.ts';
+import { SluiceError } from '../base/mod.ts';
 import {
   type EventSourceMappingRecord,
   type EventSourceMappingStore,
+  type MappingCounts,
   type MappingFilter,
+  MappingLimits,
   mappingIdentity,
 } from './event-source-mapping-store.ts';
 import { inTransaction, openDatabase, parseBody } from './sqlite-database.ts';
@@ -29,28 +31,28 @@ const bodyOf = (row: Record<string, unknown>) =>
 /** The embedded store of event source mappings; `:memory:` keeps nothing. */
 export class SqliteEventSourceMappings implements EventSourceMappingStore {
   readonly #database: DatabaseSync;
-  readonly #mappingsMax: number;
+  readonly #limits: MappingLimits;
   readonly #listeners = new Set<(uuid: string) => void>();
 
-  private constructor(database: DatabaseSync, mappingsMax: number) {
+  private constructor(database: DatabaseSync, counts: Partial<MappingCounts>) {
     this.#database = database;
-    this.#mappingsMax = mappingsMax;
+    this.#limits = new MappingLimits(counts);
   }
 
-  static open(path: string, options: { mappings?: number } = {}): SqliteEventSourceMappings {
-    const mappingsMax = options.mappings ?? limits.eventSources.mappings;
-    return new SqliteEventSourceMappings(openDatabase(path, migrations), mappingsMax);
+  static open(path: string, options: Partial<MappingCounts> = {}): SqliteEventSourceMappings {
+    return new SqliteEventSourceMappings(openDatabase(path, migrations), options);
   }
 
   async insert(record: EventSourceMappingRecord): Promise<void> {
     inTransaction(this.#database, () => {
-      const count = this.#database
-        .prepare('SELECT count(*) AS count FROM event_source_mappings')
-        .get();
-      if (Number(count?.['count']) >= this.#mappingsMax) {
-        const message = `${record.eventSourceArn}: ${this.#mappingsMax} event source mappings exist`;
-        throw new SluiceError('OVERLOADED', message);
-      }
+      const counts = this.#database
+        .prepare(
+          `SELECT count(*) AS mappings, count(*) FILTER (WHERE account_id = ?) AS own
+           FROM event_source_mappings`,
+        )
+        .get(record.accountId);
+      const own = Number(counts?.['own']);
+      this.#limits.require(record, { own, all: Number(counts?.['mappings']) });
       this.#put(record);
     });
     this.#announce(record.uuid);

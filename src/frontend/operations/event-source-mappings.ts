@@ -1,9 +1,17 @@
 import { isSluiceError } from '../../base/mod.ts';
 import type { EventSourceMappingRecord, MappingState } from '../../functions/mod.ts';
-import { ApiError, conflict, notFound } from '../api-error.ts';
+import { ApiError, conflict } from '../api-error.ts';
 import { authorize, authorizeFunction } from '../authorization.ts';
 import { type FunctionReference, functionArn, parseFunctionReference } from '../function-name.ts';
-import { readFunction, requireFunction, requireQueue } from '../mapping-checks.ts';
+import {
+  findMapping,
+  mappingArn,
+  mappingMissing,
+  readFunction,
+  requireFunction,
+  requireQueue,
+  targetArn,
+} from '../mapping-checks.ts';
 import {
   defaultMappingSettings,
   mergeMappingSettings,
@@ -12,19 +20,11 @@ import {
   requireConsistent,
   requireQueueArn,
 } from '../mapping-input.ts';
-import { type ApiRequest, json, label, type Operation } from '../operation.ts';
+import { json, label, type Operation } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
 import type { Services } from '../services.ts';
 
 const path = '/2015-03-31/event-source-mappings';
-
-const mappingArn = ({ region }: Services, accountId: string, uuid: string) =>
-  `arn:aws:lambda:${region}:${accountId}:event-source-mapping:${uuid}`;
-
-function targetArn({ region }: Services, record: EventSourceMappingRecord): string {
-  const { accountId, functionName: name, qualifier } = record;
-  return functionArn(region, { accountId, name }, qualifier);
-}
 
 function render(services: Services, record: EventSourceMappingRecord): object {
   const { uuid, accountId, filters, maximumConcurrency } = record;
@@ -55,10 +55,8 @@ function storeError(record: EventSourceMappingRecord, error: unknown): unknown {
         `existing mapping with UUID ${error.data['uuid']}`,
     );
   }
-  return isSluiceError(error, 'MAPPING_NOT_FOUND') ? missing() : error;
+  return isSluiceError(error, 'MAPPING_NOT_FOUND') ? mappingMissing() : error;
 }
-
-const missing = () => notFound('The resource you requested does not exist.');
 
 export function createEventSourceMapping(services: Services): Operation {
   const name = 'CreateEventSourceMapping';
@@ -94,28 +92,15 @@ export function createEventSourceMapping(services: Services): Operation {
   };
 }
 
-/** The mapping that the path names, of the caller's account; another account's does not exist. */
-async function findMapping(
-  services: Services,
-  request: ApiRequest,
-  operation: string,
-): Promise<EventSourceMappingRecord> {
-  const { accountId } = request.caller;
-  const uuid = label(request, 'UUID');
-  const found = await services.eventSources.mappings.read(uuid);
-  const own = found?.accountId === accountId ? found : undefined;
-  const ofFunction = own && targetArn(services, own);
-  authorize(services, request, operation, mappingArn(services, accountId, uuid), ofFunction);
-  if (!own) throw missing();
-  return own;
-}
-
 export function getEventSourceMapping(services: Services): Operation {
   const name = 'GetEventSourceMapping';
   return {
     ...{ name, method: 'GET', path: `${path}/:UUID` },
     async handle(request) {
-      return json(200, render(services, await findMapping(services, request, name)));
+      return json(
+        200,
+        render(services, await findMapping(services, request, name, label(request, 'UUID'))),
+      );
     },
   };
 }
@@ -154,7 +139,7 @@ export function updateEventSourceMapping(services: Services): Operation {
   return {
     ...{ name, method: 'PUT', path: `${path}/:UUID` },
     async handle(request) {
-      const found = await findMapping(services, request, name);
+      const found = await findMapping(services, request, name, label(request, 'UUID'));
       const input = readUpdateMapping(request);
       const given = input.FunctionName;
       const reference = given && readFunction(services, request, name, given);
@@ -189,7 +174,7 @@ export function deleteEventSourceMapping(services: Services): Operation {
   return {
     ...{ name, method: 'DELETE', path: `${path}/:UUID` },
     async handle(request) {
-      const found = await findMapping(services, request, name);
+      const found = await findMapping(services, request, name, label(request, 'UUID'));
       const deleting = await changeSettled(services, found, 'delete', (current) => ({
         ...current,
         state: 'Deleting',

@@ -1,9 +1,10 @@
 import { limits } from '../../base/mod.ts';
-import { invalidParameter, notFound } from '../api-error.ts';
+import { invalidParameter, isApiError, notFound } from '../api-error.ts';
 import { authorizeFunction } from '../authorization.ts';
 import { changeFunction } from '../change.ts';
-import { type FunctionReference, parseFunctionReference } from '../function-name.ts';
+import { parseFunctionReference } from '../function-name.ts';
 import { findFunction } from '../lookup.ts';
+import { findMapping, mappingArn } from '../mapping-checks.ts';
 import {
   type ApiRequest,
   json,
@@ -24,19 +25,34 @@ const resourcePattern =
 const resourceShape = string({ max: 256, min: 1, pattern: resourcePattern });
 const tagInput = structure({ Tags: map(string(), string()) }, {});
 
-/** The function that a tag operation is about; other kinds of resources have no tags here. */
+type Tags = Readonly<Record<string, string>>;
+
+/** What has tags. */
+interface Tagged {
+  read(): Promise<Tags>;
+  change(edit: (tags: Tags) => Tags): Promise<void>;
+}
+
+/** What a tag operation is about: a function or an event source mapping. */
+async function taggedResource(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+): Promise<Tagged> {
+  const arn = validate(resourceShape, label(request, 'Resource'), 'resource');
+  const kind = arn.split(':')[5];
+  if (kind === 'function') return taggedFunction(services, request, operation, arn);
+  if (kind === 'event-source-mapping') return taggedMapping(services, request, operation, arn);
+  if (kind === 'capacity-provider') throw notFound(`Capacity provider not found: ${arn}`);
+  throw invalidParameter('An error occurred and the request cannot be processed.');
+}
+
 function taggedFunction(
   services: Services,
   request: ApiRequest,
   operation: string,
-): FunctionReference {
-  const arn = validate(resourceShape, label(request, 'Resource'), 'resource');
-  const kind = arn.split(':')[5];
-  if (kind === 'event-source-mapping') throw notFound(`Event source mapping not found: ${arn}`);
-  if (kind === 'capacity-provider') throw notFound(`Capacity provider not found: ${arn}`);
-  if (kind !== 'function') {
-    throw invalidParameter('An error occurred and the request cannot be processed.');
-  }
+  arn: string,
+): Tagged {
   const caller = { accountId: request.caller.accountId, region: services.region };
   const reference = parseFunctionReference(arn, undefined, caller);
   authorizeFunction(services, request, operation, reference);
@@ -45,8 +61,42 @@ function taggedFunction(
       'Tags on function aliases and versions are not supported. Please specify a function ARN.',
     );
   }
-  return reference;
+  return {
+    read: async () => (await findFunction(services, reference)).tags,
+    change: async (edit) => {
+      await changeFunction(services, reference, (record) => ({
+        function: { ...record, tags: edit(record.tags) },
+      }));
+    },
+  };
 }
+
+async function taggedMapping(
+  services: Services,
+  request: ApiRequest,
+  operation: string,
+  arn: string,
+): Promise<Tagged> {
+  const uuid = arn.split(':')[6] ?? '';
+  const named = arn === mappingArn(services, request.caller.accountId, uuid);
+  const found = named
+    ? await findMapping(services, request, operation, uuid).catch((error) => {
+        throw isApiError(error, 'ResourceNotFoundException') ? absentMapping(arn) : error;
+      })
+    : undefined;
+  if (!found) throw absentMapping(arn);
+  return {
+    read: async () => found.tags,
+    change: async (edit) => {
+      await services.eventSources.mappings.change(uuid, (record) => ({
+        ...record,
+        tags: edit(record.tags),
+      }));
+    },
+  };
+}
+
+const absentMapping = (arn: string) => notFound(`Event source mapping not found: ${arn}`);
 
 export function listTags(services: Services): Operation {
   return {
@@ -54,8 +104,8 @@ export function listTags(services: Services): Operation {
     method: 'GET',
     path,
     async handle(request) {
-      const reference = taggedFunction(services, request, 'ListTags');
-      return json(200, { Tags: (await findFunction(services, reference)).tags });
+      const tagged = await taggedResource(services, request, 'ListTags');
+      return json(200, { Tags: await tagged.read() });
     },
   };
 }
@@ -66,15 +116,15 @@ export function tagResource(services: Services): Operation {
     method: 'POST',
     path,
     async handle(request) {
-      const reference = taggedFunction(services, request, 'TagResource');
+      const tagged = await taggedResource(services, request, 'TagResource');
       const { Tags } = readInput(request, tagInput);
       if (Object.keys(Tags).length === 0) {
         throw invalidParameter('An error occurred and the request cannot be processed.');
       }
-      await changeFunction(services, reference, (record) => {
-        const tags = { ...record.tags, ...Tags };
+      await tagged.change((current) => {
+        const tags = { ...current, ...Tags };
         requireTags(tags);
-        return { function: { ...record, tags } };
+        return tags;
       });
       return noContent;
     },
@@ -87,16 +137,16 @@ export function untagResource(services: Services): Operation {
     method: 'DELETE',
     path,
     async handle(request) {
-      const reference = taggedFunction(services, request, 'UntagResource');
+      const tagged = await taggedResource(services, request, 'UntagResource');
       const keys = request.query.getAll('tagKeys');
       if (keys.length === 0) {
         throwBreaches([
           "Value null at 'tagKeys' failed to satisfy constraint: Member must not be null",
         ]);
       }
-      await changeFunction(services, reference, (record) => {
-        const kept = Object.entries(record.tags).filter(([key]) => !keys.includes(key));
-        return { function: { ...record, tags: Object.fromEntries(kept) } };
+      await tagged.change((tags) => {
+        const kept = Object.entries(tags).filter(([key]) => !keys.includes(key));
+        return Object.fromEntries(kept);
       });
       return noContent;
     },
