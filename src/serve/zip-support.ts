@@ -4,8 +4,8 @@ import { readSettings } from '../config/mod.ts';
 import type { ZipSupport } from '../frontend/mod.ts';
 import { DirectoryCodeArchive, SqliteLayerStore } from '../functions/mod.ts';
 import { RuntimeBases } from './runtime-bases.ts';
-import type { Stores } from './stores.ts';
 import { S3Objects } from './s3-objects.ts';
+import type { Stores } from './stores.ts';
 import { RuntimeZipInstaller } from './zip-installer.ts';
 
 /** Zip functions and layers on a data directory. */

@@ -28,17 +28,17 @@ import {
 import { invoke, invokeAsync } from './invoke.ts';
 import { invokeWithResponseStream } from './invoke-with-response-stream.ts';
 import {
+  addLayerVersionPermission,
+  getLayerVersionPolicy,
+  removeLayerVersionPermission,
+} from './layer-permissions.ts';
+import {
   deleteLayerVersion,
   getLayerVersion,
   listLayers,
   listLayerVersions,
   publishLayerVersion,
 } from './layers.ts';
-import {
-  addLayerVersionPermission,
-  getLayerVersionPolicy,
-  removeLayerVersionPermission,
-} from './layer-permissions.ts';
 import { addPermission, getPolicy, removePermission } from './permissions.ts';
 import {
   deleteProvisionedConcurrencyConfig,
