@@ -1,4 +1,4 @@
-import { IMAGE, REGION, ROLE } from './harness.ts';
+import { IMAGE, QUEUE, REGION, ROLE } from './harness.ts';
 
 /** What a client is asked to do, and what it must make of the answer. */
 export interface ClientCase {
@@ -162,6 +162,21 @@ export const clientCases: readonly ClientCase[] = [
     operation: 'CreateEventSourceMapping',
     input: { FunctionName, EventSourceArn: `arn:aws:sqs:${REGION}:000000000000:q` },
     expect: 'InvalidParameterValueException',
+  },
+  {
+    operation: 'CreateEventSourceMapping',
+    input: { FunctionName, EventSourceArn: QUEUE, ScalingConfig: { MaximumConcurrency: 2 } },
+    expect: { State: 'Creating', FunctionArn: arn, BatchSize: 10, FunctionResponseTypes: [] },
+  },
+  {
+    operation: 'CreateEventSourceMapping',
+    input: { FunctionName, EventSourceArn: QUEUE },
+    expect: 'ResourceConflictException',
+  },
+  {
+    operation: 'UpdateEventSourceMapping',
+    input: { UUID: '00000000-0000-4000-8000-000000000000', BatchSize: 1 },
+    expect: 'ResourceNotFoundException',
   },
   { operation: 'DeleteAlias', input: { FunctionName, Name: 'live' }, expect: {} },
   { operation: 'DeleteFunction', input: { FunctionName }, expect: {}, brief: true },

@@ -34,6 +34,8 @@ import type {
 
 export const REGION = 'us-east-1';
 export const ROLE = 'arn:aws:iam::000000000000:role/r';
+/** A queue that is there from the beginning. */
+export const QUEUE = `arn:aws:sqs:${REGION}:000000000000:orders`;
 export const IMAGE = 'localhost:5000/hello:1';
 
 export const owner: Credential = {
@@ -178,7 +180,7 @@ export class FakeQueue implements EventQueue {
 
 /** Queues that are there by their ARN; an account may read its own. */
 export class FakeQueues implements QueueDirectory {
-  readonly visibilityTimeoutSeconds = new Map<string, number>();
+  readonly visibilityTimeoutSeconds = new Map([[QUEUE, 30]]);
 
   async describe({ eventSourceArn, accountId }: { eventSourceArn: string; accountId: string }) {
     if (eventSourceArn.split(':')[4] !== accountId) {
