@@ -12,6 +12,16 @@ export interface Output {
 const bold = (text: string) => `\u001b[1m${text}\u001b[22m`;
 const red = (text: string) => `\u001b[31m${text}\u001b[39m`;
 
+/** SGR parameters: begin and end. */
+const colours = { dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] } as const;
+
+/** Text for standard output, coloured where that is a terminal and NO_COLOR is not set. */
+export function paint(colour: keyof typeof colours, text: string): string {
+  if (process.stdout.isTTY !== true || process.env['NO_COLOR'] !== undefined) return text;
+  const [begin, end] = colours[colour];
+  return `\u001b[${begin}m${text}\u001b[${end}m`;
+}
+
 /** Standard output carries the answer, standard error everything else. */
 export function createOutput(json: boolean): Output {
   const coloured = process.stderr.isTTY && process.env['NO_COLOR'] === undefined;
@@ -34,10 +44,14 @@ export function createOutput(json: boolean): Output {
   };
 }
 
-/** Rows under a header, columns padded to their widest cell; numbers stand right. */
+/**
+ * Rows under a header, columns padded to their widest cell; numbers stand right. `paintCell` may
+ * colour a cell that is padded already.
+ */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
+  paintCell: (cell: string) => string = (cell) => cell,
 ): string {
   const widths = header.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
@@ -52,6 +66,7 @@ export function formatTable(
           ? cell.padStart(widths[column] ?? 0)
           : cell.padEnd(widths[column] ?? 0),
       )
+      .map(paintCell)
       .join('  ')
       .trimEnd();
   return [line(header), ...rows.map(line)].join('\n');

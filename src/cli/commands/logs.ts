@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../../base/mod.ts';
 import { dataDirectory, defaultAccountId } from '../../config/mod.ts';
 import { type CommonOptions, wholeNumber, withDataOptions } from '../options.ts';
-import { createOutput } from '../output.ts';
+import { createOutput, paint } from '../output.ts';
 import { untilSignalled } from '../signals.ts';
 
 interface LogsOptions extends CommonOptions {
@@ -13,6 +13,12 @@ interface LogsOptions extends CommonOptions {
 }
 
 const LINES_MAX = 1_000_000;
+
+/** The platform's own lines step back; what a runtime calls an error stands out. */
+function painted(text: string): string {
+  if (/^(INIT_START|START|END|REPORT) /.test(text)) return paint('dim', text);
+  return /^\[ERROR\]|\tERROR\t|Task timed out/.test(text) ? paint('red', text) : text;
+}
 
 export function registerLogs(program: Command): void {
   const command = program
@@ -38,7 +44,8 @@ export function registerLogs(program: Command): void {
     });
     for await (const line of lines) {
       const time = new Date(line.timeEpochMs).toISOString();
-      output.answer({ ...line, time }, `${time} ${line.text.trimEnd()}`);
+      const text = line.text.trimEnd();
+      output.answer({ ...line, time }, `${paint('dim', time)} ${painted(text)}`);
     }
   });
 }

@@ -11,6 +11,7 @@ import { registerGc } from './gc.ts';
 import { registerImage } from './image.ts';
 import { registerInvoke } from './invoke.ts';
 import { registerKey } from './key.ts';
+import { registerLayer } from './layer.ts';
 import { registerLogs } from './logs.ts';
 import { registerUp } from './up.ts';
 import { registerUsage } from './usage.ts';
@@ -18,6 +19,7 @@ import { registerUsage } from './usage.ts';
 export function registerCommands(program: Command): void {
   registerUp(program);
   registerFunction(program);
+  registerLayer(program);
   registerInvoke(program);
   registerLogs(program);
   registerUsage(program);
