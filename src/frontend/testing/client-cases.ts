@@ -165,7 +165,7 @@ export const clientCases: readonly ClientCase[] = [
   },
   {
     operation: 'CreateEventSourceMapping',
-    input: { FunctionName, EventSourceArn: QUEUE, ScalingConfig: { MaximumConcurrency: 2 } },
+    input: { FunctionName, EventSourceArn: QUEUE, MaximumBatchingWindowInSeconds: 1 },
     expect: { State: 'Creating', FunctionArn: arn, BatchSize: 10, FunctionResponseTypes: [] },
   },
   {
