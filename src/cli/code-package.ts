@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join, parse } from 'node:path';
 import { formatBytes, limits, SluiceError, systemErrorCode } from '../base/mod.ts';
-import { type ZipMember, writeZip } from '../zip/mod.ts';
+import { writeZip, type ZipMember } from '../zip/mod.ts';
 
 /** Code as it is sent, and what its files say of how it is to be run. */
 export interface CodePackage {

@@ -226,13 +226,6 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     assert.equal(seen[0], seen[1]);
   });
 
-  test('DryRun checks and runs nothing', async () => {
-    const answer = await client.send(
-      new InvokeCommand({ FunctionName: 'f', InvocationType: 'DryRun', Payload: '{}' }),
-    );
-    assert.equal(answer.StatusCode, 204);
-  });
-
   test('an update serves the old code until the new is ready, then the new', async () => {
     await create('updated');
     const other = await buildTestImage(join(scratch.path, 'other'), {
