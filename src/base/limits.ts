@@ -260,6 +260,10 @@ export const limits = {
     queues: 64,
     queuesPerFunction: 4,
     events: 1_000_000,
+    /** One internal queue holds this part of them at most, so one function a quarter. */
+    eventsPartPerQueue: 1 / 16,
+    /** What one account's `directory:` destinations hold, files counted as blocks. */
+    directoryBytesPerAccount: 1 * GIB,
     /** Failed events that are remembered. */
     failures: 10_000,
     invokesAtOnce: 256,

@@ -122,6 +122,16 @@ export function eventStoreConformance(
       assert.equal((await store.stats()).events, 2);
     });
 
+    test('takes no more of one function than leaves the others room', async (t) => {
+      const store = await open(t, { events: 64 });
+      const overloaded = (error: unknown) => isSluiceError(error, 'OVERLOADED');
+      for (let n = 0; n < 16; n++) await store.enqueue(eventOf(n, { functionName: 'greedy' }));
+      await assert.rejects(store.enqueue(eventOf(1, { functionName: 'greedy' })), overloaded);
+      const names = Array.from({ length: 10 }, (_, n) => `modest-${n}`);
+      for (const functionName of names) await store.enqueue(eventOf(1, { functionName }));
+      assert.equal((await store.stats()).events, 26);
+    });
+
     test('remembers failures, an account’s own, newest first', async (t) => {
       const store = await open(t);
       for (const n of [1, 2, 3]) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { assert } from '../base/mod.ts';
+import { assert, limits, SluiceError } from '../base/mod.ts';
 
 /** A few queues of many, always the same ones for the same function. */
 export function queuesOf(functionKey: string, queues: number, perFunction: number): number[] {
@@ -20,4 +20,22 @@ export function shortest(
   let best = candidates[0] ?? 0;
   for (const queue of candidates) if (depthOf(queue) < depthOf(best)) best = queue;
   return best;
+}
+
+/**
+ * Throws `OVERLOADED` unless a function's shortest queue, of `depth` events, takes one more beside
+ * the `events` that all hold: who fills its own queues leaves the others room.
+ */
+export function requireRoom(
+  functionName: string,
+  { depth, events, eventsMax }: { depth: number; events: number; eventsMax: number },
+): void {
+  const depthMax = Math.ceil(eventsMax * limits.queue.eventsPartPerQueue);
+  if (events < eventsMax && depth < depthMax) return;
+  throw new SluiceError(
+    'OVERLOADED',
+    events < eventsMax
+      ? `${functionName}: its queues hold their limit of ${depthMax} events each`
+      : `${functionName}: the queue holds its limit of ${eventsMax} events`,
+  );
 }

@@ -1,5 +1,5 @@
-import { assert, limits, SluiceError } from '../base/mod.ts';
-import { queuesOf, shortest } from './fair-share.ts';
+import { assert, limits } from '../base/mod.ts';
+import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import type {
   AsyncEvent,
   EventProgress,
@@ -25,10 +25,6 @@ export class MemoryEventQueue implements EventStore {
   }
 
   async enqueue(event: AsyncEvent): Promise<void> {
-    if (this.#queueOf.size >= this.#eventsMax) {
-      const message = `${event.functionName}: the queue holds its limit of ${this.#eventsMax} events`;
-      throw new SluiceError('OVERLOADED', message);
-    }
     const { queues, queuesPerFunction } = limits.queue;
     const candidates = queuesOf(
       `${event.accountId}/${event.functionName}`,
@@ -36,6 +32,9 @@ export class MemoryEventQueue implements EventStore {
       queuesPerFunction,
     );
     const queue = shortest(candidates, (each) => this.#queues[each]?.size ?? 0);
+    const depth = this.#queues[queue]?.size ?? 0;
+    const events = this.#queueOf.size;
+    requireRoom(event.functionName, { depth, events, eventsMax: this.#eventsMax });
     const eventId = ++this.#eventsEver;
     const progress = { visibleAtMs: event.receivedMs, invokes: 0, refusals: 0 };
     this.#queues[queue]?.set(eventId, { ...event, ...progress, eventId });

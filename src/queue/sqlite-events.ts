@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { limits, SluiceError } from '../base/mod.ts';
-import { queuesOf, shortest } from './fair-share.ts';
+import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
 import type {
   AsyncEvent,
@@ -59,14 +59,12 @@ export class SqliteEvents {
   }
 
   enqueue(event: AsyncEvent): void {
-    if (this.#eventCount() >= this.#eventsMax) {
-      const message = `${event.functionName}: the queue holds its limit of ${this.#eventsMax} events`;
-      throw new SluiceError('OVERLOADED', message);
-    }
     const { accountId, functionName } = event;
     const { queues, queuesPerFunction } = limits.queue;
     const candidates = queuesOf(`${accountId}/${functionName}`, queues, queuesPerFunction);
     const queue = shortest(candidates, (each) => this.#depths[each] ?? 0);
+    const depth = this.#depths[queue] ?? 0;
+    requireRoom(functionName, { depth, events: this.#eventCount(), eventsMax: this.#eventsMax });
     this.#run(
       `INSERT INTO events (queue, visible_at_ms, received_ms, account_id, function_name, qualifier,
          request_id, trace_id, payload, invokes, refusals) VALUES (?,?,?,?,?,?,?,?,?,0,0)`,

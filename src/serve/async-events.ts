@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { type Logger, type Random, systemClock } from '../base/mod.ts';
+import { type Logger, limits, type Random, systemClock } from '../base/mod.ts';
 import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
 import type { EventQueue, QueuedEvent, QueuedInvokes } from '../frontend/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
+import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender } from './event-destinations.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
 import { OutboundGuard } from './outbound-guard.ts';
@@ -21,7 +22,7 @@ export class AsyncEvents implements EventQueue {
   readonly #store: SqliteEventQueue;
   readonly #logger: Logger;
   readonly #random: Random;
-  readonly #directory: string;
+  readonly #directories: DirectoryDeliveries;
   readonly #http: HttpDeliveries;
   readonly #queues: QueueSender | undefined;
   #poller: Poller | undefined;
@@ -29,7 +30,8 @@ export class AsyncEvents implements EventQueue {
   private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
     const { data, allow, queues, logger, random } = options;
     this.#store = store;
-    this.#directory = data.destinations;
+    const { directoryBytesPerAccount } = limits.queue;
+    this.#directories = new DirectoryDeliveries(data.destinations, directoryBytesPerAccount);
     this.#queues = queues;
     this.#logger = logger;
     this.#random = random;
@@ -55,7 +57,7 @@ export class AsyncEvents implements EventQueue {
       invoker: queued,
       policies: queued,
       destinations: new EventDestinations({
-        directory: this.#directory,
+        directories: this.#directories,
         http: this.#http,
         queues: this.#queues,
         enqueue: (event) => this.enqueue(event),

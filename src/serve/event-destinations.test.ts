@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, limits, SeededRandom, SluiceError, VirtualClock } from '../base/mod.ts';
 import type { QueuedEvent } from '../frontend/mod.ts';
 import type { Delivery, StoredEvent } from '../queue/mod.ts';
+import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender } from './event-destinations.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
 import { OutboundGuard } from './outbound-guard.ts';
@@ -38,7 +39,10 @@ const deadLetter = (target: string): Delivery => ({
 const failsWith = (code: Parameters<typeof isSluiceError>[1]) => (error: unknown) =>
   isSluiceError(error, code);
 
-function setUp(t: TestContext, given: { queues?: QueueSender; allow?: string[] } = {}) {
+function setUp(
+  t: TestContext,
+  given: { queues?: QueueSender; allow?: string[]; bytesPerAccount?: number } = {},
+) {
   const clock = new VirtualClock(1_763_700_000_000);
   const directory = temporaryDirectory(t);
   const enqueued: QueuedEvent[] = [];
@@ -49,7 +53,8 @@ function setUp(t: TestContext, given: { queues?: QueueSender; allow?: string[] }
   const http = new HttpDeliveries(guard, clock);
   t.after(() => http.close());
   const destinations = new EventDestinations({
-    ...{ directory, http, clock, queues: given.queues, random: new SeededRandom(1) },
+    directories: new DirectoryDeliveries(directory, given.bytesPerAccount ?? 1024 * 1024),
+    ...{ http, clock, queues: given.queues, random: new SeededRandom(1) },
     enqueue: async (each) => {
       enqueued.push(each);
     },
@@ -112,6 +117,21 @@ test('a directory of the account gets a file a message, also when it comes twice
     const escaping = destinations.deliver(destination(`directory:${name}`), event);
     await assert.rejects(escaping, failsWith('CONFIG_INVALID'), name);
   }
+});
+
+test('an account’s directories hold so much, whatever their names', async (t) => {
+  const { destinations, directory } = setUp(t, { bytesPerAccount: 3 * 4096 });
+  const write = (n: number, of = event) =>
+    destinations.deliver(destination(`directory:d${n}`), { ...of, requestId: `r-${n}` });
+  for (const n of [1, 2, 3]) await write(n);
+  await assert.rejects(write(4), failsWith('OVERLOADED'));
+  await write(4, tenantEvent);
+  rmSync(join(directory, event.accountId, 'd2', 'r-2-destination.json'));
+  await write(4);
+  await assert.rejects(write(5), failsWith('OVERLOADED'));
+  const again = new DirectoryDeliveries(directory, 3 * 4096);
+  const late = again.write(destination('directory:d6'), event, 'd6');
+  await assert.rejects(late, failsWith('OVERLOADED'), 'also after a restart');
 });
 
 test('a webhook gets the body, and a dead letter’s attributes as headers', async (t) => {

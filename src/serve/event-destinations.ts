@@ -1,8 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Clock, limits, type Random, SluiceError, withDeadline } from '../base/mod.ts';
 import type { QueuedEvent } from '../frontend/mod.ts';
 import type { Delivery, Destinations, StoredEvent } from '../queue/mod.ts';
+import type { DirectoryDeliveries } from './directory-deliveries.ts';
 import { attributeType, deduplicationId, type HttpDeliveries } from './http-deliveries.ts';
 import type { OutgoingMessage } from './sqs-queues.ts';
 
@@ -21,8 +20,7 @@ export interface QueueSender {
 }
 
 export interface EventDestinationsOptions {
-  /** Where directories of accounts are made. */
-  readonly directory: string;
+  readonly directories: DirectoryDeliveries;
   readonly http: HttpDeliveries;
   /** Absent where no queues are set. */
   readonly queues?: QueueSender | undefined;
@@ -49,7 +47,7 @@ export class EventDestinations implements Destinations {
     if (functionArn) return this.#invoke(delivery, event, functionArn);
     if (queueArnPattern.test(target)) return this.#send(delivery, event);
     const directory = /^directory:([A-Za-z0-9_-]{1,64})$/.exec(target)?.[1];
-    if (directory) return this.#write(delivery, event, directory);
+    if (directory) return this.#options.directories.write(delivery, event, directory);
     if (/^https?:/.test(target)) return this.#options.http.post(delivery, event);
     throw new SluiceError(
       'CONFIG_INVALID',
@@ -71,15 +69,6 @@ export class EventDestinations implements Destinations {
       payload: Buffer.from(delivery.body),
       receivedMs: this.#options.clock.nowMs(),
     });
-  }
-
-  /** A file a message, whole or not at all. */
-  async #write(delivery: Delivery, event: StoredEvent, name: string): Promise<void> {
-    const directory = join(this.#options.directory, event.accountId, name);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const path = join(directory, `${event.requestId}-${delivery.kind}.json`);
-    await writeFile(`${path}.new`, delivery.body, { flush: true });
-    await rename(`${path}.new`, path);
   }
 
   async #send(delivery: Delivery, event: StoredEvent): Promise<void> {
