@@ -1,4 +1,5 @@
 import { assert } from './assert.ts';
+import { lambdaLimits } from './lambda-limits.ts';
 import { GIB, KIB, MIB } from './units.ts';
 
 /** The unit of storage, caching and encryption (papers: ATC'23 section 2). */
@@ -349,37 +350,7 @@ export const limits = {
     installsAtOnce: 2,
     installsWaiting: 10_000,
   },
-  lambda: {
-    syncPayloadBytes: 6 * MIB,
-    asyncPayloadBytes: 1 * MIB,
-    responsePayloadBytes: 6 * MIB + 100,
-    streamedResponseBytes: 200 * MIB,
-    requestBodyBytes: 70_167_211,
-    environmentBytes: 4 * KIB,
-    clientContextBytes: 3583,
-    timeoutSecondsMin: 1,
-    timeoutSecondsMax: 900,
-    memoryMbMin: 128,
-    memoryMbMax: 10_240,
-    ephemeralMbMin: 512,
-    ephemeralMbMax: 10_240,
-    functionNameChars: 64,
-    functionArnChars: 140,
-    initTimeoutMs: 10_000,
-    provisionedInitTimeoutMs: 15 * 60_000,
-    listPageItems: 50,
-    codeStorageBytes: 75 * GIB,
-    codeSizeZippedBytes: 52_428_800,
-    codeSizeUnzippedBytes: 262_144_000,
-    clockSkewMs: 5 * 60_000,
-    accountConcurrency: 1000,
-    unreservedConcurrencyMin: 100,
-    tags: 50,
-    tagKeyChars: 128,
-    tagValueChars: 256,
-    resourcePolicyBytes: 20 * KIB,
-    layersPerFunction: 5,
-  },
+  lambda: lambdaLimits,
 } as const;
 
 assert(

@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { changeSetting, ensureDataDirectory } from '../../src/config/mod.ts';
 import { hostHas, hostLacks } from '../support/host.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
+import { SqsServer } from '../support/sqs-server.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 import { runWithAwsCli } from './stock-clients/awscli-driver.ts';
 import { type ClientCase, type ClientResult, clientCases } from './stock-clients/cases.ts';
@@ -30,18 +32,25 @@ function judge(cases: readonly ClientCase[], results: readonly ClientResult[]): 
 
 describe('one table of cases, three stock clients', { skip: lacks }, () => {
   const scratch = scratchDirectory('stock-clients');
+  const queues = new SqsServer();
+  const queue = queues.create('orders', { VisibilityTimeout: '60' });
   let region: RunningRegion;
 
   before(async () => {
-    region = await startRegion(undefined, join(scratch.path, 'data'));
+    const data = ensureDataDirectory(join(scratch.path, 'data'));
+    changeSetting(data.configFile, 'sqs', { endpoint: await queues.listen() });
+    region = await startRegion(undefined, data.path, [], {
+      ...{ AWS_ACCESS_KEY_ID: 'AKIAOPERATOR', AWS_SECRET_ACCESS_KEY: 'secret' },
+    });
   });
   after(async () => {
     await region?.stop();
+    await queues.close();
     scratch.remove();
   });
 
   test('the AWS SDK for JavaScript', async () => {
-    const cases = clientCases('sdk');
+    const cases = clientCases('sdk', queue.arn);
     judge(cases, await runWithSdk(region.client(), cases));
   });
 
@@ -56,7 +65,7 @@ describe('one table of cases, three stock clients', { skip: lacks }, () => {
     const parts: Buffer[] = [];
     child.stdout.on('data', (part) => parts.push(part));
     child.stderr.pipe(process.stderr);
-    const cases = clientCases('boto3');
+    const cases = clientCases('boto3', queue.arn);
     child.stdin.end(JSON.stringify(cases));
     assert.deepEqual(await once(child, 'close'), [0, null]);
     judge(cases, JSON.parse(Buffer.concat(parts).toString()));
@@ -64,7 +73,7 @@ describe('one table of cases, three stock clients', { skip: lacks }, () => {
 
   test("Debian's aws command, with a part of the table", async (t) => {
     if (!hostHas(t, 'tool:aws')) return;
-    const cases = clientCases('cli').filter((each) => each.brief);
+    const cases = clientCases('cli', queue.arn).filter((each) => each.brief);
     assert.ok(cases.length >= 8);
     judge(cases, await runWithAwsCli(region, cases, scratch.path));
   });

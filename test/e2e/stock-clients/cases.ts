@@ -44,9 +44,9 @@ const zip = { Runtime: 'provided.al2023', Handler: 'h', Role, Code: { ZipFile } 
 
 /**
  * The life of a function and the ways to be refused, in order: each case builds on those before.
- * Every stock client runs the same table, with names of its own.
+ * Every stock client runs the same table, with names of its own; the queue has to be there.
  */
-export function clientCases(client: string): readonly ClientCase[] {
+export function clientCases(client: string, queueArn: string): readonly ClientCase[] {
   const FunctionName = `f-${client}`;
   const arn = `${account}:function:${FunctionName}`;
   const layer = { LayerName: `l-${client}` };
@@ -254,6 +254,21 @@ export function clientCases(client: string): readonly ClientCase[] {
       operation: 'GetFunctionCodeSigningConfig',
       input: { FunctionName },
       expect: { FunctionName },
+    },
+    {
+      operation: 'CreateEventSourceMapping',
+      input: { FunctionName, EventSourceArn: queueArn, MaximumBatchingWindowInSeconds: 1 },
+      expect: { State: 'Creating', FunctionArn: arn, BatchSize: 10, FunctionResponseTypes: [] },
+    },
+    {
+      operation: 'CreateEventSourceMapping',
+      input: { FunctionName, EventSourceArn: queueArn },
+      expect: 'ResourceConflictException',
+    },
+    {
+      operation: 'CreateEventSourceMapping',
+      input: { FunctionName, EventSourceArn: `${queueArn}-missing` },
+      expect: 'InvalidParameterValueException',
     },
     {
       operation: 'UpdateEventSourceMapping',
