@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { type Logger, limits, type Random, systemClock } from '../base/mod.ts';
+import { type Logger, limits, type Meter, type Random, systemClock } from '../base/mod.ts';
 import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
 import type { EventQueue, QueuedEvent, QueuedInvokes } from '../frontend/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender } from './event-destinations.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
+import { meteredDestinations, meteredEvents } from './metered-queues.ts';
 import { OutboundGuard } from './outbound-guard.ts';
 
 export interface AsyncEventsOptions {
@@ -13,6 +14,7 @@ export interface AsyncEventsOptions {
   /** As the setting `destinations.allow`. */
   readonly allow: readonly string[];
   readonly queues: QueueSender | undefined;
+  readonly meter: Meter;
   readonly logger: Logger;
   readonly random: Random;
 }
@@ -20,6 +22,7 @@ export interface AsyncEventsOptions {
 /** The queue of asynchronous invokes and what runs them, in this process. */
 export class AsyncEvents implements EventQueue {
   readonly #store: SqliteEventQueue;
+  readonly #meter: Meter;
   readonly #logger: Logger;
   readonly #random: Random;
   readonly #directories: DirectoryDeliveries;
@@ -28,11 +31,12 @@ export class AsyncEvents implements EventQueue {
   #poller: Poller | undefined;
 
   private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
-    const { data, allow, queues, logger, random } = options;
+    const { data, allow, queues, meter, logger, random } = options;
     this.#store = store;
     const { directoryBytesPerAccount } = limits.queue;
     this.#directories = new DirectoryDeliveries(data.destinations, directoryBytesPerAccount);
     this.#queues = queues;
+    this.#meter = meter;
     this.#logger = logger;
     this.#random = random;
     // The default account's keys lie on this host: who has them is its operator.
@@ -52,18 +56,19 @@ export class AsyncEvents implements EventQueue {
 
   /** Takes up what an earlier life left, and runs events from now on. */
   start(queued: QueuedInvokes): void {
+    const destinations = new EventDestinations({
+      directories: this.#directories,
+      http: this.#http,
+      queues: this.#queues,
+      enqueue: (event) => this.enqueue(event),
+      clock: systemClock,
+      random: this.#random,
+    });
     this.#poller = new Poller({
       store: this.#store,
-      invoker: queued,
+      invoker: meteredEvents(queued, this.#meter),
       policies: queued,
-      destinations: new EventDestinations({
-        directories: this.#directories,
-        http: this.#http,
-        queues: this.#queues,
-        enqueue: (event) => this.enqueue(event),
-        clock: systemClock,
-        random: this.#random,
-      }),
+      destinations: meteredDestinations(destinations, this.#meter),
       clock: systemClock,
       logger: this.#logger,
     });

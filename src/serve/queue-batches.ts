@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isSluiceError, type Logger, SluiceError, systemClock } from '../base/mod.ts';
+import { isSluiceError, type Logger, type Meter, SluiceError, systemClock } from '../base/mod.ts';
 import type { DataDirectory } from '../config/mod.ts';
 import type { EventSourceSupport, QueuedInvokes } from '../frontend/mod.ts';
 import { type EventSourceMappingStore, SqliteEventSourceMappings } from '../functions/mod.ts';
@@ -9,38 +9,46 @@ import {
   type MappingBook,
   type MessageSource,
 } from '../queue/mod.ts';
+import { meteredBatches, meteredSource } from './metered-queues.ts';
 import type { SqsQueues } from './sqs-queues.ts';
+
+export interface QueueBatchesOptions {
+  readonly data: DataDirectory;
+  /** Absent where no queues are set. */
+  readonly queues: SqsQueues | undefined;
+  readonly meter: Meter;
+  readonly logger: Logger;
+}
 
 /** The event source mappings of a region, and what reads their queues in this process. */
 export class QueueBatches {
   readonly support: EventSourceSupport;
   readonly #store: EventSourceMappingStore;
   readonly #queues: SqsQueues | undefined;
+  readonly #meter: Meter;
   readonly #logger: Logger;
   #sources: EventSources | undefined;
 
-  private constructor(
-    store: EventSourceMappingStore,
-    queues: SqsQueues | undefined,
-    logger: Logger,
-  ) {
+  private constructor(store: EventSourceMappingStore, options: QueueBatchesOptions) {
+    const { queues, meter, logger } = options;
     this.#store = store;
     this.#queues = queues;
+    this.#meter = meter;
     this.#logger = logger;
     this.support = { mappings: store, queues };
   }
 
-  static open(data: DataDirectory, queues: SqsQueues | undefined, logger: Logger): QueueBatches {
-    const store = SqliteEventSourceMappings.open(join(data.state, 'mappings.sqlite'));
-    return new QueueBatches(store, queues, logger);
+  static open(options: QueueBatchesOptions): QueueBatches {
+    const path = join(options.data.state, 'mappings.sqlite');
+    return new QueueBatches(SqliteEventSourceMappings.open(path), options);
   }
 
   /** Reads queues from now on. Without any set, mappings made earlier wait, and can be deleted. */
   async start(queued: QueuedInvokes): Promise<void> {
     this.#sources = new EventSources({
       book: mappingBook(this.#store),
-      source: this.#queues ?? noQueues,
-      invoker: batchInvoker(queued),
+      source: meteredSource(this.#queues ?? noQueues, this.#meter),
+      invoker: meteredBatches(batchInvoker(queued), this.#meter),
       clock: systemClock,
       logger: this.#logger,
     });

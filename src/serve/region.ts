@@ -103,8 +103,9 @@ async function startParts(
   const queues = sqs && (await SqsQueues.open(sqs, options.regionName));
   cleanups.push(() => queues?.close());
   const { allow } = destinations;
-  const events = await AsyncEvents.open({ data, allow, queues, logger, random: systemRandom });
-  const batches = QueueBatches.open(data, queues, logger);
+  const random = systemRandom;
+  const events = await AsyncEvents.open({ data, allow, queues, meter, logger, random });
+  const batches = QueueBatches.open({ data, queues, meter, logger });
   const invoker = new FunctionInvoker(compute.assignment, options.regionName);
   const frontend = new Frontend({
     region: options.regionName,
@@ -119,7 +120,7 @@ async function startParts(
     meter,
     metrics: meter,
     clock: systemClock,
-    random: systemRandom,
+    random,
     logger,
     ...(options.tls && { tls: options.tls }),
   });

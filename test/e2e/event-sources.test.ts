@@ -17,7 +17,7 @@ import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { buildTestImage } from '../support/node-image.ts';
-import { type RunningRegion, startRegion } from '../support/region.ts';
+import { type RunningRegion, readMetric, startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
 import { SqsServer } from '../support/sqs-server.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -98,6 +98,8 @@ describe('event source mappings', { skip: lacks }, () => {
     await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
     sqs.destroy();
     await until('an empty queue', () => queue.messages.length === 0);
+    // More where a slow start let messages come twice.
+    assert.ok((await readMetric(region, 'sluice_source_messages_removed_total')) >= 4);
     assert.deepEqual(
       dead.messages.map((each) => JSON.parse(each.body).poison),
       [true],
