@@ -8,6 +8,7 @@ import { l2Cached, metricsToken, type StripeTiming, staticMembership } from '../
 import { ErasureCode } from '../src/erasure/mod.ts';
 import { type ChunkRef, type ChunkSource, nameOf } from '../src/seal/mod.ts';
 import { type NodeProcess, startNodes, testSecrets } from '../test/support/l2-nodes.ts';
+import { processTree } from './support/processes.ts';
 import { quantileOf } from './support/statistics.ts';
 
 const NODES = 6;
@@ -127,6 +128,8 @@ export interface LatencyFigures {
     readonly get: Awaited<ReturnType<typeof serverQuantiles>>;
     readonly put: Awaited<ReturnType<typeof serverQuantiles>>;
   };
+  /** CPU of the node's process for one stripe, while all nodes were healthy. */
+  readonly nodeCpuUsPerGet: number;
   /** Bytes in L2 per byte of chunks, less one. */
   readonly storageOverhead: number;
 }
@@ -158,7 +161,10 @@ export async function measureLatency(
     await worker.idle();
     await openLoop({ ...load, seconds: 2 }, (turn) => worker.get(refAt(turn)));
     const stored = await storedBytes(nodes);
+    const cpuBefore = cpuSeconds(nodes);
     const healthy = await run();
+    const gets = healthy.getMs.length * (K + M);
+    const nodeCpuUsPerGet = ((cpuSeconds(nodes) - cpuBefore) * 1e6) / gets;
     const server = {
       get: await serverQuantiles(nodes, 'GET'),
       put: await serverQuantiles(nodes, 'PUT'),
@@ -168,12 +174,15 @@ export async function measureLatency(
     nodes[0]!.signal('SIGCONT');
     const originMs = await openLoop({ ...load, seconds: 3 }, (turn) => origin.get(refAt(turn)));
     const storageOverhead = stored / (CHUNKS * 512 * KIB) - 1;
-    return { healthy, oneStopped, originMs, server, storageOverhead };
+    return { healthy, oneStopped, originMs, server, nodeCpuUsPerGet, storageOverhead };
   } finally {
     worker.close();
     await Promise.all(nodes.map((node) => node.end('SIGKILL')));
   }
 }
+
+const cpuSeconds = (nodes: readonly NodeProcess[]) =>
+  nodes.reduce((sum, { pid }) => sum + (processTree(pid)[0]?.cpuSeconds ?? 0), 0);
 
 async function storedBytes(nodes: readonly NodeProcess[]): Promise<number> {
   let bytes = 0;

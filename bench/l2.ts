@@ -74,7 +74,7 @@ function printPriming(figures: readonly PrimingFigures[]): void {
 }
 
 function printLatency(load: LoadOptions, figures: LatencyFigures): number {
-  const { healthy, oneStopped, originMs, server, storageOverhead } = figures;
+  const { healthy, oneStopped, originMs, server, nodeCpuUsPerGet, storageOverhead } = figures;
   print(
     `ms, ${load.readsPerSecond} chunks of 512 KiB a second, 6 nodes, 4+1`,
     ['', 'n', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'p99.9/p50', 'paper'],
@@ -99,7 +99,7 @@ function printLatency(load: LoadOptions, figures: LatencyFigures): number {
   process.stdout.write(
     `\np99 with a stopped node over healthy: ${p99Ratio.toFixed(2)} (goal 1.3); origin gets: ` +
       `${healthy.originGets} and ${oneStopped.originGets}; storage overhead ` +
-      `${(storageOverhead * 100).toFixed(1)} %\n`,
+      `${(storageOverhead * 100).toFixed(1)} %; CPU of a node a stripe: ${nodeCpuUsPerGet.toFixed(0)} µs\n`,
   );
   draw('l2-four-of-five', {
     title: 'Stripes of the same reads: 4 of 5 against 4 of 4',
@@ -180,13 +180,13 @@ export async function run(flags: readonly string[]): Promise<unknown> {
   printPolicies(policies);
   const drills = drill([undefined, 256, 64, 16]);
   printDrill(drills);
-  const { healthy, oneStopped, originMs, server, storageOverhead } = figures;
+  const { healthy, oneStopped, originMs, server, nodeCpuUsPerGet, storageOverhead } = figures;
   return {
     load,
     healthy: summary(healthy),
     oneStopped: summary(oneStopped),
     p99Ratio,
     originMs: quantiles(originMs),
-    ...{ server, storageOverhead, priming, erasure, policies, drills },
+    ...{ server, nodeCpuUsPerGet, storageOverhead, priming, erasure, policies, drills },
   };
 }

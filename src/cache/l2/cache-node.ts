@@ -1,14 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type Counter, type Histogram, limits, SluiceError } from '../../base/mod.ts';
 import type { CacheNodeOptions } from './cache-node-options.ts';
+import type { HttpRequest } from './http-connection.ts';
+import { HttpListener } from './http-listener.ts';
 import { bearsMetricsToken, verifyRequest } from './request-signature.ts';
 import { Slab } from './slab.ts';
-import { receiveStripe } from './stripe-body.ts';
+import { checkStripe } from './stripe-body.ts';
 import { parseStripeId, STRIPES_PATH } from './stripe-key.ts';
 import { StripeStore } from './stripe-store.ts';
 
-const RETRY_AFTER_SECONDS = '1';
+const RETRY_AFTER = { 'retry-after': '1' };
 
 /** Seconds; the paper's figure 10 lies between 20 and 400 µs. */
 const SECONDS_BUCKETS = [
@@ -29,7 +29,7 @@ const SECONDS_BUCKETS = [
 export class CacheNode {
   readonly #options: CacheNodeOptions;
   readonly #store: StripeStore;
-  readonly #server: Server;
+  readonly #listener: HttpListener;
   readonly #answers: Counter;
   readonly #seconds: Histogram;
   readonly #bodyBytesMax: number;
@@ -51,18 +51,11 @@ export class CacheNode {
       SECONDS_BUCKETS,
       ['method'],
     );
-    this.#server = createServer(
-      {
-        maxHeaderSize: limits.http.headerBytes,
-        headersTimeout: limits.l2.nodeHeadersMs,
-        requestTimeout: limits.l2.nodeRequestMs,
-        // Workers keep their connections; how many there may be is bounded instead.
-        keepAliveTimeout: 0,
-        noDelay: true,
-      },
-      (request, response) => void this.#serve(request, response),
-    );
-    this.#server.maxConnections = options.connections ?? limits.l2.nodeConnections;
+    this.#listener = new HttpListener({
+      clock: options.clock,
+      connections: options.connections ?? limits.l2.nodeConnections,
+      onRequest: (request) => void this.#serve(request),
+    });
   }
 
   /** Opens the slab and listens; rejects with `PORT_IN_USE` or `CONFIG_INVALID`. */
@@ -77,12 +70,12 @@ export class CacheNode {
     }
     const { slab, entries } = await Slab.open({ directory, slotBytes: stripeBytes, slotCount });
     const node = new CacheNode(options, new StripeStore({ ...options, slab, entries }));
-    await node.#listen();
+    await node.#listener.listen(options.host, options.port);
     return node;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#listener.port;
   }
 
   /** Stripes that flash holds, for the log line of a start. */
@@ -93,137 +86,97 @@ export class CacheNode {
   /** Takes no new connection, answers what has begun, writes out what is to go to flash. */
   async drain(): Promise<void> {
     this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    const timer = this.#options.clock.setTimer(limits.l2.drainMs, () =>
-      this.#server.closeAllConnections(),
-    );
-    await closed;
-    timer.cancel();
+    await this.#listener.close(limits.l2.drainMs);
     await this.#store.close();
   }
 
-  #listen(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
-        const code = cause.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'CONFIG_INVALID';
-        reject(new SluiceError(code, `${host}:${port}: cannot listen`, { cause }));
-      });
-      this.#server.listen(port, host, resolve);
-    });
-  }
-
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: HttpRequest): Promise<void> {
     const startMs = this.#options.clock.monotonicMs();
+    const { method, path } = request;
     try {
-      const path = request.url ?? '';
-      if (path === '/healthz') return this.#health(response);
-      if (path === '/metrics') return await this.#metrics(request, response);
-      if (!this.#verified(request, path)) return this.#refuse(request, response, 401);
-      if (!path.startsWith(STRIPES_PATH)) return this.#refuse(request, response, 404);
+      if (path === '/healthz') return this.#health(request);
+      if (path === '/metrics') return await this.#metrics(request);
+      if (!this.#verified(request)) return this.#answer(request, 401);
+      if (!path.startsWith(STRIPES_PATH)) return this.#answer(request, 404);
       const id = path.slice(STRIPES_PATH.length);
-      if (request.method === 'GET') await this.#get(id, request, response, startMs);
-      else if (request.method === 'PUT') await this.#put(id, request, response);
-      else if (request.method === 'DELETE') this.#delete(id, request, response);
-      else this.#refuse(request, response, 405);
+      if (method === 'GET') await this.#get(id, request, startMs);
+      else if (method === 'PUT') await this.#put(id, request);
+      else if (method === 'DELETE') this.#answer(request, this.#store.delete(id) ? 204 : 404);
+      else this.#answer(request, 405);
     } catch (error) {
-      this.#fail(request, response, error);
+      this.#fail(request, error);
     }
   }
 
-  #verified(request: IncomingMessage, path: string): boolean {
+  #verified({ method, path, headers }: HttpRequest): boolean {
     const { secrets, clock } = this.#options;
-    const bodySha256 = request.headers['x-sluice-body'] ?? '';
-    if (typeof bodySha256 !== 'string') return false;
-    const signed = { method: request.method ?? '', path, bodySha256 };
-    return verifyRequest(secrets, clock, request.headers.authorization, signed);
+    const signed = { method, path, bodySha256: headers.get('x-sluice-body') ?? '' };
+    return verifyRequest(secrets, clock, headers.get('authorization'), signed);
   }
 
-  async #get(
-    id: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-    startMs: number,
-  ): Promise<void> {
+  async #get(id: string, request: HttpRequest, startMs: number): Promise<void> {
     const stripe = this.#store.getFromMemory(id) ?? (await this.#store.getFromFlash(id));
-    if (!stripe) return this.#answer(request, response, 404);
-    if (this.#bodyBytes + stripe.length > this.#bodyBytesMax) {
-      return this.#refuse(request, response, 503);
-    }
+    if (!stripe) return this.#answer(request, 404);
+    if (this.#bodyBytes + stripe.length > this.#bodyBytesMax) return this.#answer(request, 503);
     this.#bodyBytes += stripe.length;
-    response.once('close', () => {
+    this.#answer(request, 200, stripe, () => {
       this.#bodyBytes -= stripe.length;
       this.#observe(request, startMs);
     });
-    this.#answer(request, response, 200, stripe);
   }
 
-  async #put(id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #put(id: string, request: HttpRequest): Promise<void> {
     const key = parseStripeId(id);
-    const sizeBytes = Number(request.headers['content-length']);
+    const { bodyBytes } = request;
     const most = Math.min(limits.l2.stripeBytes, this.#options.stripeBytes);
-    if (!(sizeBytes > 0 && sizeBytes <= most)) return this.#refuse(request, response, 413);
-    if (this.#draining || this.#bodyBytes + sizeBytes > this.#bodyBytesMax) {
-      return this.#refuse(request, response, 503);
+    if (!(bodyBytes > 0 && bodyBytes <= most)) return this.#answer(request, 413);
+    if (this.#draining || this.#bodyBytes + bodyBytes > this.#bodyBytesMax) {
+      return this.#answer(request, 503);
     }
-    this.#bodyBytes += sizeBytes;
+    this.#bodyBytes += bodyBytes;
     try {
-      const stripe = await receiveStripe(request, key, sizeBytes);
+      const stripe = await request.body();
+      if (!stripe) return;
       const startMs = this.#options.clock.monotonicMs();
+      checkStripe(stripe, key, request.headers.get('x-sluice-body'));
       const stored = this.#store.put(key, stripe);
-      response.once('close', () => this.#observe(request, startMs));
-      this.#answer(request, response, stored ? 201 : 200);
+      this.#answer(request, stored ? 201 : 200, undefined, () => this.#observe(request, startMs));
     } finally {
-      this.#bodyBytes -= sizeBytes;
+      this.#bodyBytes -= bodyBytes;
     }
   }
 
-  #delete(id: string, request: IncomingMessage, response: ServerResponse): void {
-    this.#answer(request, response, this.#store.delete(id) ? 204 : 404);
-  }
-
-  #health(response: ServerResponse): void {
+  #health(request: HttpRequest): void {
     const state = this.#draining ? 'draining' : this.#store.degraded ? 'degraded' : 'ok';
-    response.writeHead(this.#draining ? 503 : 200, { 'content-type': 'text/plain' });
-    response.end(`${state}\n`);
+    this.#answer(request, this.#draining ? 503 : 200, Buffer.from(`${state}\n`));
   }
 
-  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #metrics(request: HttpRequest): Promise<void> {
     const { secrets, metricsText } = this.#options;
     const allowed =
-      bearsMetricsToken(secrets, request.headers.authorization) ||
-      this.#verified(request, '/metrics');
-    if (!allowed) return this.#refuse(request, response, 401);
-    const text = await metricsText();
-    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
-    response.end(text);
+      bearsMetricsToken(secrets, request.headers.get('authorization')) || this.#verified(request);
+    if (!allowed) return this.#answer(request, 401);
+    this.#answer(request, 200, Buffer.from(await metricsText()));
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, status: number, body?: Buffer): void {
-    this.#answers.add(1, { method: request.method ?? '', answer: String(status) });
-    const head: Record<string, string | number> = { 'content-length': body?.length ?? 0 };
-    if (this.#draining) head['connection'] = 'close';
-    if (status === 503) head['retry-after'] = RETRY_AFTER_SECONDS;
-    response.writeHead(status, head);
-    response.end(body);
+  #answer(request: HttpRequest, status: number, body?: Buffer, sent?: () => void): void {
+    this.#answers.add(1, { method: request.method, answer: String(status) });
+    request.answer({
+      status,
+      ...(status === 503 && { headers: RETRY_AFTER }),
+      ...(body && { body }),
+      ...(sent && { sent }),
+    });
   }
 
-  /** Answers without reading the body, so the connection cannot be used again. */
-  #refuse(request: IncomingMessage, response: ServerResponse, status: number): void {
-    if (request.method !== 'GET') response.shouldKeepAlive = false;
-    this.#answer(request, response, status);
-  }
-
-  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  #fail(request: HttpRequest, error: unknown): void {
     const status = error instanceof SluiceError ? error.traits.httpStatus : 500;
-    if (status === 500) this.#options.logger.error({ error, path: request.url }, 'request failed');
-    if (response.headersSent) response.destroy();
-    else this.#refuse(request, response, status);
+    if (status === 500) this.#options.logger.error({ error, path: request.path }, 'request failed');
+    this.#answer(request, status);
   }
 
-  #observe(request: IncomingMessage, startMs: number): void {
+  #observe({ method }: HttpRequest, startMs: number): void {
     const seconds = (this.#options.clock.monotonicMs() - startMs) / 1000;
-    this.#seconds.observe(seconds, { method: request.method ?? '' });
+    this.#seconds.observe(seconds, { method });
   }
 }
