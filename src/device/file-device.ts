@@ -5,6 +5,7 @@ import { unmountFuse } from '../fuse/mod.ts';
 import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
 import { type OpenDevice, toDeviceRequest } from './open-device.ts';
+import { clearStaleFile } from './stale-mounts.ts';
 
 export interface FileDeviceOptions<Settings> {
   /** Starts an agent process in this process's own mount namespace. */
@@ -19,7 +20,8 @@ export interface FileDeviceOptions<Settings> {
 
 /**
  * One device, by an agent of its own, mounted on a file of the host. Unlike a pool's devices it is
- * in the host's mount table: closing it unmounts; after a `kill -9` of the agent, `umount` does.
+ * in the host's mount table: closing it unmounts, so does the death of the agent or of this process,
+ * and what is left when both are killed at once goes when the file is mounted on again.
  */
 export async function openDeviceOnFile<Settings>(
   request: OpenDevice,
@@ -27,17 +29,24 @@ export async function openDeviceOnFile<Settings>(
 ): Promise<Device> {
   const { spawn, directory, settings, file, clock } = options;
   const message = toDeviceRequest(request);
+  await clearStaleFile(file);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const agent = new AgentProcess<Settings>(spawn(), clock);
   let mounted = false;
+  const unmountOnce = async () => {
+    if (!mounted) return;
+    mounted = false;
+    await unmountFuse(file).catch(() => {});
+  };
   const onClose = async () => {
-    if (mounted) await unmountFuse(file).catch(() => {});
+    await unmountOnce();
     await agent.kill();
     await rm(directory, { recursive: true, force: true });
   };
   try {
     await agent.start({ directory, settings, file });
     mounted = true;
+    agent.died.addEventListener('abort', () => void unmountOnce());
     await agent.request({ type: 'open', device: message });
   } catch (error) {
     await onClose();

@@ -46,7 +46,15 @@ export async function mountDevice(
   await writeFile(`/sys/block/${loop}/queue/read_ahead_kb`, `${READ_AHEAD_KIB}`);
 }
 
+export interface UnmountOptions {
+  /** Do not wait for those who use it: for a device that answers nothing any more. */
+  readonly lazy?: boolean;
+}
+
 /** Unmounts what `mountDevice` mounted; the loop device goes with it. */
-export async function unmountDevice(directory: string): Promise<void> {
-  await run('umount', [directory]);
+export async function unmountDevice(
+  directory: string,
+  { lazy = false }: UnmountOptions = {},
+): Promise<void> {
+  await run('umount', lazy ? ['--lazy', directory] : [directory]);
 }

@@ -30,4 +30,5 @@ export type { OpenDevice } from './open-device.ts';
 export { Overlay, type OverlayOptions, OverlayScratch } from './overlay.ts';
 export { PlainPages } from './plain-pages.ts';
 export { type RehearsalOptions, rehearse } from './rehearsal.ts';
+export { clearStaleMount } from './stale-mounts.ts';
 export { TierWatch } from './tier-watch.ts';

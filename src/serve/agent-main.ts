@@ -19,7 +19,7 @@ import {
   type NearTiers,
   TierWatch,
 } from '../device/mod.ts';
-import { mountFuse, ringDoorbell } from '../fuse/mod.ts';
+import { mountFuse, ringDoorbell, unmountFuse } from '../fuse/mod.ts';
 import { ScopedChunkSource } from '../origin/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
@@ -197,11 +197,19 @@ function main(): void {
     throw new SluiceError('USAGE', 'agent: started by a worker, which it talks to over IPC');
   }
   let agent: Agent | undefined;
-  process.on('disconnect', end);
+  let mountedFile: string | undefined;
+  process.on('disconnect', () => {
+    if (mountedFile === undefined) end();
+    else unmountFuse(mountedFile).then(end, end);
+  });
   process.on('message', async (command: Command) => {
     try {
-      if (command.type === 'start') agent = await start(command);
-      else agent?.obey(command);
+      if (command.type === 'start') {
+        agent = await start(command);
+        mountedFile = command.file;
+      } else {
+        agent?.obey(command);
+      }
     } catch (error) {
       const { code, message } = toSluiceError(error);
       answer({ type: 'refusal', id: command.id, failure: { code, message } });

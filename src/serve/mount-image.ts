@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
-import { AgentPool, type DeviceStats, mountDevice, unmountDevice } from '../device/mod.ts';
+import {
+  AgentPool,
+  clearStaleMount,
+  type DeviceStats,
+  mountDevice,
+  unmountDevice,
+} from '../device/mod.ts';
 import { readManifestHeader } from '../seal/mod.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { ManifestDevices } from './manifest-devices.ts';
@@ -8,6 +14,8 @@ import { originEnvironment } from './origin-place.ts';
 import { openStores } from './stores.ts';
 
 export interface MountedImage {
+  /** Aborted when the device's agent died, with the reason: all reads fail from then on. */
+  readonly died: AbortSignal;
   /** Resolves with what the device did once nothing of it is left. */
   unmount(): Promise<DeviceStats | undefined>;
 }
@@ -19,6 +27,7 @@ export async function mountImage(
   directory: string,
   readOnly: boolean,
 ): Promise<MountedImage> {
+  await clearStaleMount(directory);
   const stores = await openStores(dataPath);
   const agents = new AgentPool<AgentSettings>({
     spawn: () => spawnAgent(originEnvironment(stores.place)),
@@ -37,8 +46,9 @@ export async function mountImage(
     const device = await devices.open({ deviceId, accountId, manifestId, writable: !readOnly });
     await mountDevice(device.path, directory, { readOnly });
     return {
+      died: device.died,
       unmount: async () => {
-        await unmountDevice(directory);
+        await unmountDevice(directory, { lazy: device.died.aborted });
         const stats = await device.close();
         await agents.close();
         return stats;

@@ -36,11 +36,14 @@ export interface ServeDeviceOptions {
 }
 
 export interface ServedDevice {
+  /** Aborted when what serves it died, with the reason; nothing is mounted then. */
+  readonly died: AbortSignal;
   /** Takes the device away, and answers what it did. */
   close(): Promise<DeviceStats | undefined>;
 }
 
 interface OpenedDevice {
+  readonly died: AbortSignal;
   stats(): Promise<DeviceStats>;
   accessRuns(): Promise<readonly AccessRun[]>;
   close(): Promise<void>;
@@ -56,9 +59,10 @@ export async function serveDevice(options: ServeDeviceOptions): Promise<ServedDe
       ? await openNbd(stores, request, nbdSocket ?? '', options.l2)
       : await openFuse(stores, request, fuseFile, options.l2);
   return {
+    died: device.died,
     close: async () => {
       const stats = await device.stats().catch(() => undefined);
-      if (recordFile !== undefined) {
+      if (recordFile !== undefined && !device.died.aborted) {
         const runs = await device.accessRuns();
         await writeFile(recordFile, encodeAccessLog({ manifestId, runs }));
       }
@@ -104,6 +108,7 @@ async function openFuse(
     clock: systemClock,
   });
   return {
+    died: device.died,
     stats: () => device.stats(),
     accessRuns: () => device.accessRuns(),
     close: async () => {
@@ -139,6 +144,8 @@ async function openNbd(
   const server = new NbdServer([device], noLogger);
   await server.listen({ path });
   return {
+    // It lives in this process.
+    died: new AbortController().signal,
     stats: () => device.stats(),
     accessRuns: () => device.accessRuns(),
     close: async () => {

@@ -16,7 +16,8 @@ function mounts(): string[] {
     .filter((line) => /sluice|^\S+ \S+ fuse /.test(line));
 }
 
-function loopDevices(): string[] {
+/** A line for each loop device in use: its name and its backing file. */
+export function loopDevices(): string[] {
   return readdirSync('/sys/block')
     .filter((name) => name.startsWith('loop'))
     .map((name) => `${name} ${read(join('/sys/block', name, 'loop/backing_file')).trim()}`)

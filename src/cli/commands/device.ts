@@ -8,7 +8,7 @@ import {
   withL2Options,
 } from '../options.ts';
 import { createOutput } from '../output.ts';
-import { untilSignalled } from '../signals.ts';
+import { untilSignalled, untilSignalledOrDead } from '../signals.ts';
 
 interface ServeOptions extends CommonOptions, L2Options {
   readonly fuse?: string;
@@ -47,11 +47,14 @@ export function registerDevice(program: Command): void {
     });
     const where = options.fuse ?? options.nbd;
     output.answer({ event: 'ready', manifestId: id, where }, `${id} is served at ${where}`);
-    await signalled;
-    const stats = await device.close();
-    const text = stats
-      ? `${stats.reads} reads, ${stats.readBytes} bytes; ${stats.chunksFetched} chunks fetched`
-      : 'closed';
-    output.answer({ event: 'closed', stats }, text);
+    try {
+      await untilSignalledOrDead(signalled, device.died);
+    } finally {
+      const stats = await device.close();
+      const text = stats
+        ? `${stats.reads} reads, ${stats.readBytes} bytes; ${stats.chunksFetched} chunks fetched`
+        : 'closed';
+      output.answer({ event: 'closed', stats }, text);
+    }
   });
 }

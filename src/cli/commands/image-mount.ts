@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type CommonOptions, withDataOptions } from '../options.ts';
 import { createOutput } from '../output.ts';
-import { untilSignalled } from '../signals.ts';
+import { untilSignalled, untilSignalledOrDead } from '../signals.ts';
 
 interface MountOptions extends CommonOptions {
   readonly readOnly: boolean;
@@ -21,8 +21,11 @@ export function registerImageMount(parent: Command): void {
       { event: 'ready', manifestId: id, directory },
       `${id} is mounted on ${directory}; Ctrl-C unmounts it`,
     );
-    await signalled;
-    const stats = await mounted.unmount();
-    output.answer({ event: 'unmounted', stats }, `unmounted ${directory}`);
+    try {
+      await untilSignalledOrDead(signalled, mounted.died);
+    } finally {
+      const stats = await mounted.unmount();
+      output.answer({ event: 'unmounted', stats }, `unmounted ${directory}`);
+    }
   });
 }
