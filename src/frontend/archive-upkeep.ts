@@ -26,7 +26,7 @@ export class ArchiveUpkeep {
   }
 
   async use<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#sweeping) await this.#sweeping;
+    while (this.#sweeping !== undefined) await this.#sweeping;
     this.#users++;
     try {
       return await work();
