@@ -10,6 +10,8 @@ export interface SandboxTemplate {
    */
   readonly revision: string;
   readonly accountId: string;
+  /** The ARN that the function was given; it names the sandbox to policies. */
+  readonly role?: string | undefined;
   readonly region: string;
   readonly manifestId: string;
   readonly memoryMb: number;

@@ -6,7 +6,7 @@ import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../sandbox/mod.ts';
-import { FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
+import { type CredentialIssuer, FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
 import { AccessLogBook } from './access-log-book.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { hearTelemetry } from './agent-telemetry.ts';
@@ -26,6 +26,7 @@ export interface ComputeOptions {
   readonly logger: Logger;
   readonly l2?: L2Settings | undefined;
   readonly network: NetworkKind;
+  readonly credentials: CredentialIssuer;
 }
 
 /** What functions may reach: nothing, or other hosts than this one. */
@@ -75,6 +76,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       sandboxes,
       runtimeApis: (sandbox) => new RuntimeApi({ clock, random, sandbox }),
       logs,
+      credentials: options.credentials,
       clock,
       random,
       logger,

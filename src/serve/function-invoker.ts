@@ -58,6 +58,7 @@ export function sandboxTemplate(version: FunctionVersion, region: string): Sandb
     version: version.version,
     revision: version.servingId,
     accountId: version.accountId,
+    role: configuration.role,
     region,
     manifestId: code.manifestId,
     memoryMb: configuration.memoryMb,

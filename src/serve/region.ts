@@ -14,6 +14,7 @@ import { AsyncEvents } from './async-events.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
 import { FunctionInvoker } from './function-invoker.ts';
 import { QueueBatches } from './queue-batches.ts';
+import { SandboxCredentials } from './sandbox-credentials.ts';
 import { SqsQueues } from './sqs-queues.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
@@ -92,11 +93,13 @@ async function startParts(
   cleanups.push(() => zip.layers.close());
   const accounts = Accounts.open(data, systemClock, systemRandom);
   cleanups.push(() => accounts.close());
+  const credentials = new SandboxCredentials(accounts.store, systemRandom);
   const compute = await startCompute(stores, {
     meter,
     logger,
     l2: options.l2,
     network: options.network,
+    credentials,
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
   const { sqs, destinations } = readSettings(data.configFile);
@@ -116,7 +119,7 @@ async function startParts(
     eventSources: batches.support,
     provisioner: invoker,
     zip,
-    credentials: accounts.store,
+    credentials,
     meter,
     metrics: meter,
     clock: systemClock,

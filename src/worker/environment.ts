@@ -40,7 +40,11 @@ function languageDefaults(runtime: string): Record<string, string> {
  */
 export function environmentOf(
   template: SandboxTemplate,
-  sandbox: { readonly logStream: string; readonly initializationType: InitializationType },
+  sandbox: {
+    readonly logStream: string;
+    readonly initializationType: InitializationType;
+    readonly credentials: Readonly<Record<string, string>>;
+  },
 ): Record<string, string> {
   const { runtime } = template;
   const managed = runtime !== undefined && !runtime.startsWith('provided');
@@ -67,6 +71,7 @@ export function environmentOf(
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     LAMBDA_TASK_ROOT: '/var/task',
     LAMBDA_RUNTIME_DIR: '/var/runtime',
+    ...sandbox.credentials,
     _HANDLER: template.handler ?? template.command[0] ?? '',
   };
 }
@@ -102,6 +107,7 @@ export function specOf(
     readonly diskPath: string;
     readonly logStream: string;
     readonly initializationType: InitializationType;
+    readonly credentials: Readonly<Record<string, string>>;
   },
 ): SandboxSpec {
   const { sandboxId, diskPath } = sandbox;

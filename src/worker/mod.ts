@@ -4,7 +4,9 @@ export { FileLogStore, type LogStoreLimits, type LogStoreOptions } from './log-s
 export { type HostMemory, MemoryWatch, type MemoryWatchOptions } from './memory-watch.ts';
 export { procMeminfo } from './proc-meminfo.ts';
 export type {
+  CredentialIssuer,
   DeviceProvider,
+  IssuedCredentials,
   LogLine,
   LogSink,
   OpenDevice,

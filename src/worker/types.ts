@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { SandboxTemplate } from '../assignment/mod.ts';
 
 /** A device that shows one image's disk, open for one sandbox. */
 export interface OpenDevice {
@@ -18,6 +19,16 @@ export interface DeviceProvider {
     readonly accountId: string;
     readonly manifestId: string;
   }): Promise<OpenDevice>;
+}
+
+/** Keys that a sandbox signs requests with, and their end. */
+export interface IssuedCredentials {
+  readonly environment: Readonly<Record<string, string>>;
+  revoke(): void;
+}
+
+export interface CredentialIssuer {
+  issue(template: SandboxTemplate): IssuedCredentials;
 }
 
 /** What a sandbox is made of; its limits in bytes, thousandths of a CPU, and counts. */

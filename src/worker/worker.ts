@@ -17,7 +17,9 @@ import { type InitPhase, initDoneEvents } from './platform-events.ts';
 import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
 import { SandboxLog } from './sandbox-log.ts';
 import type {
+  CredentialIssuer,
   DeviceProvider,
+  IssuedCredentials,
   LogSink,
   OpenDevice,
   RuntimeApiFactory,
@@ -30,6 +32,8 @@ export interface WorkerOptions {
   readonly sandboxes: SandboxProvider;
   readonly runtimeApis: RuntimeApiFactory;
   readonly logs: LogSink;
+  /** Absent: sandboxes have no keys. */
+  readonly credentials?: CredentialIssuer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -75,23 +79,28 @@ export class Worker implements SandboxHost {
       );
     }
     this.#starting++;
+    const issued = this.#options.credentials?.issue(template);
     try {
-      const sandbox = await this.#start(template, options);
+      const sandbox = await this.#start(template, options, issued?.environment ?? {});
       this.#sandboxes.add(sandbox);
-      void sandbox.ended.then(() => this.#clear(sandbox));
+      void sandbox.ended.then(() => this.#clear(sandbox, issued));
       return sandbox;
+    } catch (error) {
+      issued?.revoke();
+      throw error;
     } finally {
       this.#starting--;
     }
   }
 
-  async #clear(sandbox: WorkerSandbox): Promise<void> {
+  async #clear(sandbox: WorkerSandbox, issued: IssuedCredentials | undefined): Promise<void> {
     try {
       await sandbox.stop();
     } catch (error) {
       const { sandboxId } = sandbox;
       this.#options.logger.error({ sandboxId, error }, 'a sandbox did not stop');
     } finally {
+      issued?.revoke();
       this.#sandboxes.delete(sandbox);
     }
   }
@@ -101,7 +110,11 @@ export class Worker implements SandboxHost {
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
   }
 
-  async #start(template: SandboxTemplate, options: StartOptions): Promise<WorkerSandbox> {
+  async #start(
+    template: SandboxTemplate,
+    options: StartOptions,
+    credentials: Readonly<Record<string, string>>,
+  ): Promise<WorkerSandbox> {
     const { clock, devices } = this.#options;
     const { accountId, manifestId } = template;
     const deviceAtMs = clock.monotonicMs();
@@ -109,7 +122,7 @@ export class Worker implements SandboxHost {
     const deviceMs = clock.monotonicMs() - deviceAtMs;
     try {
       options.signal.throwIfAborted();
-      return await this.#startOn(device, deviceMs, template, options);
+      return await this.#startOn(device, deviceMs, template, { ...options, credentials });
     } catch (error) {
       await device.close().catch((closing) => {
         const { sandboxId } = options;
@@ -123,12 +136,14 @@ export class Worker implements SandboxHost {
     device: OpenDevice,
     deviceMs: number,
     template: SandboxTemplate,
-    { sandboxId, initializationType, signal }: StartOptions,
+    options: StartOptions & { readonly credentials: Readonly<Record<string, string>> },
   ): Promise<WorkerSandbox> {
     const { clock, random, logs, logger } = this.#options;
+    const { sandboxId, initializationType, signal, credentials } = options;
     const logStream = logStreamName(template.version, clock.nowMs(), random.bytes(16));
     const log = new SandboxLog(template, logStream, clock, logs);
-    const facts = { sandboxId, diskPath: device.path, logStream, initializationType };
+    const diskPath = device.path;
+    const facts = { sandboxId, diskPath, logStream, initializationType, credentials };
     const spec = specOf(template, facts);
     const sandboxAtMs = clock.monotonicMs();
     let initAtMs = sandboxAtMs;

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  AddPermissionCommand,
   CreateFunctionCommand,
   DeleteFunctionCommand,
   GetAccountSettingsCommand,
@@ -106,6 +108,39 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     assert.equal(body._HANDLER, 'handler.handler');
     assert.equal(body.cwd, '/var/task');
     assert.notEqual(body.uid, 0);
+  });
+
+  test('a sandbox has keys that may do what a policy allows its role, until it ends', async () => {
+    const { body } = await invoke('f', { mode: 'environment' });
+    const credentials = {
+      accessKeyId: body.AWS_ACCESS_KEY_ID,
+      secretAccessKey: body.AWS_SECRET_ACCESS_KEY,
+      sessionToken: body.AWS_SESSION_TOKEN,
+    };
+    const where = { endpoint: region.endpoint, region: 'us-east-1', maxAttempts: 1 };
+    const inside = new LambdaClient({ ...where, credentials });
+    const call = () => inside.send(new InvokeCommand({ FunctionName: 'f', Payload: '{}' }));
+    const denied = { name: 'AccessDeniedException' };
+    await assert.rejects(inside.send(new ListFunctionsCommand({})), denied);
+    await assert.rejects(call(), denied);
+    await client.send(
+      new AddPermissionCommand({
+        FunctionName: 'f',
+        StatementId: 'role',
+        Action: 'lambda:InvokeFunction',
+        Principal: 'arn:aws:iam::000000000000:role/any',
+      }),
+    );
+    assert.equal((await call()).StatusCode, 200);
+    await assert.rejects(inside.send(new ListFunctionsCommand({})), denied);
+    const forged = { ...credentials, sessionToken: 'another' };
+    const forger = new LambdaClient({ ...where, credentials: forged });
+    const unknown = { name: 'UnrecognizedClientException' };
+    await assert.rejects(forger.send(new ListFunctionsCommand({})), unknown);
+    await invoke('f', { mode: 'exit' });
+    const gone = async () => (await call().catch((error) => error)).name === unknown.name;
+    for (let tries = 0; tries < 100 && !(await gone()); tries++) await sleep(20);
+    await assert.rejects(call(), unknown);
   });
 
   test('a handler that throws answers its own error', async () => {
