@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
+import { SluiceError } from '../base/mod.ts';
 import { owner, REGION, startFrontend, stranger } from './testing/harness.ts';
-import { createActive, refusal } from './testing/lambda.ts';
+import { create, createActive, refusal } from './testing/lambda.ts';
 import { settleMapping } from './testing/settle.ts';
 
 const queueArn = (name: string, accountId = owner.accountId) =>
@@ -119,6 +120,7 @@ test('what is refused is refused in AWS’s words', async (t) => {
       /wildcard is not/,
     ],
     [{ FilterCriteria: { Filters: Array(6).fill({ Pattern: '{}' }) } }, /At most 5 filters/],
+    [{ Tags: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [i, ''])) }, /tag limit/],
     [{ EventSourceArn: queueArn('absent') }, /NonExistentQueue/],
     [{ EventSourceArn: queueArn('q', stranger.accountId) }, /Access to the resource is denied/],
   ];
@@ -258,4 +260,38 @@ test('a mapping has tags, which deploy tools read on every refresh', async (t) =
     assert.equal(name, 'ResourceNotFoundException');
     assert.equal(message, `Event source mapping not found: ${resource}`);
   }
+});
+
+test('a batch is an invoke like others, of a function that can be invoked', async (t) => {
+  const { frontend, lambda, installer, invoker } = await setUp(t);
+  const { queued } = frontend;
+  const { accountId } = owner;
+  const f = { accountId, functionName: 'f' };
+  assert.equal(await queued.serves(f), true);
+  assert.equal(await queued.serves({ ...f, qualifier: 'absent' }), false);
+  assert.equal(await queued.serves({ accountId: stranger.accountId, functionName: 'f' }), false);
+  let finish = () => {};
+  installer.gate = new Promise((resolve) => {
+    finish = resolve;
+  });
+  await create(lambda, { FunctionName: 'pending' });
+  assert.equal(await queued.serves({ accountId, functionName: 'pending' }), false);
+  finish();
+
+  const payload = Buffer.from('{"Records":[]}');
+  const outcome = await queued.invokeBatch(f, payload);
+  assert.equal(outcome.kind, 'ok');
+  const [request] = invoker.requests;
+  assert.deepEqual(request?.payload, payload);
+  assert.equal(request?.invokedFunctionArn, `arn:aws:lambda:${REGION}:${accountId}:function:f`);
+  assert.match(request?.traceId ?? '', /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Sampled=0$/);
+  invoker.answer = () => {
+    throw new SluiceError('CONCURRENCY_LIMIT_EXCEEDED', 'full');
+  };
+  assert.equal((await queued.invokeBatch(f, payload)).kind, 'refused');
+  await lambda.send(
+    new sdk.PutFunctionConcurrencyCommand({ FunctionName: 'f', ReservedConcurrentExecutions: 0 }),
+  );
+  assert.equal(await queued.serves(f), false);
+  assert.equal((await queued.invokeBatch(f, payload)).kind, 'switched-off');
 });

@@ -61,10 +61,7 @@ const createInput = structure(
     ...settings,
     EventSourceArn: string({ pattern: destinationArnPattern }),
     StartingPosition: string({ values: ['LATEST', 'AT_TIMESTAMP', 'TRIM_HORIZON'] }),
-    Tags: map(
-      string({ max: limits.lambda.tagKeyChars, min: 1 }),
-      string({ max: limits.lambda.tagValueChars }),
-    ),
+    Tags: map(string(), string()),
   },
 );
 const updateInput = structure({}, { ...settings, FunctionName: functionName });

@@ -78,10 +78,11 @@ export class QueuedInvokes {
     return this.invoke({ ...target, requestId: random.uuid(), traceId, payload, receivedMs });
   }
 
-  /** Whether the function is there and not switched off. */
+  /** Whether the function is there, installed, and not switched off. */
   async serves(target: MappedFunction): Promise<boolean> {
     const found = await this.#find(target);
-    return found !== undefined && found.record.reservedConcurrency !== 0;
+    if (!found || found.record.reservedConcurrency === 0) return false;
+    return found.version.serving !== undefined;
   }
 
   async of(event: QueuedEvent): Promise<QueuedPolicy | undefined> {

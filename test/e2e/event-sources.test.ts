@@ -114,10 +114,12 @@ describe('event source mappings', { skip: lacks }, () => {
     await until('a receive', () => queue.messages[0]?.receives === 1);
     await sleep(500);
     await region.kill();
-    assert.equal(queue.messages.length, 1);
+    assert.equal(queue.messages.length, 1, 'not deleted before the function is done');
     region = await startRegion(undefined, data);
     await settled('Enabled');
     await until('a second run', () => queue.messages.length === 0);
+    const removed = () => readMetric(region, 'sluice_source_messages_removed_total');
+    await until('a delete by the second life', async () => (await removed()) >= 1);
   });
 
   test('an event that fails is told to queues by their ARNs', async () => {

@@ -23,6 +23,7 @@ import {
 import { json, label, type Operation } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
 import type { Services } from '../services.ts';
+import { requireTags } from './tags.ts';
 
 const path = '/2015-03-31/event-source-mappings';
 
@@ -73,6 +74,7 @@ export function createEventSourceMapping(services: Services): Operation {
       const eventSourceArn = requireQueueArn(input.EventSourceArn);
       const settings = mergeMappingSettings(defaultMappingSettings, input);
       requireConsistent(settings, eventSourceArn);
+      requireTags(input.Tags ?? {});
       await requireQueue(services, reference, eventSourceArn);
       const { qualifier } = reference;
       const record: EventSourceMappingRecord = {
