@@ -1,97 +1,24 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { Agent } from 'node:http';
 import { basename, join } from 'node:path';
-import {
-  CreateFunctionCommand,
-  GetFunctionCommand,
-  InvokeCommand,
-  LambdaClient,
-} from '@aws-sdk/client-lambda';
 import { formatTable } from '../src/cli/mod.ts';
-import { parseCredentials } from '../src/config/mod.ts';
+import { writeImageLayout } from '../src/oci/mod.ts';
 import { repositoryRoot } from '../test/repo/repository.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
-import { medianOf, quantileOf } from './support/statistics.ts';
-import { trivialInvokesPerSecond } from './support/trivial-runtime-api.ts';
+import { clientOf, create, invoke, overhead, SECONDS, warm } from './platform-invokes.ts';
+import { medianOf } from './support/statistics.ts';
+import { trivialInvokes } from './support/trivial-runtime-api.ts';
 
 export const title =
   'warm invokes on 1 and 16 connections, cold starts and their parts, 100 at once, idle functions';
 
-const WARM_UP = 300;
-const SECONDS = 5;
 const COLD_FUNCTIONS = 5;
 const PARALLEL = 100;
-const IDLE_FUNCTIONS = 10;
+const IDLE_FUNCTIONS = 1000;
+/** Creates under way at once; the region flattens two images at a time. */
+const CREATES_AT_ONCE = 4;
 const PHASES = ['lease', 'device', 'sandbox', 'init'] as const;
-
-function clientOf(region: RunningRegion, connections: number): LambdaClient {
-  const file = region.credentialsFile;
-  const [credentials] = parseCredentials(readFileSync(file, 'utf8'), file);
-  if (!credentials) throw new Error(`${file}: has no credentials`);
-  const httpAgent = new Agent({ keepAlive: true, maxSockets: connections });
-  const { endpoint } = region;
-  const requestHandler = { httpAgent };
-  return new LambdaClient({
-    endpoint,
-    region: 'us-east-1',
-    credentials,
-    maxAttempts: 1,
-    requestHandler,
-  });
-}
-
-async function create(client: LambdaClient, name: string, imageUri: string): Promise<void> {
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      PackageType: 'Image',
-      Code: { ImageUri: imageUri },
-      Role: 'arn:aws:iam::000000000000:role/any',
-      MemorySize: 1769,
-      Timeout: 60,
-    }),
-  );
-  for (;;) {
-    const { Configuration } = await client.send(new GetFunctionCommand({ FunctionName: name }));
-    if (Configuration?.State === 'Active') return;
-    if (Configuration?.State === 'Failed') throw new Error(Configuration.StateReason);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** Answers the milliseconds that it took; throws if the function failed. */
-async function invoke(client: LambdaClient, name: string): Promise<number> {
-  const startMs = performance.now();
-  const command = new InvokeCommand({ FunctionName: name, Payload: '{"mode":"echo"}' });
-  const { StatusCode, FunctionError } = await client.send(command);
-  if (StatusCode !== 200 || FunctionError) throw new Error(`${StatusCode} ${FunctionError}`);
-  return performance.now() - startMs;
-}
-
-/** Callers that each invoke as soon as they have their answer. */
-async function warm(region: RunningRegion, name: string, connections: number) {
-  const client = clientOf(region, connections);
-  const times: number[] = [];
-  const untilOf = (ms: number) => performance.now() + ms;
-  const call = async (untilMs: number, keep: boolean) => {
-    while (performance.now() < untilMs) {
-      const ms = await invoke(client, name);
-      if (keep) times.push(ms);
-    }
-  };
-  const callers = Array.from({ length: connections });
-  for (let i = 0; i < WARM_UP; i += connections) {
-    await Promise.all(callers.map(() => invoke(client, name)));
-  }
-  const startMs = performance.now();
-  const untilMs = untilOf(SECONDS * 1000);
-  await Promise.all(callers.map(() => call(untilMs, true)));
-  const perSecond = (times.length * 1000) / (performance.now() - startMs);
-  client.destroy();
-  return { perSecond, msP50: quantileOf(times, 0.5), msP99: quantileOf(times, 0.99) };
-}
 
 async function phaseSums(region: RunningRegion): Promise<Record<string, number>> {
   const text = await (await fetch(`${region.endpoint}/metrics`)).text();
@@ -135,7 +62,7 @@ async function burst(region: RunningRegion, imageUri: string) {
   const answered = settled.filter((each) => each.status === 'fulfilled').length;
   const coldStarts = await readMetric(region, 'sluice_cold_starts_total');
   client.destroy();
-  return { answered, ms, coldStarts };
+  return { answered, ms, coldStarts, coldStartsPerSecond: (coldStarts * 1000) / ms };
 }
 
 function residentBytes(pid: number): number {
@@ -143,17 +70,24 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
 
-/** What functions cost that are there and do nothing. */
-async function idle(region: RunningRegion, imageUri: string) {
+/** What functions cost that are there and do nothing; their image is small, their number is not. */
+async function idle(region: RunningRegion, layout: string, functions: number) {
+  await writeImageLayout(layout, {
+    layers: [{ compression: 'none', write: (tar) => tar.add({ path: 'f' }, Buffer.from('f')) }],
+  });
   const pid = region.process.pid ?? 0;
-  const client = clientOf(region, 4);
+  const client = clientOf(region, CREATES_AT_ONCE);
   const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
   const before = { bytes: residentBytes(pid), descriptors: descriptors() };
-  for (let n = 0; n < IDLE_FUNCTIONS; n++) await create(client, `idle-${n}`, imageUri);
+  let made = 0;
+  const creates = Array.from({ length: CREATES_AT_ONCE }, async () => {
+    while (made < functions) await create(client, `idle-${made++}`, `oci:${layout}`);
+  });
+  await Promise.all(creates);
   client.destroy();
   return {
-    functions: IDLE_FUNCTIONS,
-    bytesEach: (residentBytes(pid) - before.bytes) / IDLE_FUNCTIONS,
+    functions,
+    bytesEach: (residentBytes(pid) - before.bytes) / functions,
     descriptorsMore: descriptors() - before.descriptors,
   };
 }
@@ -173,30 +107,40 @@ async function part<T extends object>(
   }
 }
 
-export async function run(): Promise<unknown> {
+/** `--idle N`: how many idle functions are made, which takes most of the time. */
+export async function run(flags: readonly string[]): Promise<unknown> {
+  const idleAt = flags.indexOf('--idle');
+  const idleFunctions = idleAt < 0 ? IDLE_FUNCTIONS : Number(flags[idleAt + 1]);
   const scratch = scratchDirectory('bench-platform');
   try {
     const image = await buildTestImage(join(scratch.path, 'image'));
-    const trivialPerSecond = await trivialInvokesPerSecond(
+    const trivial = await trivialInvokes(
       join(repositoryRoot, 'examples/demo/image/bootstrap.mjs'),
       join(repositoryRoot, 'test/e2e/image'),
       'handler.handler',
       SECONDS,
     );
-    print({ trivialPerSecond });
+    print({ trivial });
     const warmed = await part(join(scratch.path, 'warm'), async (region) => {
       const client = clientOf(region, 1);
       await create(client, 'warm', image);
       client.destroy();
+      const overheadOne = await overhead(region, 'warm', 1);
+      const overheadSixteen = await overhead(region, 'warm', 16);
       const one = await warm(region, 'warm', 1);
-      return { one, sixteen: await warm(region, 'warm', 16) };
+      const sixteen = await warm(region, 'warm', 16);
+      const coldStarts = await readMetric(region, 'sluice_cold_starts_total');
+      return { overheadOne, overheadSixteen, one, sixteen, coldStarts };
     });
     return {
-      trivialPerSecond,
+      trivial,
       warm: warmed,
+      cpuShareOfTrivial: trivial.cpuUsPerInvoke / warmed.overheadOne.cpuUsPerInvoke,
       burst: await part(join(scratch.path, 'burst'), (region) => burst(region, image)),
       cold: await part(join(scratch.path, 'cold'), (region) => cold(region, image)),
-      idle: await part(join(scratch.path, 'idle'), (region) => idle(region, image)),
+      idle: await part(join(scratch.path, 'idle'), (region) =>
+        idle(region, join(scratch.path, 'small'), idleFunctions),
+      ),
     };
   } finally {
     scratch.remove();

@@ -51,3 +51,8 @@ export function processTree(root: number): ProcessSample[] {
   for (const pid of all) all.push(...(children.get(pid) ?? []));
   return all.map(sampleOf).filter((sample) => sample !== undefined);
 }
+
+/** CPU that a process and all its living descendants have used. */
+export function cpuSecondsOfTree(root: number): number {
+  return processTree(root).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+}

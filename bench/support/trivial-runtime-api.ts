@@ -7,16 +7,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { cpuSecondsOfTree } from './processes.ts';
 
 const payload = Buffer.from('{"mode":"echo"}');
 
-/** Invokes a second, one after the other. */
-export async function trivialInvokesPerSecond(
+/** Invokes one after the other: how many a second, and what one costs both processes. */
+export async function trivialInvokes(
   bootstrap: string,
   taskDirectory: string,
   handler: string,
   seconds: number,
-): Promise<number> {
+): Promise<{ perSecond: number; cpuUsPerInvoke: number }> {
   let invokes = 0;
   const server = createServer((request, response) => {
     if (request.method === 'GET') {
@@ -49,9 +50,15 @@ export async function trivialInvokesPerSecond(
   try {
     while (invokes < 500 && child.exitCode === null) await pause(10);
     const before = invokes;
+    const cpuBefore = cpuSecondsOfTree(process.pid);
     const startMs = performance.now();
     await pause(seconds * 1000);
-    return ((invokes - before) * 1000) / (performance.now() - startMs);
+    const done = invokes - before;
+    const cpuSeconds = cpuSecondsOfTree(process.pid) - cpuBefore;
+    return {
+      perSecond: (done * 1000) / (performance.now() - startMs),
+      cpuUsPerInvoke: (cpuSeconds * 1e6) / done,
+    };
   } finally {
     child.kill('SIGKILL');
     server.closeAllConnections();
