@@ -6,11 +6,12 @@ import { openImage } from '../src/oci/mod.ts';
 import { repositoryRoot } from '../test/repo/repository.ts';
 import { runOrThrow } from '../test/support/run.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
+import { locality, million } from './flatten-extremes.ts';
 import { writeHostImage, writeLargeImage } from './support/flatten-image.ts';
 import { medianOf } from './support/statistics.ts';
 
 export const title =
-  'image add beside umoci unpack + mkfs.ext4 -d, stage by stage; large: 10 GiB in 300,000 files';
+  'image add beside umoci unpack + mkfs.ext4 -d, by stages; large, million, locality: extremes';
 
 const ROUNDS = 3;
 const LARGE_FILES = 300_000;
@@ -106,12 +107,13 @@ async function large(directory: string) {
   return { files: LARGE_FILES, seconds, peakMemoryMb: Number(peakMemoryBytes) / 1e6 };
 }
 
-/** `npm run bench -- flatten [large]` */
+/** `npm run bench -- flatten [large | million | locality]` */
 export async function run(flags: readonly string[]): Promise<unknown> {
   const scratch = scratchDirectory('bench-flatten');
   try {
-    if (flags.includes('large')) {
-      const result = await large(scratch.path);
+    for (const [name, extreme] of Object.entries({ large, million, locality })) {
+      if (!flags.includes(name)) continue;
+      const result = await extreme(scratch.path);
       process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
       return result;
     }

@@ -90,6 +90,38 @@ test('another order of the tar and other mtimes give the same data chunks', asyn
   assert.equal(sharedShare(dataChunks(before), dataChunks(after)), 1);
 });
 
+/** 60 packages with their lists, installed at a time that directories and lists have. */
+function installed(installedSeconds: number): LayerStep[] {
+  const made = { mtimeSeconds: installedSeconds };
+  const steps: LayerStep[] = ['var', 'var/lib', 'var/lib/dpkg', 'var/lib/dpkg/info', 'usr'].map(
+    (path) => directory(path, made),
+  );
+  for (let p = 0; p < 60; p++) {
+    const paths = Array.from({ length: 100 }, (_, f) => `usr/package-${p}/file-${f}`);
+    const list = ['', 'usr', `usr/package-${p}`, ...paths].map((path) => `/${path}\n`).join('');
+    steps.push(directory(`usr/package-${p}`, made));
+    for (const path of paths) steps.push(file(path, Buffer.from(path), { mtimeSeconds }));
+    steps.push(file(`var/lib/dpkg/info/package-${p}.list`, Buffer.from(list), made));
+  }
+  return steps;
+}
+
+test('packages installed at another time change few of the chunks with inodes', async (t) => {
+  const work = temporaryDirectory(t, 'layout');
+  const { disk: before } = await writeLayers([installed(1_700_000_000)], work);
+  const { disk: after } = await writeLayers([installed(1_700_000_007)], work);
+  const known = hashes(before.chunks.values());
+  const fresh = [...after.chunks].filter(([, chunk]) =>
+    [...hashes([chunk])].some((hash) => !known.has(hash)),
+  );
+  const tables = [...after.chunks.keys()].filter((index) => index > 0 && index <= 512);
+  assert.ok(tables.length > 3);
+  assert.deepEqual(
+    fresh.map(([index]) => index),
+    [1],
+  );
+});
+
 test('the same files in other layers share most of their data chunks', async (t) => {
   const work = temporaryDirectory(t, 'layout');
   const { disk: before } = await writeLayers(layers, work);
@@ -116,5 +148,9 @@ test('equal layers give the bytes that they always gave', async (t) => {
   assert.equal(
     await diskHash(everything(), work),
     'e9b2f141f9dce6ff695c69d662119e5c0ad325ed91fef976fa80a147ba89d717',
+  );
+  assert.equal(
+    await diskHash([installed(mtimeSeconds)], work),
+    '7317850faf27d2b5444e53caed95dac914f6c6cbe9a0b0413c093479527e6e66',
   );
 });

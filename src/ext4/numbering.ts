@@ -1,10 +1,13 @@
 import type { ByteString } from './entry.ts';
+import { INODES_PER_CHUNK } from './format.ts';
 import type { PackageIndex } from './package-index.ts';
 import { placeByHash, slotsFor } from './placement.ts';
 import { Directory, type Inode } from './tree.ts';
 
-/** Numbers are given in steps of a block of the inode table, of which the first is reserved. */
+/** Groups begin at a block of the inode table, the first of which is reserved. */
 const SLOTS_PER_BLOCK = 16;
+/** Where groups are small, they begin at every fourth number. */
+const SLOTS_PER_QUARTER = 4;
 
 export interface NamedInode {
   readonly inode: Inode;
@@ -23,36 +26,53 @@ const LARGE = '\0';
 /**
  * Numbers the inodes of one layer so that numbers, and with them the bytes of directories, hardly
  * depend on what else is in the layer: groups lie at hashed places in the inode table, with gaps.
- * No number depends on mtimes, nor on the order of the tar.
+ * Where packages are known, what every installation gives other times lies apart from what comes
+ * out of packages: an image built again has new chunks for the former alone. No number depends on
+ * mtimes, nor on the order of the tar.
  */
 export class Numbering {
-  /** The first block of the inode table that no layer has. */
-  #nextBlock = 1;
+  /** The first number that no layer has. */
+  #next = SLOTS_PER_BLOCK + 1;
 
   /** Answers the layer's directories in the order in which their blocks best lie. */
   numberLayer(named: readonly NamedInode[], packages: PackageIndex): Directory[] {
-    const groups = toGroups(named, packages);
+    if (packages.isEmpty) {
+      this.#number(toGroups(named, packages), SLOTS_PER_BLOCK);
+    } else {
+      const made = named.filter((each) => isMadeAnew(each, packages));
+      const kept = named.filter((each) => !isMadeAnew(each, packages));
+      this.#number(toGroups(made, packages), SLOTS_PER_QUARTER);
+      this.#next = Math.ceil((this.#next - 1) / INODES_PER_CHUNK) * INODES_PER_CHUNK + 1;
+      this.#number(toGroups(kept, packages), SLOTS_PER_BLOCK);
+    }
+    const directories: Directory[] = [];
+    for (const { inode } of toGroups(named, packages).flatMap((group) => group.members)) {
+      if (inode instanceof Directory) directories.push(inode);
+    }
+    return directories;
+  }
+
+  #number(groups: readonly Group[], step: number): void {
     // Large groups first: to move one changes more.
     const bySize = [...groups].sort(
       (a, b) => b.members.length - a.members.length || compare(a.name, b.name),
     );
     const runs = bySize.map(({ name, members }) => ({
       key: name,
-      length: Math.ceil(members.length / SLOTS_PER_BLOCK),
+      length: Math.ceil(members.length / step),
     }));
-    const blocks = runs.reduce((sum, run) => sum + run.length, 0);
-    const places = placeByHash(runs, slotsFor(blocks));
+    const places = placeByHash(runs, slotsFor(runs.reduce((sum, run) => sum + run.length, 0)));
     for (const [i, { members }] of bySize.entries()) {
-      const first = (this.#nextBlock + places.first[i]!) * SLOTS_PER_BLOCK;
-      for (const [k, { inode }] of members.entries()) inode.number = first + k + 1;
+      const first = this.#next + places.first[i]! * step;
+      for (const [k, { inode }] of members.entries()) inode.number = first + k;
     }
-    if (runs.length > 0) this.#nextBlock += places.slots;
-    const directories: Directory[] = [];
-    for (const { inode } of groups.flatMap((group) => group.members)) {
-      if (inode instanceof Directory) directories.push(inode);
-    }
-    return directories;
+    if (runs.length > 0) this.#next += places.slots * step;
   }
+}
+
+/** Directories, and what no package lists: caches, compiled code, the lists themselves. */
+function isMadeAnew({ inode, path }: NamedInode, packages: PackageIndex): boolean {
+  return inode instanceof Directory || !packages.lists(path);
 }
 
 function compare(a: ByteString, b: ByteString): number {

@@ -29,6 +29,16 @@ export class PackageIndex {
     for (const line of content.split('\n')) this.#addPath(line.slice(1), owner);
   }
 
+  get isEmpty(): boolean {
+    return this.#packages.size === 0;
+  }
+
+  /** Whether one package's list has just this path: all else was made by an installation. */
+  lists(path: ByteString): boolean {
+    const owner = this.#ownerAt(path);
+    return owner !== undefined && owner !== SEVERAL;
+  }
+
   /** The package that a file belongs to: by itself, as compiled code, or by its directory. */
   ownerOf(path: ByteString): string | undefined {
     if (this.#packages.size === 0) return undefined;
