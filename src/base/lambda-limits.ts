@@ -23,6 +23,8 @@ export const lambdaLimits = {
   codeStorageBytes: 75 * GIB,
   codeSizeZippedBytes: 52_428_800,
   codeSizeUnzippedBytes: 262_144_000,
+  /** Of one archive; its directory is read while other requests wait. */
+  archiveEntries: 100_000,
   clockSkewMs: 5 * 60_000,
   accountConcurrency: 1000,
   unreservedConcurrencyMin: 100,

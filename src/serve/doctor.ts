@@ -27,14 +27,15 @@ function findProgram(name: string): string | undefined {
     });
 }
 
-function programFinding(name: string, debianPackage: string, required = true): HostFinding {
+/** `purpose`: of a program that a region starts without. */
+function programFinding(name: string, debianPackage: string, purpose?: string): HostFinding {
   const path = findProgram(name);
   return {
     name,
     present: path !== undefined,
-    required,
+    required: purpose === undefined,
     detail: path ?? '',
-    remedy: `apt-get install ${debianPackage}${required ? '' : ' (for up --network outbound)'}`,
+    remedy: `apt-get install ${debianPackage}${purpose ? ` (for ${purpose})` : ''}`,
   };
 }
 
@@ -86,7 +87,9 @@ export async function examineHost(): Promise<HostFinding[]> {
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
     programFinding('mke2fs', 'e2fsprogs'),
-    programFinding('ip', 'iproute2', false),
-    programFinding('nft', 'nftables', false),
+    programFinding('ip', 'iproute2', 'up --network outbound'),
+    programFinding('nft', 'nftables', 'up --network outbound'),
+    programFinding('python3', 'python3', 'zip functions of python3.*'),
+    programFinding('curl', 'curl', 'zip functions whose bootstrap is a shell script'),
   ];
 }

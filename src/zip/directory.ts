@@ -27,7 +27,8 @@ export function invalid(what: string, name?: string): SluiceError {
 export function readZipDirectory(bytes: Buffer): ZipEntry[] {
   const end = findEnd(bytes);
   const { entries, offset } = directoryOf(bytes, end);
-  if (entries > limits.image.entries) throw invalid(`has more than ${limits.image.entries} files`);
+  const { archiveEntries } = limits.lambda;
+  if (entries > archiveEntries) throw invalid(`has more than ${archiveEntries} files`);
   const found: ZipEntry[] = [];
   let at = offset;
   for (let index = 0; index < entries; index++) {

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
+import { changeSetting, ensureDataDirectory } from '../../src/config/mod.ts';
 import { writeZip } from '../../src/zip/mod.ts';
+import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
+import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
+import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup', 'tool:python3', 'tool:curl');
@@ -30,6 +35,7 @@ const nodeCode = zipOf({
       environment: process.env,
       data: readFileSync('/opt/data.txt', 'utf8'),
       first: existsSync('/opt/first'),
+      lang: existsSync('/var/lang/bin/node'),
     });`,
   'lib/shared.mjs': 'export const shared = "through a link";',
   'link.mjs': '->lib/shared.mjs',
@@ -38,6 +44,7 @@ const pythonCode = zipOf({
   'app.py': `
 import os, sqlite3, ssl, sys
 import layered
+assert os.environ["WRAPPED"] == "yes"
 def handler(event, context):
     if event.get("fail"):
         raise KeyError("missing")
@@ -85,16 +92,22 @@ describe('zip functions and layers', { skip: lacks }, () => {
     return { functionError: answer.FunctionError, body };
   };
   const publish = async (LayerName: string, files: Readonly<Record<string, string>>) => {
-    const Content = { ZipFile: zipOf(files) };
+    const Content = { ZipFile: zipOf(files, 0o755) };
     const layer = await client.send(new sdk.PublishLayerVersionCommand({ LayerName, Content }));
     return layer.LayerVersionArn ?? '';
   };
 
   before(async () => {
+    const image = await buildTestImage(join(scratch.path, 'image'));
+    const { configFile } = ensureDataDirectory(dataDirectory);
+    changeSetting(configFile, 'runtime.nodejs22.x', image);
     region = await startRegion(undefined, dataDirectory);
     client = region.client();
     layerArns = [
-      await publish('one', { 'data.txt': 'one', first: '', 'python/layered.py': 'NAME = "one"' }),
+      await publish('one', {
+        ...{ 'data.txt': 'one', first: '', 'python/layered.py': 'NAME = "one"' },
+        wrap: '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n',
+      }),
       await publish('two', {
         'data.txt': 'two',
         'nodejs/node_modules/both/index.js': 'module.exports = "of a layer";',
@@ -107,7 +120,7 @@ describe('zip functions and layers', { skip: lacks }, () => {
   });
 
   test('Node code runs with its layers, in their order, in the environment of Lambda', async () => {
-    const created = await create('node', 'nodejs22.x', 'index.handler', nodeCode, {
+    const created = await create('node', 'nodejs24.x', 'index.handler', nodeCode, {
       Layers: layerArns,
       Environment: { Variables: { GREETING: 'hi' } },
     });
@@ -117,7 +130,7 @@ describe('zip functions and layers', { skip: lacks }, () => {
     const { environment, version, uid, ...rest } = body;
     assert.deepEqual(rest, {
       ...{ event: { n: 1 }, shared: 'through a link', both: 'of a layer' },
-      ...{ data: 'two', first: true },
+      ...{ data: 'two', first: true, lang: true },
     });
     assert.equal(version, process.version);
     assert.notEqual(uid, 0);
@@ -126,8 +139,8 @@ describe('zip functions and layers', { skip: lacks }, () => {
         (name) => environment[name],
       ),
       [
-        ...['index.handler', 'AWS_Lambda_nodejs22.x', '/var/task', 'hi'],
-        '/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:' +
+        ...['index.handler', 'AWS_Lambda_nodejs24.x', '/var/task', 'hi'],
+        '/opt/nodejs/node24/node_modules:/opt/nodejs/node_modules:' +
           '/var/runtime/node_modules:/var/runtime:/var/task',
       ],
     );
@@ -135,25 +148,41 @@ describe('zip functions and layers', { skip: lacks }, () => {
     assert.match(environment.LD_LIBRARY_PATH, /:\/var\/task\/lib:\/opt\/lib$/);
   });
 
+  test('a runtime stands on the image that the operator has set for it', async () => {
+    const change = { FunctionName: 'node', Runtime: 'nodejs22.x' } as const;
+    await client.send(new sdk.UpdateFunctionConfigurationCommand(change));
+    await settled('node');
+    const { body } = await invoke('node');
+    assert.deepEqual([body.lang, body.data], [false, 'two']);
+    assert.equal(body.environment.AWS_EXECUTION_ENV, 'AWS_Lambda_nodejs22.x');
+  });
+
   test('Python code imports from its layer, and fails with a stack', async () => {
-    await create('python', 'python3.13', 'app.handler', pythonCode, { Layers: [layerArns[0]!] });
+    await create('python', 'python3.13', 'app.handler', pythonCode, {
+      Layers: [layerArns[0]!],
+      Environment: { Variables: { AWS_LAMBDA_EXEC_WRAPPER: '/opt/wrap' } },
+    });
     const { body } = await invoke('python');
     assert.deepEqual([body.layered, body.dir, body.version[0]], ['one', '/var/task', 3]);
     const failed = await invoke('python', { fail: true });
     assert.equal(failed.functionError, 'Unhandled');
     assert.deepEqual([failed.body.errorType, failed.body.errorMessage], ['KeyError', "'missing'"]);
-    assert.match(failed.body.stackTrace[0], /File "\/var\/task\/app\.py", line 6, in handler/);
+    assert.match(failed.body.stackTrace[0], /File "\/var\/task\/app\.py", line 7, in handler/);
   });
 
   test('a bootstrap of the function’s own runs, be it in the code or in a layer', async () => {
     await create('own', 'provided.al2023', 'any', zipOf({ bootstrap }, 0o700));
     assert.deepEqual((await invoke('own', { a: 1 })).body, { event: { a: 1 }, task: '/var/task' });
-    const Content = { ZipFile: zipOf({ bootstrap }, 0o755) };
-    const layer = await client.send(
-      new sdk.PublishLayerVersionCommand({ LayerName: 'runtime', Content }),
-    );
-    const Layers = [layer.LayerVersionArn ?? ''];
-    await create('layered', 'provided', 'any', zipOf({ 'x.sh': '' }), { Layers });
+    const [script, code] = [join(scratch.path, 'bootstrap'), join(scratch.path, 'code.zip')];
+    writeFileSync(script, bootstrap, { mode: 0o755 });
+    writeFileSync(code, zipOf({ 'x.sh': '' }));
+    const sluice = (...words: string[]) =>
+      runOrThrow(join(repositoryRoot, 'bin/sluice'), [...words, '--data', dataDirectory]);
+    assert.match(await sluice('layer', 'publish', 'runtime', '--zip', script), /:layer:runtime:1 /);
+    const words = ['--zip', code, '--runtime', 'provided', '--handler', 'any'];
+    const shown = await sluice('function', 'create', 'layered', ...words, '--layer', 'runtime');
+    assert.match(shown, /^layer {5}arn:aws:lambda:us-east-1:000000000000:layer:runtime:1$/m);
+    assert.match(await sluice('layer', 'list'), /^runtime +1 /m);
     assert.deepEqual((await invoke('layered')).body.event, {});
   });
 
@@ -199,7 +228,8 @@ describe('zip functions and layers', { skip: lacks }, () => {
     );
     await settled('python');
     const { body } = await invoke('python');
-    assert.equal(body.errorType, 'Runtime.ImportModuleError');
-    assert.equal(body.errorMessage, "Unable to import module 'app': No module named 'layered'");
+    // The wrapper that the function names went with the layer.
+    assert.equal(body.errorType, 'Runtime.ExitError');
+    assert.match(body.errorMessage, /Error: Runtime exited with error: exit status 127$/);
   });
 });
