@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { limits, SluiceError } from '../base/mod.ts';
+import { assert, limits, SluiceError } from '../base/mod.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
 import type {
@@ -86,11 +86,11 @@ export class SqliteEvents {
     const { queues } = limits.queue;
     for (let idle = 0; events.length < limit && idle < queues; this.#turn++) {
       const queue = this.#turn % queues;
-      const row = this.#isOpen(queue) ? this.#nextOf(queue, nowMs) : undefined;
-      if (!row) idle++;
+      const next = this.#nextOf(queue, nowMs);
+      if (!next) idle++;
       else {
         idle = 0;
-        const event = eventOfRow(row);
+        const event = this.#read(next.eventId);
         this.#claimed.set(event.eventId, queue);
         this.#claimedOf[queue] = (this.#claimedOf[queue] ?? 0) + 1;
         this.#batchClaims.push(event.eventId);
@@ -128,13 +128,12 @@ export class SqliteEvents {
   }
 
   nextDueMs(): number | undefined {
-    let nextMs: number | undefined;
+    const dues: number[] = [];
     for (let queue = 0; queue < limits.queue.queues; queue++) {
-      const row = this.#isOpen(queue) ? this.#nextOf(queue, Number.MAX_SAFE_INTEGER) : undefined;
-      const dueMs = row && Number(row['visible_at_ms']);
-      if (dueMs !== undefined) nextMs = Math.min(dueMs, nextMs ?? dueMs);
+      const next = this.#nextOf(queue, Number.MAX_SAFE_INTEGER);
+      if (next) dues.push(next.visibleAtMs);
     }
-    return nextMs;
+    return dues.length === 0 ? undefined : Math.min(...dues);
   }
 
   failures(accountId: string, limit: number): FailedEvent[] {
@@ -157,15 +156,24 @@ export class SqliteEvents {
     return claimed < limits.queue.claimsPerQueue && (this.#depths[queue] ?? 0) > claimed;
   }
 
-  #nextOf(queue: number, nowMs: number): Row | undefined {
+  /** The first event of a queue that may be claimed by `nowMs`; answered by an index alone. */
+  #nextOf(queue: number, nowMs: number): { eventId: number; visibleAtMs: number } | undefined {
+    if (!this.#isOpen(queue)) return undefined;
     const rows = this.#all(
-      `SELECT * FROM events WHERE queue = ? AND visible_at_ms <= ?
+      `SELECT event_id, visible_at_ms FROM events WHERE queue = ? AND visible_at_ms <= ?
          ORDER BY visible_at_ms, event_id LIMIT ?`,
       queue,
       Math.floor(nowMs),
       (this.#claimedOf[queue] ?? 0) + 1,
     );
-    return rows.find((row) => !this.#claimed.has(Number(row['event_id'])));
+    const row = rows.find((each) => !this.#claimed.has(Number(each['event_id'])));
+    return row && { eventId: Number(row['event_id']), visibleAtMs: Number(row['visible_at_ms']) };
+  }
+
+  #read(eventId: number): StoredEvent {
+    const [row] = this.#all('SELECT * FROM events WHERE event_id = ?', eventId);
+    assert(row, `event ${eventId} is there`);
+    return eventOfRow(row);
   }
 
   #unclaim(eventId: number): void {
