@@ -55,11 +55,13 @@ export class RuntimeApi {
   constructor(options: { clock: Clock; random: Random; sandbox: RuntimeSandbox }) {
     const { clock, random, sandbox } = options;
     this.#clock = clock;
-    const onProgress = () => this.#progress();
-    const onFailure = (failure: ExtensionFailure) => this.#extensionFailed(failure);
-    this.extensions = new ExtensionsApi({ sandbox, random, onProgress, onFailure });
-    const callerOf = (request: IncomingMessage) => this.extensions.callerOf(request);
-    this.telemetry = new TelemetryApi({ clock, sandbox, callerOf });
+    this.extensions = new ExtensionsApi({
+      sandbox,
+      random,
+      onProgress: () => this.#progress(),
+      onFailure: (failure) => this.#extensionFailed(failure),
+    });
+    this.telemetry = new TelemetryApi({ clock, sandbox, extensions: this.extensions });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
@@ -117,7 +119,10 @@ export class RuntimeApi {
     const { state, effects } = step(this.#state, stimulus, this.#clock.monotonicMs());
     this.#state = state;
     for (const effect of effects) {
-      if (effect.type === 'ready') this.#closeRegistration();
+      if (effect.type === 'ready') {
+        this.extensions.closeRegistration();
+        this.telemetry.closeSubscription();
+      }
       if (effect.type === 'ready' || effect.type === 'settled') this.#progress();
       else if (effect.type === 'deliver' && this.#parked) this.#deliver(this.#parked);
     }
@@ -157,11 +162,6 @@ export class RuntimeApi {
     if (outcome.kind === 'broken') this.#resolveReady(outcome);
     this.#fatal = outcome;
     this.#finish(outcome);
-  }
-
-  #closeRegistration(): void {
-    this.extensions.closeRegistration();
-    this.telemetry.closeSubscription();
   }
 
   #finish(outcome: RuntimeOutcome): void {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, limits } from '../base/mod.ts';
 import { collectBody } from './body.ts';
-import { type Extension, type ExtensionRefusal, isRefusal } from './extension-book.ts';
-import { refuse } from './extensions-api.ts';
+import { isRefusal } from './extension-book.ts';
+import { type ExtensionsApi, refuse } from './extensions-api.ts';
 import { sendJson } from './http.ts';
 import { TelemetryPost } from './telemetry-post.ts';
 import { parseTelemetryRequest, type TelemetryFlavour } from './telemetry-request.ts';
@@ -18,7 +18,7 @@ const prefixes = { telemetry: 'Telemetry', logs: 'Logs' } as const;
 export interface TelemetryApiOptions {
   readonly clock: Clock;
   readonly sandbox: RuntimeSandbox;
-  readonly callerOf: (request: IncomingMessage) => Extension | ExtensionRefusal;
+  readonly extensions: ExtensionsApi;
 }
 
 /**
@@ -73,8 +73,8 @@ export class TelemetryApi {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const { callerOf, sandbox, clock } = this.#options;
-    const caller = callerOf(request);
+    const { extensions, sandbox, clock } = this.#options;
+    const caller = extensions.callerOf(request);
     const collected = await collectBody(request, limits.runtime.errorBodyBytes);
     if (isRefusal(caller)) return refuse(response, caller);
     if (!this.#open) {

@@ -3,9 +3,9 @@ import type { Readable } from 'node:stream';
 import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
 import type { CgroupPool } from './cgroup/pool.ts';
 import type { Cgroup } from './cgroup/types.ts';
-import { composeConnect } from './compose/network.ts';
 import { ExtendedInit } from './extended-init.ts';
-import { hostArchitecture, type Launcher, type LaunchRecord } from './launch/launcher.ts';
+import { InnerConnections } from './inner-connections.ts';
+import type { Launcher, LaunchRecord } from './launch/launcher.ts';
 import type { LaunchProgram } from './launch/program.ts';
 import { LoopDevice } from './loop-device.ts';
 import { pollUntil } from './poll.ts';
@@ -40,8 +40,7 @@ export class LeanSandbox implements Sandbox {
   readonly #entrypointEnded = Promise.withResolvers<void>();
   #extended: ExtendedInit | undefined;
   #entrypointPid: number | undefined;
-  readonly #connecting = new Map<number, (socket: Socket) => void>();
-  #connectionsMade = 0;
+  readonly #inner: InnerConnections;
   readonly #connections = new Set<Socket>();
   #server: Server | undefined;
   readonly #loops: LoopDevice[] = [];
@@ -53,6 +52,7 @@ export class LeanSandbox implements Sandbox {
   constructor(parts: LeanSandboxParts) {
     this.#parts = parts;
     this.sandboxId = parts.spec.sandboxId;
+    this.#inner = new InnerConnections(parts.launcher, parts.cgroup.join, this.sandboxId);
     this.stdout = parts.launcher.output.stdout;
     this.stderr = parts.launcher.output.stderr;
     const ended = Promise.race([parts.launcher.gone, this.#entrypointEnded.promise]);
@@ -88,10 +88,7 @@ export class LeanSandbox implements Sandbox {
     this.#parts.launcher.run(program, {
       onRecord: (record) => this.#onRecord(record),
       onServer: (server) => this.#onServer(server),
-      onConnection: (connectionId, socket) => {
-        this.#connecting.get(connectionId)?.(socket);
-        this.#connecting.delete(connectionId);
-      },
+      onConnection: (connectionId, socket) => this.#inner.hand(connectionId, socket),
       onSpawnerLost: () => this.#refuseStart('the spawner ended while it started', true),
       onGone: () => {
         // An entrypoint that ended at once did start, and its server is on its way.
@@ -116,19 +113,7 @@ export class LeanSandbox implements Sandbox {
   }
 
   connect(port: number): Promise<Socket> {
-    const { launcher, cgroup } = this.#parts;
-    const connectionId = this.#connectionsMade++;
-    const handOver = { launcherId: launcher.launcherId, connectionId };
-    const architecture = hostArchitecture();
-    return new Promise((resolve, reject) => {
-      const gone = () => {
-        if (!this.#connecting.delete(connectionId)) return;
-        reject(new SluiceError('CANCELLED', `${this.sandboxId}: ended before it was connected to`));
-      };
-      this.#connecting.set(connectionId, resolve);
-      void launcher.gone.then(gone);
-      launcher.send(composeConnect({ architecture, join: cgroup.join, handOver, port }));
-    });
+    return this.#inner.connect(port);
   }
 
   freeze(): Promise<void> {

@@ -6,7 +6,13 @@ import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../sandbox/mod.ts';
-import { type CredentialIssuer, FileLogStore, MemoryWatch, procMeminfo, Worker } from '../worker/mod.ts';
+import {
+  type CredentialIssuer,
+  FileLogStore,
+  MemoryWatch,
+  procMeminfo,
+  Worker,
+} from '../worker/mod.ts';
 import { AccessLogBook } from './access-log-book.ts';
 import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
 import { hearTelemetry } from './agent-telemetry.ts';
@@ -58,6 +64,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     const ownerId = ownerIdOf(stores.data.path);
     const cgroups = await CgroupPool.open({ ownerId, clock, logger });
     if (options.network === 'outbound') network = await OutboundNetwork.open({ ownerId, logger });
+    else await OutboundNetwork.sweep(ownerId);
     const sandboxes = new LeanSandboxFactory({
       cgroups,
       clock,

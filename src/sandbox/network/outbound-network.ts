@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Logger, SluiceError, systemErrorCode } from '../../base/mod.ts';
 import { AddressBlock, type NetworkAddress } from './addresses.ts';
@@ -22,7 +23,7 @@ const BLOCKS_TRIED = 16;
  * A region's network: a bridge on the host, and rules by which sandboxes reach other hosts and
  * nothing nearer. Each launcher has a network namespace of its own, joined to the bridge ahead of
  * its sandbox; the kernel removes that with the sandbox, however it ends. Bridge and rules are
- * removed at `close`, or by the next `open` of the same owner.
+ * removed at `close`, or by the next `open` or `sweep` of the same owner.
  */
 export class OutboundNetwork {
   readonly nameservers: readonly string[];
@@ -38,7 +39,7 @@ export class OutboundNetwork {
 
   /** Throws `HOST_LACKS` naming the tool or the part of the kernel that is missing. */
   static async open(options: OutboundNetworkOptions): Promise<OutboundNetwork> {
-    const name = `slu${options.ownerId.slice(0, NAME_CHARS - 3)}`;
+    const name = nameOf(options.ownerId);
     await removeInterfaces(name);
     const block = await freeBlock(Number.parseInt(options.ownerId.slice(0, 8), 16) || 0);
     const network = new OutboundNetwork(name, block, options.nameservers ?? hostNameservers());
@@ -53,6 +54,12 @@ export class OutboundNetwork {
       await network.close().catch(() => {});
       throw error;
     }
+  }
+
+  /** Removes what a killed life of this owner left; costs nothing if that is nothing. */
+  static async sweep(ownerId: string): Promise<void> {
+    const name = nameOf(ownerId);
+    if (existsSync(`/sys/class/net/${name}`)) await remove(name);
   }
 
   /** Joins the network namespace of a process to the bridge; its interface there is `eth0`. */
@@ -79,9 +86,15 @@ export class OutboundNetwork {
   }
 
   async close(): Promise<void> {
-    await nft(`table inet ${this.#name}\ndelete table inet ${this.#name}\n`);
-    await removeInterfaces(this.#name);
+    await remove(this.#name);
   }
+}
+
+const nameOf = (ownerId: string) => `slu${ownerId.slice(0, NAME_CHARS - 3)}`;
+
+async function remove(name: string): Promise<void> {
+  await nft(`table inet ${name}\ndelete table inet ${name}\n`);
+  await removeInterfaces(name);
 }
 
 /** The bridge, and what was joined to it, which the kernel may be about to remove by itself. */
