@@ -32,6 +32,14 @@ test('what no package lists belongs to its source, its directory, or nobody', ()
   assert.equal(packages.ownerOf('var/lib/dpkg/info/unknown.postinst'), undefined);
 });
 
+test('only what one package lists by its path comes out of that package', () => {
+  const packages = debian();
+  assert.ok(packages.lists('usr/lib/libc.so.6') && packages.lists('usr/share/doc/libc6'));
+  assert.ok(!packages.lists('usr/lib'), 'several list it');
+  assert.ok(!packages.lists('usr/lib/python3/flask/__pycache__/app.cpython-311.pyc'));
+  assert.ok(!packages.isEmpty && new PackageIndex().isEmpty);
+});
+
 test("Alpine's one file lists all packages", () => {
   const packages = new PackageIndex();
   const database =

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { timeBudget } from './time-budget.ts';
+
+test('a property whose time is spent ends, and no run goes on behind it', async () => {
+  let [begun, ended] = [0, 0];
+  const property = fc.asyncProperty(fc.nat(), async () => {
+    begun++;
+    await sleep(20);
+    ended++;
+  });
+  await fc.assert(property, { numRuns: 1_000_000, plugins: [timeBudget(50)] });
+  assert.ok(begun >= 1 && begun < 10);
+  assert.equal(ended, begun);
+});
+
+test('a failure within the time is told', async () => {
+  const property = fc.asyncProperty(fc.nat(), async (value) => value < 5);
+  await assert.rejects(async () => {
+    await fc.assert(property, { plugins: [timeBudget(60_000)] });
+  }, /Property failed/);
+});
