@@ -1,7 +1,11 @@
 import {
   CHUNK_SIZE_BYTES,
   type Clock,
+  type Counter,
+  type Histogram,
   limits,
+  type Meter,
+  noMeter,
   Semaphore,
   SluiceError,
   toSluiceError,
@@ -28,6 +32,12 @@ export interface WantedChunk extends ChunkRef {
   readonly ahead: boolean;
 }
 
+interface Begun extends WantedChunk {
+  readonly sinceMs: number;
+}
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
+
 export interface ChunkFillerOptions {
   /** The shared slots, the same bytes that the loop's thread reads. */
   readonly memoryBytes: Buffer;
@@ -37,6 +47,7 @@ export interface ChunkFillerOptions {
   /** Which tier the last `get` of a chunk was answered by. */
   readonly tierOf: (name: ChunkName) => Tier;
   readonly clock: Clock;
+  readonly meter?: Meter;
   /** Hands a command to the loop's thread and rings its doorbell. */
   readonly command: (command: LoopCommand) => void;
 }
@@ -50,17 +61,34 @@ export class ChunkFiller {
   readonly #options: ChunkFillerOptions;
   readonly #inFlight = new Semaphore(limits.device.missesInFlight);
   /** As many as the memory tier has slots, at most. */
-  readonly #demanded: WantedChunk[] = [];
-  readonly #ahead: WantedChunk[] = [];
+  readonly #demanded: Begun[] = [];
+  readonly #ahead: Begun[] = [];
+  readonly #begun: Counter;
+  readonly #seconds: Histogram;
   #scheduled = false;
   #aheadNow = 0;
 
   constructor(options: ChunkFillerOptions) {
     this.#options = options;
+    const { meter = noMeter } = options;
+    this.#begun = meter.counter(
+      'sluice_device_misses_total',
+      'Chunks that memory lacked, begun to be fetched; by whether a read waited for them. Those ' +
+        'that sluice_device_miss_seconds does not count yet are in flight.',
+      ['waited'],
+    );
+    this.#seconds = meter.histogram(
+      'sluice_device_miss_seconds',
+      'Time until a chunk that memory lacked lay in it, by the tier that had it, or failed.',
+      SECONDS,
+      ['tier'],
+    );
   }
 
   /** Answers by a command, later; a failure is the loop's to answer. */
-  fill(wanted: WantedChunk): void {
+  fill(chunk: WantedChunk): void {
+    const wanted = { ...chunk, sinceMs: this.#options.clock.monotonicMs() };
+    this.#begun.add(1, { waited: String(!chunk.ahead) });
     if (!this.#options.near) {
       this.#fillFromFar(wanted).catch(() => {});
       return;
@@ -98,14 +126,23 @@ export class ChunkFiller {
     this.#fillAhead(ahead).then(done, done);
   }
 
-  async #fillAhead(wanted: WantedChunk): Promise<void> {
+  async #fillAhead(wanted: Begun): Promise<void> {
     const into = this.#slotBytes(wanted.slot);
     this.#settle(wanted, await this.#options.near?.readInto(wanted, into));
   }
 
-  #settle(wanted: WantedChunk, tier: Tier | undefined): void {
-    if (tier) this.#options.command({ type: 'filled', slot: wanted.slot, tier });
+  #settle(wanted: Begun, tier: Tier | undefined): void {
+    if (tier) this.#filled(wanted, tier);
     else this.#fillFromFar(wanted).catch(() => {});
+  }
+
+  #filled({ slot, sinceMs }: Begun, tier: Tier): void {
+    this.#options.command({ type: 'filled', slot, tier });
+    this.#observe(sinceMs, tier);
+  }
+
+  #observe(sinceMs: number, tier: Tier | 'failed'): void {
+    this.#seconds.observe((this.#options.clock.monotonicMs() - sinceMs) / 1000, { tier });
   }
 
   #slotBytes(slot: number): Buffer {
@@ -113,15 +150,17 @@ export class ChunkFiller {
     return this.#options.memoryBytes.subarray(start, start + CHUNK_SIZE_BYTES);
   }
 
-  async #fillFromFar({ slot, rootId, name }: WantedChunk): Promise<void> {
+  async #fillFromFar(wanted: Begun): Promise<void> {
     const { command, tierOf } = this.#options;
+    const { slot, rootId, name } = wanted;
     try {
       await this.#copyInto(slot, { rootId, name });
-      command({ type: 'filled', slot, tier: tierOf(name) });
+      this.#filled(wanted, tierOf(name));
     } catch (error) {
       tierOf(name);
       const { code, message } = toSluiceError(error);
       command({ type: 'unfilled', slot, failure: { code, message } });
+      this.#observe(wanted.sinceMs, 'failed');
     }
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import {
   limits,
+  type Meter,
   MIB,
   PAGE_SIZE_BYTES,
   SluiceError,
@@ -40,6 +41,7 @@ interface AgentOptions {
   readonly near: NearTiers;
   readonly tiers: TierWatch;
   readonly opened: OpenManifests;
+  readonly meter: Meter;
   /** Nobody waits for this agent yet: warm up. */
   readonly rehearse: boolean;
 }
@@ -70,7 +72,8 @@ class Agent {
     this.#filler = new ChunkFiller({
       memoryBytes: Buffer.from(memory),
       source: this.#scope,
-      near,
+      near: scopedNear(this.#scope, near),
+      meter: options.meter,
       tierOf: (name) => tiers.take(name),
       clock: systemClock,
       command: (command) => this.#command(command),
@@ -145,6 +148,16 @@ class Agent {
   }
 }
 
+/** Near tiers cut down to what the open manifests name. */
+function scopedNear(scope: ScopedChunkSource, near: NearTiers): NearTiers {
+  return {
+    readIntoSync: (ref, into) =>
+      scope.admits(ref.name) ? near.readIntoSync(ref, into) : undefined,
+    readInto: async (ref, into) =>
+      scope.admits(ref.name) ? await near.readInto(ref, into) : undefined,
+  };
+}
+
 /** Ends the process at once, its blocked thread too; the mount goes with its namespace. */
 function end(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -184,6 +197,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     near,
     tiers,
     opened,
+    meter: telemetry.meter,
     rehearse,
   };
   const agent = new Agent(options);

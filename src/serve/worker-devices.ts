@@ -1,8 +1,11 @@
-import type { Counter, Logger, Meter } from '../base/mod.ts';
-import { type Device, type DeviceStats, TIERS } from '../device/mod.ts';
+import type { Counter, Histogram, Logger, Meter } from '../base/mod.ts';
+import { type Device, type DeviceStats, TIERS, type Tier } from '../device/mod.ts';
 import type { OpenDevice } from '../worker/mod.ts';
 import type { AccessLogBook } from './access-log-book.ts';
 import type { ManifestDeviceRequest, ManifestDevices } from './manifest-devices.ts';
+
+/** Every other bucket of a device's, from 16 µs to a second. */
+const SECONDS = Array.from({ length: 9 }, (_, index) => 2 ** (4 + 2 * index) * 1e-6);
 
 export interface WorkerDevicesOptions {
   readonly devices: ManifestDevices;
@@ -21,6 +24,8 @@ export class WorkerDevices {
   readonly #chunks: Counter;
   readonly #reads: Counter;
   readonly #readBytes: Counter;
+  readonly #prefetched: Counter;
+  readonly #seconds: Histogram;
 
   constructor(options: WorkerDevicesOptions) {
     this.#options = options;
@@ -44,6 +49,17 @@ export class WorkerDevices {
       'Bytes read from devices, by the farthest tier that each read needed',
       tier,
     );
+    this.#prefetched = meter.counter(
+      'sluice_device_prefetched_chunks_total',
+      'Chunks that devices fetched ahead: used later, or wasted when the device closed',
+      ['outcome'],
+    );
+    this.#seconds = meter.histogram(
+      'sluice_device_read_seconds',
+      'Time of reads of devices, by the farthest tier that each needed; the sum is an estimate',
+      SECONDS,
+      tier,
+    );
   }
 
   async open(request: ManifestDeviceRequest): Promise<OpenDevice> {
@@ -63,6 +79,8 @@ export class WorkerDevices {
       close: async () => {
         const last = await device.close();
         if (last) count(last);
+        const wasted = counted ? counted.chunksPrefetched - counted.prefetchedUsed : 0;
+        this.#prefetched.add(wasted, { outcome: 'wasted' });
       },
     };
   }
@@ -71,10 +89,21 @@ export class WorkerDevices {
   #add(now: DeviceStats, before: DeviceStats | undefined): void {
     this.#bytes.add(now.bytesFetched - (before?.bytesFetched ?? 0));
     this.#chunks.add(now.chunksFetched - (before?.chunksFetched ?? 0));
+    const used = now.prefetchedUsed - (before?.prefetchedUsed ?? 0);
+    this.#prefetched.add(used, { outcome: 'used' });
     for (const tier of TIERS) {
-      const { reads, bytes } = now.tiers[tier];
+      const { reads, bytes, latencyUs } = now.tiers[tier];
+      this.#observe(tier, latencyUs, before?.tiers[tier].latencyUs ?? []);
       this.#reads.add(reads - (before?.tiers[tier].reads ?? 0), { tier });
       this.#readBytes.add(bytes - (before?.tiers[tier].bytes ?? 0), { tier });
+    }
+  }
+
+  /** Bucket i of a device counts what took between 2^(i-1) and 2^i µs. */
+  #observe(tier: Tier, now: readonly number[], before: readonly number[]): void {
+    for (const [bucket, count] of now.entries()) {
+      const seconds = 0.75 * 2 ** bucket * 1e-6;
+      for (let i = before[bucket] ?? 0; i < count; i++) this.#seconds.observe(seconds, { tier });
     }
   }
 
