@@ -16,19 +16,20 @@ export const supportedRuntimes = [
 ] as const;
 
 /** Names that the service knows, and no longer takes (service model, enum Runtime). */
-const retiredRuntimes = new Set(
-  (
-    'nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x ' +
-    'nodejs18.x nodejs20.x java8 java8.al2 java11 java17 java21 java25 python2.7 python3.6 ' +
-    'python3.7 python3.8 dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 ' +
-    'dotnet8 dotnet10 nodejs4.3-edge go1.x ruby2.5 ruby2.7 ruby3.2 ruby3.3 ruby3.4'
-  ).split(' '),
-);
+const retiredRuntimes: readonly string[] = (
+  'nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x ' +
+  'nodejs18.x nodejs20.x java8 java8.al2 java11 java17 java21 java25 python2.7 python3.6 ' +
+  'python3.7 python3.8 dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 ' +
+  'dotnet8 dotnet10 nodejs4.3-edge go1.x ruby2.5 ruby2.7 ruby3.2 ruby3.3 ruby3.4'
+).split(' ');
+
+/** What a layer may say that it is for. */
+export const knownRuntimes: readonly string[] = [...supportedRuntimes, ...retiredRuntimes];
 
 /** Throws for a runtime that no sandbox here could run. */
 export function requireRuntime(runtime: string): void {
   if ((supportedRuntimes as readonly string[]).includes(runtime)) return;
-  if (retiredRuntimes.has(runtime)) {
+  if (retiredRuntimes.includes(runtime)) {
     throw invalidParameter(
       `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS ` +
         'Lambda functions. We recommend you use a supported runtime while creating or updating ' +

@@ -119,6 +119,12 @@ test('layers are published, found, listed and deleted', async (t) => {
   await lambda.send(new sdk.DeleteLayerVersionCommand({ LayerName: 'l', VersionNumber }));
   const query = new sdk.GetLayerVersionCommand({ LayerName: layerArn, VersionNumber });
   assert.equal((await refusal(lambda.send(query))).status, 404);
+  const odd = ['cobol', 'nodejs24.x'] as sdk.Runtime[];
+  const wrong = { LayerName: 'l', Content: { ZipFile }, CompatibleRuntimes: odd };
+  assert.match(
+    (await refusal(lambda.send(new sdk.PublishLayerVersionCommand(wrong)))).message,
+    /^1 validation error detected: Value '\[cobol, nodejs24\.x\]' at 'compatibleRuntimes' failed/,
+  );
   const zero = new sdk.GetLayerVersionCommand({ LayerName: 'l', VersionNumber: 0 });
   assert.equal((await refusal(lambda.send(zero))).message, 'Layer Version Cannot be less than 1');
 });
@@ -212,6 +218,8 @@ test('archives go with the last that names them, and not before', async (t) => {
   const second = makeZip({ 'index.mjs': 'export const handler = async () => 2;' });
   await lambda.send(new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: second }));
   await settled();
+  const again = refusal(create({ Code: { ZipFile: makeZip({ other: 'code' }) } }));
+  assert.equal((await again).name, 'ResourceConflictException');
   const third = makeZip({ 'index.mjs': 'export const handler = async () => 3;' });
   await lambda.send(new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: third }));
   await settled();

@@ -52,6 +52,7 @@ async function create(services: Services, request: ApiRequest): Promise<ApiRespo
   try {
     await services.store.insert(change.function, change.putVersions);
   } catch (error) {
+    services.archives.freed(accountId);
     if (!isSluiceError(error, 'FUNCTION_EXISTS')) throw error;
     throw conflict(`Function already exist: ${name}`);
   }

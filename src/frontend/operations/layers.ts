@@ -14,12 +14,14 @@ import {
 } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
 import { isoDate, originOf } from '../rendering.ts';
+import { knownRuntimes } from '../runtimes.ts';
 import type { Services } from '../services.ts';
 import { list, string, structure, validate } from '../shapes.ts';
 
 const collection = '/2018-10-31/layers';
 const versions = `${collection}/:LayerName/versions`;
 const architecture = string({ values: ['x86_64', 'arm64'] });
+const runtime = string({ values: knownRuntimes });
 const publishInput = structure(
   {
     Content: structure(
@@ -29,7 +31,7 @@ const publishInput = structure(
   },
   {
     Description: string({ max: 256, min: 0 }),
-    CompatibleRuntimes: list(string(), { max: 15 }),
+    CompatibleRuntimes: list(runtime, { max: 15 }),
     CompatibleArchitectures: list(architecture, { max: 2 }),
     LicenseInfo: string({ max: 512 }),
   },
@@ -228,14 +230,16 @@ async function getVersion(services: Services, request: ApiRequest, name: string,
 function readCompatibility(request: ApiRequest): void {
   const wanted = request.query.get('CompatibleArchitecture');
   if (wanted !== null) validate(architecture, wanted as 'arm64', 'compatibleArchitecture');
+  const given = request.query.get('CompatibleRuntime');
+  if (given !== null) validate(runtime, given, 'compatibleRuntime');
 }
 
 /** A layer that says nothing about what it is for is for everything. */
 function compatible(request: ApiRequest) {
-  const runtime = request.query.get('CompatibleRuntime');
+  const wantedRuntime = request.query.get('CompatibleRuntime');
   const wanted = request.query.get('CompatibleArchitecture');
   const has = (all: readonly string[], one: string | null) =>
     one === null || all.length === 0 || all.includes(one);
   return (layer: LayerVersionRecord) =>
-    has(layer.compatibleRuntimes, runtime) && has(layer.compatibleArchitectures, wanted);
+    has(layer.compatibleRuntimes, wantedRuntime) && has(layer.compatibleArchitectures, wanted);
 }

@@ -93,6 +93,7 @@ async function update(
   const { store, region, installs } = services;
   try {
     if (dryRun) {
+      services.archives.freed(reference.accountId);
       const current = await store.read(reference);
       if (!current) throw functionNotFound(services, reference);
       const { function: record } = change(current);
