@@ -120,6 +120,8 @@ function whileMounted<T>(image: string, mode: 'ro' | 'rw', work: (root: string) 
   try {
     return work(root);
   } finally {
+    // A mount namespace made meanwhile has a copy of the mount, which outlives this one's end.
+    execFileSync('mount', ['-o', 'remount,ro', root]);
     execFileSync('umount', [root]);
   }
 }
