@@ -10,7 +10,8 @@ export interface UrlEventFacts {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly sourceIp: string;
-  readonly secure: boolean;
+  /** What the connection is secured with; undefined over plain HTTP. */
+  readonly tls: { readonly version: string; readonly cipherSuite: string } | undefined;
   readonly port: number;
   readonly requestId: string;
   readonly traceId: string;
@@ -32,14 +33,21 @@ function accessLogTime(ms: number): string {
 function headersOf(facts: UrlEventFacts): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(facts.headers)) {
-    if (value !== undefined && name !== 'cookie') headers[name] = String(value);
+    // What only this server can know is not taken from a client.
+    if (name === 'cookie' || name.startsWith('x-amzn-tls-')) continue;
+    if (value !== undefined) headers[name] = String(value);
   }
+  const { tls } = facts;
   return {
     ...headers,
+    ...(tls && {
+      'x-amzn-tls-version': tls.version,
+      'x-amzn-tls-cipher-suite': tls.cipherSuite,
+    }),
     'x-amzn-trace-id': facts.traceId,
     'x-forwarded-for': facts.sourceIp,
     'x-forwarded-port': String(facts.port),
-    'x-forwarded-proto': facts.secure ? 'https' : 'http',
+    'x-forwarded-proto': tls ? 'https' : 'http',
   };
 }
 

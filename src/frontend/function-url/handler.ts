@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { limits } from '../../base/mod.ts';
 import type { FunctionRecord, UrlRecord } from '../../functions/mod.ts';
@@ -143,7 +144,7 @@ export class FunctionUrlHandler {
       payload: urlEvent({
         ...{ url, method, headers, body, requestId, traceId, nowMs, caller },
         sourceIp: socket.remoteAddress ?? '',
-        secure: (socket as TLSSocket).encrypted === true,
+        tls: securityOf(socket),
         port: socket.localPort ?? 0,
       }),
       traceId,
@@ -152,4 +153,10 @@ export class FunctionUrlHandler {
       signal,
     };
   }
+}
+
+function securityOf(socket: Socket): { version: string; cipherSuite: string } | undefined {
+  if (!('encrypted' in socket)) return undefined;
+  const secured = socket as TLSSocket;
+  return { version: secured.getProtocol() ?? '', cipherSuite: secured.getCipher().standardName };
 }
