@@ -157,9 +157,14 @@ test('what nobody catches ends the process with the reason', async (t) => {
 });
 
 test('a handler that waits for nothing and answers nothing answers null', async (t) => {
-  const files = { 'index.js': 'exports.handler = () => new Promise(() => {});' };
+  const own = "process.on('beforeExit', () => console.log('idle'));\n";
+  const files = { 'index.js': `${own}exports.handler = () => new Promise(() => {});` };
   const client = await startClient(t, { family: 'nodejs', handler: 'index.handler', files });
   assert.equal(bodyOf(await client.invoke({}), 'response'), null);
+  // What the function listens to is left to it.
+  assert.match((await client.lines(1))[0] ?? '', /idle$/);
+  assert.equal(bodyOf(await client.invoke({}), 'response'), null);
+  assert.match((await client.lines(2))[1] ?? '', /idle$/);
 });
 
 const streams = `

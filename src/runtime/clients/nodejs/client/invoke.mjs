@@ -31,37 +31,32 @@ export async function runInvoke(api, log, handler, invoke) {
 /** The handler's result: returned, promised, or given to its callback. */
 function runBuffered(handler, event, context) {
   return new Promise((resolve, reject) => {
-    const atIdle = (settle) => process.once('beforeExit', settle);
-    const settled = (settle) => {
-      process.removeAllListeners('beforeExit');
-      settle();
+    // A handler that never answers and waits for nothing has nothing to say.
+    let whenIdle = () => resolve(null);
+    const idle = () => whenIdle();
+    process.once('beforeExit', idle);
+    const done = (error, result) => {
+      process.removeListener('beforeExit', idle);
+      if (error) reject(error);
+      else resolve(result);
     };
     const callback = (error, result) => {
-      const settle = () => (error ? reject(error) : resolve(result));
-      if (error || !context.callbackWaitsForEmptyEventLoop) settled(settle);
-      else {
-        process.removeAllListeners('beforeExit');
-        atIdle(settle);
-      }
+      if (error || !context.callbackWaitsForEmptyEventLoop) done(error, result);
+      else whenIdle = () => resolve(result);
     };
-    const done = (error, result) => settled(() => (error ? reject(error) : resolve(result)));
     context.done = done;
     context.succeed = (result) => done(null, result);
     context.fail = (error) => done(error ?? 'handled');
-    // A handler that never answers and waits for nothing has nothing to say.
-    atIdle(() => resolve(null));
+    const failed = (error) => {
+      process.removeListener('beforeExit', idle);
+      reject(error);
+    };
     try {
       const returned = handler(event, context, callback);
-      if (isThenable(returned)) {
-        returned.then(
-          (result) => settled(() => resolve(result)),
-          (error) => settled(() => reject(error)),
-        );
-      } else if (returned !== undefined && handler.length < 3) {
-        settled(() => resolve(returned));
-      }
+      if (isThenable(returned)) returned.then((result) => done(null, result), failed);
+      else if (returned !== undefined && handler.length < 3) done(null, returned);
     } catch (error) {
-      settled(() => reject(error));
+      failed(error);
     }
   });
 }
