@@ -7,7 +7,7 @@ import { type DeviceRig, execute, openSealed } from './support/device-rig.ts';
 import type { DirectReading } from './support/direct-reader.ts';
 import { medianOf } from './support/statistics.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 const DISK_BYTES = 128 * MIB;
 
 async function readDirect(
@@ -22,12 +22,17 @@ async function readDirect(
 }
 
 /** Rounds of both, one after the other, so that what else the machine does hits both. */
-async function compare(device: string, reference: string, read: (path: string) => unknown) {
+async function compare(
+  rounds: number,
+  device: string,
+  reference: string,
+  read: (path: string) => unknown,
+) {
   const readings: { device: DirectReading[]; reference: DirectReading[] } = {
     device: [],
     reference: [],
   };
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     readings.reference.push((await read(reference)) as DirectReading);
     readings.device.push((await read(device)) as DirectReading);
   }
@@ -40,17 +45,18 @@ async function compare(device: string, reference: string, read: (path: string) =
 }
 
 /** Reads that the memory tier answers, beside a FUSE file that answers from a buffer. */
-export async function benchReads(rig: DeviceRig) {
+export async function benchReads(rig: DeviceRig, quick: boolean) {
   const agents = rig.pool();
   const device = await openSealed(agents, await rig.seal(randomBytes(DISK_BYTES)));
   const reference = join(rig.directory, 'reference');
   const unmount = await mountBufferFile(reference, DISK_BYTES);
   try {
     await readFile(device.path);
-    const random = await compare(device.path, reference, (path) =>
+    const rounds = quick ? 1 : ROUNDS;
+    const random = await compare(rounds, device.path, reference, (path) =>
       readDirect(path, 'random', 4 * KIB, 20_000),
     );
-    const sequential = await compare(device.path, reference, (path) =>
+    const sequential = await compare(rounds, device.path, reference, (path) =>
       readDirect(path, 'sequential', CHUNK_SIZE_BYTES, 2_000),
     );
     return { random4KiB: random, sequential512KiB: sequential };

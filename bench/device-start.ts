@@ -9,6 +9,7 @@ import {
   type OpenDevice,
   unmountDevice,
 } from '../src/device/mod.ts';
+import { readManifestHeader } from '../src/seal/mod.ts';
 import type { SealedDisk } from '../test/support/sealed-disk.ts';
 import { type DeviceRig, dropPageCache, execute } from './support/device-rig.ts';
 import { numpyImage } from './support/numpy-image.ts';
@@ -89,7 +90,7 @@ async function startUnpacked(layout: string, directory: string): Promise<number>
  * `import numpy` from a Debian image, page cache dropped, L1 empty, directory origin: on a device
  * without and with an access log, beside a loop mount of the flattened disk and an unpacked image.
  */
-export async function benchStart(rig: DeviceRig) {
+export async function benchStart(rig: DeviceRig, quick: boolean) {
   const { layout, disk } = await numpyImage();
   const sealed = await rig.seal(disk);
   const mountPoint = join(rig.directory, 'mount');
@@ -102,7 +103,7 @@ export async function benchStart(rig: DeviceRig) {
   };
   let stats = recorded.stats;
   let replayStats = recorded.stats;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < (quick ? 2 : ROUNDS); round++) {
     times.file.push(await startOnFile(disk, mountPoint));
     const plain = await startOnDevice(rig, sealed, {});
     const replay = await startOnDevice(rig, sealed, { replay: recorded.log });
@@ -113,9 +114,11 @@ export async function benchStart(rig: DeviceRig) {
   }
   const unpackedMs = await startUnpacked(layout, rig.directory);
   const fileMs = medianOf(times.file);
+  const storedBytes = readManifestHeader(sealed.manifestBytes).storedChunkCount * CHUNK_SIZE_BYTES;
   const used = (some: DeviceStats) => ({
     chunks: some.chunksFetched,
     megabytesFetched: some.bytesFetched / 1e6,
+    shareOfDisk: some.bytesFetched / storedBytes,
     requests: some.reads,
     prefetched: some.chunksPrefetched,
     prefetchedUsed: some.prefetchedUsed,

@@ -15,14 +15,19 @@ const parts = {
   nbd: benchNbd,
 };
 
-/** `npm run bench -- device [reads] [start] [origin] [many] [nbd]`: all parts, or those named. */
+/**
+ * `npm run bench -- device [reads] [start] [origin] [many] [nbd] [--quick]`: all parts, or those
+ * named; `--quick` makes one round of each, and asks of the origin one latency and one image.
+ */
 export async function run(flags: readonly string[]): Promise<unknown> {
+  const quick = flags.includes('--quick');
+  const named = flags.filter((flag) => !flag.startsWith('--'));
   const rig = await deviceRig();
   const results: Record<string, unknown> = {};
   try {
     for (const [name, part] of Object.entries(parts)) {
-      if (flags.length > 0 && !flags.includes(name)) continue;
-      const result = await part(rig);
+      if (named.length > 0 && !named.includes(name)) continue;
+      const result = await part(rig, quick);
       results[name] = result;
       process.stdout.write(`${name}\n${JSON.stringify(result, null, 2)}\n`);
     }

@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -27,10 +28,17 @@ export interface SlowStore {
   /** From now on, with counts from zero. */
   slow(slowness: Slowness): Promise<void>;
   counts(): Promise<StoreCounts>;
+  /** Answers a key of the bucket from a file, ranges too. */
+  show(key: string, file: string): Promise<void>;
   close(): void;
 }
 
-type Message = { readonly slowness: Slowness } | 'counts';
+interface Shown {
+  readonly key: string;
+  readonly file: string;
+}
+
+type Message = { readonly slowness: Slowness } | { readonly shown: Shown } | 'counts';
 
 export async function startSlowStore(): Promise<SlowStore> {
   const child: ChildProcess = fork(import.meta.filename, ['serve'], { stdio: 'inherit' });
@@ -44,16 +52,25 @@ export async function startSlowStore(): Promise<SlowStore> {
     endpoint,
     slow: (slowness) => ask({ slowness }),
     counts: () => ask('counts'),
+    show: (key, file) => ask({ shown: { key, file } }),
     close: () => child.kill(),
   };
 }
+
+/** A file's bytes travel in pieces, so that several requests share the line. */
+const PIECE_BYTES = 512 * 1024;
 
 class Store {
   slowness: Slowness = { latencyMs: 0 };
   counts = { requests: 0, bytes: 0 };
   readonly #objects = new Map<string, Buffer>();
+  readonly #files = new Map<string, string>();
   /** When the shared line is free again. */
   #freeAtMs = 0;
+
+  show({ key, file }: Shown): void {
+    this.#files.set(key, file);
+  }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
@@ -67,16 +84,51 @@ class Store {
       response.writeHead(taken ? 412 : 200, { etag: '"stored"' }).end();
       return;
     }
+    const file = this.#files.get(key);
+    if (file !== undefined) return await this.#serveFile(file, request, response);
     const body = key === '' ? this.#list(url.searchParams) : this.#objects.get(key);
     const shown = body ?? Buffer.from('<Error><Code>NoSuchKey</Code></Error>');
     await this.#travel(shown.length);
     response.writeHead(body ? 200 : 404, { 'content-length': shown.length }).end(shown);
   }
 
-  async #travel(bytes: number): Promise<void> {
+  async #serveFile(
+    path: string,
+    { method, headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      const range = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '');
+      const first = Number(range?.[1] ?? 0);
+      const end = range?.[2] ? Number(range[2]) + 1 : size;
+      response.writeHead(range ? 206 : 200, {
+        'accept-ranges': 'bytes',
+        'content-length': end - first,
+        ...(range && { 'content-range': `bytes ${first}-${end - 1}/${size}` }),
+      });
+      if (method === 'HEAD') {
+        await this.#travel(0);
+        response.end();
+        return;
+      }
+      for (let at = first; at < end; at += PIECE_BYTES) {
+        const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at));
+        await file.read(piece, 0, piece.length, at);
+        await this.#travel(piece.length, at === first);
+        if (!response.write(piece)) await once(response, 'drain');
+      }
+      response.end();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #travel(bytes: number, isFirst = true): Promise<void> {
     const { latencyMs, bytesPerSecond } = this.slowness;
     this.counts.bytes += bytes;
-    if (latencyMs > 0) await sleep(latencyMs);
+    if (latencyMs > 0 && isFirst) await sleep(latencyMs);
     if (!bytesPerSecond) return;
     const nowMs = performance.now();
     this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + (bytes / bytesPerSecond) * 1000;
@@ -102,6 +154,10 @@ function serve(): void {
   });
   process.on('message', (message: Message) => {
     if (message === 'counts') return process.send?.(store.counts);
+    if ('shown' in message) {
+      store.show(message.shown);
+      return process.send?.('done');
+    }
     store.slowness = message.slowness;
     store.counts = { requests: 0, bytes: 0 };
     return process.send?.('done');
