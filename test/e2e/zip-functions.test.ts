@@ -186,6 +186,19 @@ describe('zip functions and layers', { skip: lacks }, () => {
     assert.deepEqual((await invoke('layered')).body.event, {});
   });
 
+  test('an extension that a layer brings runs, and its end is the function’s', async () => {
+    const extension = await publish('extension', {
+      'extensions/watcher': '#!/bin/sh\necho "$0 begins"\nexit 3\n',
+    });
+    await create('extended', 'python3.13', 'app.handler', pythonCode, { Layers: [extension] });
+    const { body } = await invoke('extended');
+    assert.equal(body.errorType, 'Extension.Crash');
+    assert.match(body.errorMessage, /^RequestId: \S+ Error: exit status 3$/);
+    const sluice = join(repositoryRoot, 'bin/sluice');
+    const log = await runOrThrow(sluice, ['logs', 'extended', '--data', dataDirectory]);
+    assert.match(log, /\/opt\/extensions\/watcher begins$/m);
+  });
+
   test('code is replaced, published, downloaded; what cannot be kept fails with the cause', async () => {
     const FunctionName = 'node';
     const ZipFile = zipOf({ 'index.js': 'exports.handler = async () => "new";' });
@@ -221,7 +234,7 @@ describe('zip functions and layers', { skip: lacks }, () => {
     const { Layers } = await client.send(new sdk.ListLayersCommand({}));
     assert.deepEqual(
       Layers?.map(({ LayerName }) => LayerName),
-      ['one', 'runtime', 'two'],
+      ['extension', 'one', 'runtime', 'two'],
     );
     await client.send(
       new sdk.UpdateFunctionConfigurationCommand({ FunctionName: 'python', Layers: [] }),
