@@ -49,11 +49,14 @@ export function headerText(request: IncomingMessage, name: string): string | und
   return Array.isArray(value) ? value[0] : value;
 }
 
+const printable = /^[\x20-\x7e]*$/;
+
 /**
  * Text as a header's value: UTF-8 bytes, which HTTP/1.1 passes through, with control characters
  * (line ends of pretty-printed JSON, above all) turned into spaces.
  */
 function headerValue(text: string): string {
+  if (printable.test(text)) return text;
   const bytes = Buffer.from(text, 'utf8').toString('latin1');
   return Array.from(bytes, (char) => (char < ' ' || char === '\x7f' ? ' ' : char)).join('');
 }

@@ -43,6 +43,8 @@ export class FileLogStore implements LogSink {
   readonly #logger: Logger;
   readonly #limits: LogStoreLimits;
   readonly #groups = new Map<string, Group>();
+  /** The same by account and log group, of those written to. */
+  readonly #byName = new Map<string, Group>();
   readonly #dirty = new Set<Group>();
   /** Oldest first, as far as their order in time is known. */
   #segments: Segment[] = [];
@@ -72,7 +74,7 @@ export class FileLogStore implements LogSink {
       this.#dropped++;
       return;
     }
-    const group = this.#group(groupDirectory(this.#directory, line.accountId, line.logGroup));
+    const group = this.#groupOf(line);
     group.pending.push(line);
     this.#pendingBytes += line.text.length;
     this.#dirty.add(group);
@@ -98,7 +100,19 @@ export class FileLogStore implements LogSink {
     const group = this.#groups.get(directory);
     if (group) for (const segment of [...group.segments]) this.#forget(segment);
     this.#groups.delete(directory);
+    this.#byName.delete(`${accountId} ${logGroup}`);
     await rm(directory, { recursive: true, force: true });
+  }
+
+  /** Three lines an invoke ask for it, and a directory's name costs a hash. */
+  #groupOf({ accountId, logGroup }: LogLine): Group {
+    const name = `${accountId} ${logGroup}`;
+    let group = this.#byName.get(name);
+    if (!group) {
+      group = this.#group(groupDirectory(this.#directory, accountId, logGroup));
+      this.#byName.set(name, group);
+    }
+    return group;
   }
 
   #group(directory: string): Group {

@@ -100,14 +100,14 @@ export class Authenticator {
     const signedMs = parseDate(date);
     const nowMs = this.#clock.nowMs();
     const skewMs = limits.lambda.clockSkewMs;
-    const now = formatDate(nowMs);
     const lifeMs = expiresSeconds === undefined ? skewMs : expiresSeconds * 1000;
     if (signedMs > nowMs + skewMs) {
-      const bound = `${formatDate(nowMs + skewMs)} (${now} + 5 min.)`;
+      const bound = `${formatDate(nowMs + skewMs)} (${formatDate(nowMs)} + 5 min.)`;
       throw invalid(`Signature not yet current: ${date} is still later than ${bound}`);
     }
     if (signedMs < nowMs - lifeMs) {
-      const bound = `${formatDate(nowMs - lifeMs)} (${now} - ${Math.round(lifeMs / 60_000)} min.)`;
+      const minutes = Math.round(lifeMs / 60_000);
+      const bound = `${formatDate(nowMs - lifeMs)} (${formatDate(nowMs)} - ${minutes} min.)`;
       throw invalid(`Signature expired: ${date} is now earlier than ${bound}`);
     }
   }
