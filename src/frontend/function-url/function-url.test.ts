@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { type TestContext, test } from 'node:test';
+import { Sha256 } from '@aws-crypto/sha256-js';
 import * as sdk from '@aws-sdk/client-lambda';
+import { SignatureV4 } from '@smithy/signature-v4';
 import { SluiceError } from '../../base/mod.ts';
-import { type Harness, startFrontend, stranger } from '../testing/harness.ts';
+import { type Harness, owner, REGION, startFrontend, stranger } from '../testing/harness.ts';
 import { createActive, refusal } from '../testing/lambda.ts';
 import { sign } from '../testing/raw-http.ts';
 
@@ -211,6 +213,20 @@ test('a URL with AWS_IAM takes signed requests of those who may', async (t) => {
   assert.equal((await signed()).status, 200);
   const event = JSON.parse(harness.invoker.requests[0]?.payload.toString() ?? '');
   assert.equal(event.requestContext.authorizer.iam.accountId, '000000000000');
+  const signer = new SignatureV4({
+    ...{ credentials: owner, region: REGION, service: 'lambda', sha256: Sha256 },
+  });
+  const presigned = await signer.presign(
+    {
+      ...{ method: 'GET', protocol: 'http:', hostname: host, path: '/p' },
+      ...{ query: { a: '1' }, headers: { host } },
+    },
+    { expiresIn: 60 },
+  );
+  const query = new URLSearchParams(presigned.query as Record<string, string>);
+  assert.equal((await ask(harness, url, { path: `/p?${query}` })).status, 200);
+  query.set('a', '2');
+  assert.equal((await ask(harness, url, { path: `/p?${query}` })).status, 403);
   assert.equal((await signed(stranger)).status, 403);
   await lambda.send(
     new sdk.AddPermissionCommand({
