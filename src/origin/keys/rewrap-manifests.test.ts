@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { CHUNK_SIZE_BYTES, systemClock, systemRandom } from '../../base/mod.ts';
-import { openManifest, readManifestHeader, sealManifest, unwrapDataKey } from '../../seal/mod.ts';
+import {
+  nameOf,
+  openManifest,
+  readManifestHeader,
+  sealManifest,
+  unwrapDataKey,
+} from '../../seal/mod.ts';
 import { directoryOrigin } from '../open-origin.ts';
 import { LocalKeyService } from './local-key-service.ts';
 import { rewrapManifests } from './rewrap-manifests.ts';
@@ -17,8 +23,9 @@ async function region(t: TestContext) {
   const origin = directoryOrigin(files, { clock: systemClock, random: systemRandom });
   const keys = new LocalKeyService(join(directory, 'keys'), systemClock, systemRandom);
   const rootId = await origin.activeRoot();
-  const name = '5'.repeat(64);
-  await origin.put({ rootId, name }, Buffer.from('ciphertext'));
+  const ciphertext = Buffer.from('ciphertext');
+  const name = nameOf(ciphertext);
+  await origin.put({ rootId, name }, ciphertext);
   const put = async (manifestId: string, accountId: string) => {
     const facts = { manifestId, rootId, accountId, diskBytes: CHUNK_SIZE_BYTES, metadata: {} };
     const chunks = [{ name, key: systemRandom.bytes(32) }];
