@@ -51,6 +51,10 @@ class Acknowledged {
     return this.#names[kind].size;
   }
 
+  get all(): number {
+    return Object.values(this.#names).reduce((sum, { size }) => sum + size, 0);
+  }
+
   lost(kind: Kind, found: Iterable<string | undefined>): string[] {
     const there = new Set(found);
     return [...this.#names[kind]].filter((name) => !there.has(name));
@@ -203,5 +207,6 @@ describe('a region killed while it is written to', { skip: lacks }, () => {
       (kind) => `${acknowledged.count(kind)} ${kind}`,
     );
     t.diagnostic(`acknowledged: ${counts.join(', ')}`);
+    assert.ok(acknowledged.all > 5, 'there was something to lose');
   });
 });
