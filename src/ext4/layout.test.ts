@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { CHUNK_SIZE_BYTES, SeededRandom } from '../base/mod.ts';
+import { CHUNK_SIZE_BYTES, GIB, SeededRandom } from '../base/mod.ts';
 import { DATA_FIRST_CHUNK } from './geometry.ts';
 import { directory, file, type LayerStep, type MemoryDisk, writeLayers } from './testing.ts';
 import { everything } from './testing-tree.ts';
@@ -120,6 +120,13 @@ test('packages installed at another time change few of the chunks with inodes', 
     fresh.map(([index]) => index),
     [1],
   );
+});
+
+test('many small groups of inodes leave the disk small', async (t) => {
+  const steps = Array.from({ length: 20_000 }, (_, i) => directory(`${i}`));
+  const { summary } = await writeLayers([steps], temporaryDirectory(t, 'layout'));
+  assert.equal(summary.inodes, 20_001);
+  assert.equal(summary.diskBytes, GIB);
 });
 
 test('the same files in other layers share most of their data chunks', async (t) => {

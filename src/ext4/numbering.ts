@@ -1,5 +1,5 @@
 import type { ByteString } from './entry.ts';
-import { INODES_PER_CHUNK } from './format.ts';
+import { INODES_PER_CHUNK, INODES_PER_GROUP } from './format.ts';
 import type { PackageIndex } from './package-index.ts';
 import { placeByHash, slotsFor } from './placement.ts';
 import { Directory, type Inode } from './tree.ts';
@@ -52,7 +52,8 @@ export class Numbering {
     return directories;
   }
 
-  #number(groups: readonly Group[], step: number): void {
+  #number(groups: readonly Group[], wantedStep: number): void {
+    const step = fits(groups, wantedStep) ? wantedStep : 1;
     // Large groups first: to move one changes more.
     const bySize = [...groups].sort(
       (a, b) => b.members.length - a.members.length || compare(a.name, b.name),
@@ -68,6 +69,20 @@ export class Numbering {
     }
     if (runs.length > 0) this.#next += places.slots * step;
   }
+}
+
+/** A table so large has no more than so many times the numbers that it needs. */
+const LARGE_TABLE_INODES = INODES_PER_GROUP;
+const LARGE_TABLE_SLACK = 4;
+
+/** Whether groups that begin at every `step`th number don't blow the table up. */
+function fits(groups: readonly Group[], step: number): boolean {
+  let [inodes, taken] = [0, 0];
+  for (const { members } of groups) {
+    inodes += members.length;
+    taken += Math.ceil(members.length / step) * step;
+  }
+  return inodes <= LARGE_TABLE_INODES || taken <= LARGE_TABLE_SLACK * inodes;
 }
 
 /** Directories, and what no package lists: caches, compiled code, the lists themselves. */
