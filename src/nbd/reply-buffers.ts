@@ -10,8 +10,8 @@ export class ReplyBuffers {
   /** So many bytes, with anything in them. */
   take(bytes: number): Buffer {
     if (bytes > limits.nbd.keptReplyBytes) return Buffer.allocUnsafeSlow(bytes);
-    const memory = this.#free.pop() ?? new ArrayBuffer(limits.nbd.keptReplyBytes);
-    return Buffer.from(memory, 0, bytes);
+    const kept = this.#free.pop() ?? Buffer.allocUnsafeSlow(limits.nbd.keptReplyBytes).buffer;
+    return Buffer.from(kept, 0, bytes);
   }
 
   /** Gives back what `take` gave; nobody reads it any more. */
