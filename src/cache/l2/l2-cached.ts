@@ -140,7 +140,7 @@ class L2CachedChunks implements L2Source {
     this.#reader.release(round);
     const whole = round.stripes.slice(0, k).every((stripe) => stripe !== undefined);
     this.#reads.add(1, { outcome: whole ? 'hit' : 'rebuilt' });
-    this.#upload(chunkName, chunk, missesOf(round));
+    this.#uploadOnceAnswered(chunkName, chunk, round);
     return chunk;
   }
 
@@ -169,6 +169,10 @@ class L2CachedChunks implements L2Source {
 
   /** The read ended before all had answered; who lacks a stripe is known when all have. */
   #uploadOnceAnswered(chunkName: ChunkName, chunk: Buffer, round: StripesRead): void {
+    if (!round.answers.includes(undefined)) {
+      this.#upload(chunkName, chunk, missesOf(round));
+      return;
+    }
     if (this.#answering.size >= limits.l2.uploadsWaiting) return;
     const answering = round.allAnswered.then(() => {
       this.#answering.delete(answering);

@@ -128,3 +128,33 @@ test('up to m liars among all stripes are always found', () => {
     { interruptAfterTimeLimit: 2000, numRuns: 200 },
   );
 });
+
+test('a stripe that a node lost comes back, though it says so after the read has ended', async (t) => {
+  const running = await startNodes(t, 6);
+  const [first, ...others] = running;
+  const { address, delay } = await line(t, first!);
+  const nodes = [address, ...others.map(addressOf)];
+  const origin = new CountingOrigin();
+  const worker = startWorker(t, origin, { nodes });
+  const placement = new Placement(nodes, 5);
+  const placeOf = (ref: ChunkRef) =>
+    [0, 1, 2, 3, 4].findIndex((index) => placement.nodeOf(ref.name, index) === address);
+  const refs = Array.from({ length: 8 }, (_, seed) => origin.add(seed));
+  const ref = refs.find((each) => placeOf(each) >= 0);
+  assert.ok(ref, 'the first node has a stripe of one of them');
+  await worker.get(ref);
+  await worker.idle();
+  const client = new NodeClient({
+    ...{ address, secrets: SECRETS, clock: systemClock, uploadTimeoutMs: 20_000 },
+  });
+  t.after(() => client.close());
+  const id = stripeId({ chunkName: ref.name, k: 4, m: 1, index: placeOf(ref) });
+  assert.ok(await client.delete(id));
+  delay.ms = 300;
+  await worker.get(ref);
+  await worker.idle();
+  assert.equal(origin.gets, 1);
+  const target = Buffer.alloc(128 * KIB);
+  const answer = await new Promise((resolve) => client.get(id, target, 20_000, resolve));
+  assert.equal(answer, 'hit');
+});
