@@ -22,8 +22,9 @@ export interface AppliedLayer {
 export interface ApplyLayerOptions {
   /** Named by every error. */
   readonly layerDigest: string;
-  /** How many entries the layer may have. */
+  /** How many entries the image may have, and how many the layers below have. */
   readonly entriesLimit?: number;
+  readonly entriesBefore?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -44,10 +45,10 @@ export async function applyLayer(
   disk.beginLayer();
   for await (const entry of readTar(source, { where })) {
     options.signal?.throwIfAborted();
-    if (++entries > entriesLimit) {
+    if (++entries + (options.entriesBefore ?? 0) > entriesLimit) {
       throw new SluiceError(
         'IMAGE_TOO_LARGE',
-        `${where}: it has more than ${entriesLimit} entries`,
+        `${where}: with it the image has more than ${entriesLimit} entries`,
       );
     }
     try {

@@ -53,7 +53,7 @@ export async function flattenImage(
       });
       const applied = await applyLayer(budget.limited(stored), disk, {
         layerDigest: layer.digest,
-        entriesLimit: limits.image.entries - entries,
+        entriesBefore: entries,
         ...(options.signal && { signal: options.signal }),
       });
       entries += applied.entries;
