@@ -1,16 +1,12 @@
 import { join } from 'node:path';
-import {
-  CreateFunctionCommand,
-  GetFunctionCommand,
-  InvokeCommand,
-  type LambdaClient,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { formatTable } from '../src/cli/mod.ts';
 import { repositoryRoot } from '../test/repo/repository.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { runOrThrow } from '../test/support/run.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
+import { createActiveFunction } from './support/active-function.ts';
 import { medianOf, quantileOf } from './support/statistics.ts';
 
 export const title =
@@ -19,7 +15,6 @@ export const title =
 const COLD_RUNS = 7;
 const WARM_RUNS = 3000;
 const WARM_UP = 500;
-const POLL_MS = 20;
 
 const sluice = join(repositoryRoot, 'bin/sluice');
 
@@ -27,24 +22,6 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
   await work();
   return performance.now() - startMs;
-}
-
-async function create(client: LambdaClient, name: string, imageUri: string): Promise<void> {
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      PackageType: 'Image',
-      Code: { ImageUri: imageUri },
-      Role: 'arn:aws:iam::000000000000:role/any',
-      MemorySize: 1769,
-    }),
-  );
-  for (;;) {
-    const { Configuration } = await client.send(new GetFunctionCommand({ FunctionName: name }));
-    if (Configuration?.State === 'Active') return;
-    if (Configuration?.State === 'Failed') throw new Error(Configuration.StateReason);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
 
 const invoke = (client: LambdaClient, name: string) =>
@@ -55,7 +32,7 @@ async function coldRun(directory: string, imageUri: string) {
   const region = await startRegion(undefined, directory);
   try {
     const client = region.client();
-    const createMs = await timed(() => create(client, 'cold', imageUri));
+    const createMs = await timed(() => createActiveFunction(client, 'cold', imageUri));
     const coldInvokeMs = await timed(() => invoke(client, 'cold'));
     const bytesFetched = await fetchedBytes(region);
     return { createMs, coldInvokeMs, createToAnswerMs: createMs + coldInvokeMs, bytesFetched };
@@ -72,7 +49,7 @@ async function warmRun(directory: string, imageUri: string) {
   const region = await startRegion(undefined, directory);
   try {
     const client = region.client();
-    await create(client, 'warm', imageUri);
+    await createActiveFunction(client, 'warm', imageUri);
     const times: number[] = [];
     for (let index = 0; index < WARM_UP + WARM_RUNS; index++) {
       times.push(await timed(() => invoke(client, 'warm')));

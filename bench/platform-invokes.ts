@@ -1,12 +1,7 @@
 /** What the platform's benchmark calls functions with, and the warm invokes that it times. */
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import {
-  CreateFunctionCommand,
-  GetFunctionCommand,
-  InvokeCommand,
-  LambdaClient,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { parseCredentials } from '../src/config/mod.ts';
 import type { RunningRegion } from '../test/support/region.ts';
 import { LightClient } from './support/light-client.ts';
@@ -31,25 +26,6 @@ export function clientOf(region: RunningRegion, connections: number): LambdaClie
     maxAttempts: 1,
     requestHandler,
   });
-}
-
-export async function create(client: LambdaClient, name: string, imageUri: string): Promise<void> {
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      PackageType: 'Image',
-      Code: { ImageUri: imageUri },
-      Role: 'arn:aws:iam::000000000000:role/any',
-      MemorySize: 1769,
-      Timeout: 60,
-    }),
-  );
-  for (;;) {
-    const { Configuration } = await client.send(new GetFunctionCommand({ FunctionName: name }));
-    if (Configuration?.State === 'Active') return;
-    if (Configuration?.State === 'Failed') throw new Error(Configuration.StateReason);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** Answers the milliseconds that it took; throws if the function failed. */

@@ -6,7 +6,8 @@ import { repositoryRoot } from '../test/repo/repository.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
-import { clientOf, create, invoke, overhead, SECONDS, warm } from './platform-invokes.ts';
+import { clientOf, invoke, overhead, SECONDS, warm } from './platform-invokes.ts';
+import { createActiveFunction } from './support/active-function.ts';
 import { medianOf } from './support/statistics.ts';
 import { trivialInvokes } from './support/trivial-runtime-api.ts';
 
@@ -39,7 +40,7 @@ async function cold(region: RunningRegion, imageUri: string) {
   const before = await phaseSums(region);
   const times: number[] = [];
   for (let n = 0; n < COLD_FUNCTIONS; n++) {
-    await create(client, `cold-${n}`, imageUri);
+    await createActiveFunction(client, `cold-${n}`, imageUri);
     times.push(await invoke(client, `cold-${n}`));
   }
   const after = await phaseSums(region);
@@ -54,7 +55,7 @@ async function cold(region: RunningRegion, imageUri: string) {
 /** As many first invokes of one function at once: all have to be answered. */
 async function burst(region: RunningRegion, imageUri: string) {
   const client = clientOf(region, PARALLEL);
-  await create(client, 'burst', imageUri);
+  await createActiveFunction(client, 'burst', imageUri);
   const startMs = performance.now();
   const all = Array.from({ length: PARALLEL }, () => invoke(client, 'burst'));
   const settled = await Promise.allSettled(all);
@@ -81,7 +82,7 @@ async function idle(region: RunningRegion, layout: string, functions: number) {
   const before = { bytes: residentBytes(pid), descriptors: descriptors() };
   let made = 0;
   const creates = Array.from({ length: CREATES_AT_ONCE }, async () => {
-    while (made < functions) await create(client, `idle-${made++}`, `oci:${layout}`);
+    while (made < functions) await createActiveFunction(client, `idle-${made++}`, `oci:${layout}`);
   });
   await Promise.all(creates);
   client.destroy();
@@ -123,7 +124,7 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     print({ trivial });
     const warmed = await part(join(scratch.path, 'warm'), async (region) => {
       const client = clientOf(region, 1);
-      await create(client, 'warm', image);
+      await createActiveFunction(client, 'warm', image);
       client.destroy();
       const overheadOne = await overhead(region, 'warm', 1);
       const overheadSixteen = await overhead(region, 'warm', 16);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { CreateFunctionCommand, GetFunctionCommand } from '@aws-sdk/client-lambda';
 import { formatBytes, MIB } from '../src/base/mod.ts';
 import { formatTable } from '../src/cli/mod.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
+import { createActiveFunction } from './support/active-function.ts';
 import { LightClient } from './support/light-client.ts';
 import { type ProcessSample, processTree } from './support/processes.ts';
 import { medianOf } from './support/statistics.ts';
@@ -42,26 +42,6 @@ function sample(pid: number, invokes: number): Sample {
   }
   const { openFiles = 0, cpuSeconds = 0 } = tree[0] ?? {};
   return { invokes, bytes, openFiles, cpuSeconds };
-}
-
-async function create(region: RunningRegion, name: string, imageUri: string): Promise<void> {
-  const client = region.client();
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      PackageType: 'Image',
-      Code: { ImageUri: imageUri },
-      Role: 'arn:aws:iam::000000000000:role/any',
-      MemorySize: 1769,
-      Timeout: 60,
-    }),
-  );
-  for (;;) {
-    const { Configuration } = await client.send(new GetFunctionCommand({ FunctionName: name }));
-    if (Configuration?.State === 'Active') return;
-    if (Configuration?.State === 'Failed') throw new Error(Configuration.StateReason);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** The middle of the first and the second half of the samples, the first tenth left out. */
@@ -108,7 +88,7 @@ export async function run([count]: readonly string[]): Promise<unknown> {
     const image = await buildTestImage(join(scratch.path, 'image'));
     const region = await startRegion(undefined, join(scratch.path, 'data'));
     try {
-      await create(region, 'soak', image);
+      await createActiveFunction(region.client(), 'soak', image);
       const { samples, seconds } = await soak(region, invokes);
       const answered = await readMetric(region, 'sluice_invokes_total');
       const coldStarts = await readMetric(region, 'sluice_cold_starts_total');
