@@ -7,6 +7,9 @@ export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
 
 const debianPackages: Record<string, string> = {
   aws: 'awscli',
+  busybox: 'busybox-static',
+  nbdcopy: 'libnbd-bin',
+  'qemu-system-x86_64': 'qemu-system-x86',
   nbdsh: 'python3-libnbd',
   e2fsck: 'e2fsprogs',
   debugfs: 'e2fsprogs',
