@@ -6,7 +6,7 @@ import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { runOrThrow } from '../test/support/run.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
-import { createActiveFunction } from './support/active-function.ts';
+import { createActiveFunction, imageSource } from './support/active-function.ts';
 import { medianOf, quantileOf } from './support/statistics.ts';
 
 export const title =
@@ -32,7 +32,7 @@ async function coldRun(directory: string, imageUri: string) {
   const region = await startRegion(undefined, directory);
   try {
     const client = region.client();
-    const createMs = await timed(() => createActiveFunction(client, 'cold', imageUri));
+    const createMs = await timed(() => createActiveFunction(client, 'cold', imageSource(imageUri)));
     const coldInvokeMs = await timed(() => invoke(client, 'cold'));
     const bytesFetched = await fetchedBytes(region);
     return { createMs, coldInvokeMs, createToAnswerMs: createMs + coldInvokeMs, bytesFetched };
@@ -49,7 +49,7 @@ async function warmRun(directory: string, imageUri: string) {
   const region = await startRegion(undefined, directory);
   try {
     const client = region.client();
-    await createActiveFunction(client, 'warm', imageUri);
+    await createActiveFunction(client, 'warm', imageSource(imageUri));
     const times: number[] = [];
     for (let index = 0; index < WARM_UP + WARM_RUNS; index++) {
       times.push(await timed(() => invoke(client, 'warm')));

@@ -6,56 +6,23 @@ import { repositoryRoot } from '../test/repo/repository.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
+import { cold } from './platform-cold.ts';
 import { clientOf, invoke, overhead, SECONDS, warm } from './platform-invokes.ts';
-import { createActiveFunction } from './support/active-function.ts';
-import { medianOf } from './support/statistics.ts';
+import { createActiveFunction, imageSource } from './support/active-function.ts';
 import { trivialInvokes } from './support/trivial-runtime-api.ts';
 
 export const title =
   'warm invokes on 1 and 16 connections, cold starts and their parts, 100 at once, idle functions';
 
-const COLD_FUNCTIONS = 5;
 const PARALLEL = 100;
 const IDLE_FUNCTIONS = 1000;
 /** Creates under way at once; the region flattens two images at a time. */
 const CREATES_AT_ONCE = 4;
-const PHASES = ['lease', 'device', 'sandbox', 'init'] as const;
-
-async function phaseSums(region: RunningRegion): Promise<Record<string, number>> {
-  const text = await (await fetch(`${region.endpoint}/metrics`)).text();
-  const sums: Record<string, number> = {};
-  for (const phase of PHASES) {
-    const found = new RegExp(
-      `^sluice_cold_start_seconds_sum\\{phase="${phase}"\\} (\\S+)$`,
-      'm',
-    ).exec(text);
-    sums[phase] = Number(found?.[1] ?? 0);
-  }
-  return sums;
-}
-
-/** First invokes of functions that nobody has invoked, one after the other, and their parts. */
-async function cold(region: RunningRegion, imageUri: string) {
-  const client = clientOf(region, 1);
-  const before = await phaseSums(region);
-  const times: number[] = [];
-  for (let n = 0; n < COLD_FUNCTIONS; n++) {
-    await createActiveFunction(client, `cold-${n}`, imageUri);
-    times.push(await invoke(client, `cold-${n}`));
-  }
-  const after = await phaseSums(region);
-  client.destroy();
-  const parts = PHASES.map((phase) => [
-    `${phase}Ms`,
-    (((after[phase] ?? 0) - (before[phase] ?? 0)) * 1000) / COLD_FUNCTIONS,
-  ]);
-  return { msMedian: medianOf(times), ...Object.fromEntries(parts) } as Record<string, number>;
-}
 
 /** As many first invokes of one function at once: all have to be answered. */
 async function burst(region: RunningRegion, imageUri: string) {
   const client = clientOf(region, PARALLEL);
-  await createActiveFunction(client, 'burst', imageUri);
+  await createActiveFunction(client, 'burst', imageSource(imageUri));
   const startMs = performance.now();
   const all = Array.from({ length: PARALLEL }, () => invoke(client, 'burst'));
   const settled = await Promise.allSettled(all);
@@ -80,9 +47,10 @@ async function idle(region: RunningRegion, layout: string, functions: number) {
   const client = clientOf(region, CREATES_AT_ONCE);
   const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
   const before = { bytes: residentBytes(pid), descriptors: descriptors() };
+  const source = imageSource(`oci:${layout}`);
   let made = 0;
   const creates = Array.from({ length: CREATES_AT_ONCE }, async () => {
-    while (made < functions) await createActiveFunction(client, `idle-${made++}`, `oci:${layout}`);
+    while (made < functions) await createActiveFunction(client, `idle-${made++}`, source);
   });
   await Promise.all(creates);
   client.destroy();
@@ -124,7 +92,7 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     print({ trivial });
     const warmed = await part(join(scratch.path, 'warm'), async (region) => {
       const client = clientOf(region, 1);
-      await createActiveFunction(client, 'warm', image);
+      await createActiveFunction(client, 'warm', imageSource(image));
       client.destroy();
       const overheadOne = await overhead(region, 'warm', 1);
       const overheadSixteen = await overhead(region, 'warm', 16);

@@ -4,7 +4,7 @@ import { formatTable } from '../src/cli/mod.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
-import { createActiveFunction } from './support/active-function.ts';
+import { createActiveFunction, imageSource } from './support/active-function.ts';
 import { LightClient } from './support/light-client.ts';
 import { type ProcessSample, processTree } from './support/processes.ts';
 import { medianOf } from './support/statistics.ts';
@@ -88,7 +88,7 @@ export async function run([count]: readonly string[]): Promise<unknown> {
     const image = await buildTestImage(join(scratch.path, 'image'));
     const region = await startRegion(undefined, join(scratch.path, 'data'));
     try {
-      await createActiveFunction(region.client(), 'soak', image);
+      await createActiveFunction(region.client(), 'soak', imageSource(image));
       const { samples, seconds } = await soak(region, invokes);
       const answered = await readMetric(region, 'sluice_invokes_total');
       const coldStarts = await readMetric(region, 'sluice_cold_starts_total');
