@@ -39,10 +39,12 @@ function loopDeviceOn(directory: string): string | undefined {
 
 /** Does reading it past the page cache fail? */
 function isDead(device: string): boolean {
+  // Such a read wants memory that begins with a block, as WebAssembly's does and a Buffer's rarely.
+  const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   let file: number | undefined;
   try {
     file = openSync(device, constants.O_RDONLY | constants.O_DIRECT);
-    readSync(file, Buffer.alloc(PAGE_SIZE_BYTES), 0, PAGE_SIZE_BYTES, 0);
+    readSync(file, new Uint8Array(buffer), 0, PAGE_SIZE_BYTES, 0);
     return false;
   } catch (error) {
     return systemErrorCode(error) === 'EIO';
