@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readdirSync, statSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
@@ -27,7 +27,11 @@ async function bench(t: TestContext, limits: Partial<LogStoreLimits> = {}) {
   const directory = temporaryDirectory(t, 'logs');
   const options = { directory, clock: systemClock, logger: noLogger, limits };
   const store = await FileLogStore.open(options);
-  t.after(() => store.close());
+  t.after(async () => {
+    await store.close();
+    // What closing wrote: hooks run in their order, and the directory went before.
+    rmSync(directory, { recursive: true, force: true });
+  });
   const texts = async (more: { last?: number; logGroup?: string } = {}) => {
     const read: string[] = [];
     const from = { directory, accountId, logGroup, clock: systemClock, ...more };
