@@ -1,5 +1,5 @@
 import type { LayerKey, LayerStore, PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
-import { conflict, notFound } from '../api-error.ts';
+import { notFound } from '../api-error.ts';
 import { staleRevision } from '../change.ts';
 import { zipSupport } from '../code-source.ts';
 import { layerArn, readLayerKey } from '../layer-name.ts';
@@ -11,13 +11,18 @@ import {
   type Operation,
   readInput,
 } from '../operation.ts';
+import {
+  policyAnswer,
+  principal,
+  statementId,
+  withoutStatement,
+  withStatement,
+} from '../policies/statements.ts';
 import type { Services } from '../services.ts';
 import { string, structure, validate } from '../shapes.ts';
 import { readVersion } from './layers.ts';
-import { principal, renderPolicy, requirePolicyLength } from './permissions.ts';
 
 const path = '/2018-10-31/layers/:LayerName/versions/:VersionNumber/policy';
-const statementId = string({ max: 100, min: 1, pattern: '([a-zA-Z0-9-_]+)' });
 const addInput = structure(
   {
     StatementId: statementId,
@@ -76,15 +81,7 @@ export function addLayerVersionPermission(services: Services): Operation {
       const revisionId = services.random.uuid();
       await target.layers.changePolicy(target.key, target.version, (policy) => {
         requireRevision(policy, request);
-        if (policy?.statements.some((each) => each.Sid === statement.Sid)) {
-          throw conflict(
-            `The statement id (${statement.Sid}) provided already exists. Please provide a new ` +
-              'statement id, or remove the existing statement.',
-          );
-        }
-        const statements = [...(policy?.statements ?? []), statement];
-        requirePolicyLength(renderPolicy(statements));
-        return { statements, revisionId };
+        return { statements: withStatement(policy, statement), revisionId };
       });
       return json(201, { Statement: JSON.stringify(statement), RevisionId: revisionId });
     },
@@ -100,8 +97,7 @@ export function getLayerVersionPolicy(services: Services): Operation {
       const { layers, key, version } = await targetOf(services, request, 'GetLayerVersionPolicy');
       const policy = await layers.readPolicy(key, version);
       if (!policy) throw notFound('No policy is associated with the given resource.');
-      const { statements, revisionId } = policy;
-      return json(200, { Policy: renderPolicy(statements), RevisionId: revisionId });
+      return policyAnswer(policy);
     },
   };
 }
@@ -116,11 +112,7 @@ export function removeLayerVersionPermission(services: Services): Operation {
       const sid = validate(statementId, label(request, 'StatementId'), 'statementId');
       const revisionId = services.random.uuid();
       await target.layers.changePolicy(target.key, target.version, (policy) => {
-        if (!policy) throw notFound('No policy is associated with the given resource.');
-        const statements = policy.statements.filter((each) => each.Sid !== sid);
-        if (statements.length === policy.statements.length) {
-          throw notFound(`Statement ${sid} is not found in resource policy.`);
-        }
+        const statements = withoutStatement(policy, sid);
         requireRevision(policy, request);
         return statements.length === 0 ? undefined : { statements, revisionId };
       });

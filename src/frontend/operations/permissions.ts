@@ -1,15 +1,20 @@
-import { limits } from '../../base/mod.ts';
 import type { FunctionRecord, PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
-import { ApiError, conflict, invalidParameter, notFound } from '../api-error.ts';
+import { invalidParameter, notFound } from '../api-error.ts';
 import { changeFunction, staleRevision } from '../change.ts';
 import { type FunctionReference, functionArn } from '../function-name.ts';
 import { findFunction, referenceOf, requireQualifier } from '../lookup.ts';
 import { json, label, noContent, type Operation, readInput } from '../operation.ts';
+import {
+  policyAnswer,
+  principal,
+  statementId,
+  withoutStatement,
+  withStatement,
+} from '../policies/statements.ts';
 import type { Services } from '../services.ts';
 import { boolean, type ShapeType, string, structure, validate } from '../shapes.ts';
 
 const path = '/2015-03-31/functions/:FunctionName/policy';
-const statementId = string({ max: 100, min: 1, pattern: '([a-zA-Z0-9-_]+)' });
 const addInput = structure(
   {
     StatementId: statementId,
@@ -28,16 +33,6 @@ const addInput = structure(
 );
 type AddInput = ShapeType<typeof addInput>;
 
-export function principal(given: string): PolicyStatement['Principal'] {
-  if (given === '*') return '*';
-  if (/^\d{12}$/.test(given)) return { AWS: `arn:aws:iam::${given}:root` };
-  if (/^arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+$/.test(given)) return { AWS: given };
-  if (/^([a-z0-9-]+\.)+[a-z]+$/.test(given)) return { Service: given };
-  throw invalidParameter(
-    'The provided principal was invalid. Please check the principal and try again.',
-  );
-}
-
 function conditionOf(input: AddInput): PolicyStatement['Condition'] {
   const equals: Record<string, string> = {};
   if (input.SourceAccount) equals['AWS:SourceAccount'] = input.SourceAccount;
@@ -53,10 +48,6 @@ function conditionOf(input: AddInput): PolicyStatement['Condition'] {
   }
   if (input.SourceArn) condition['ArnLike'] = { 'AWS:SourceArn': input.SourceArn };
   return Object.keys(condition).length > 0 ? condition : undefined;
-}
-
-export function renderPolicy(statements: readonly PolicyStatement[]): string {
-  return JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: statements });
 }
 
 const keyOf = (reference: FunctionReference) => reference.qualifier ?? '$LATEST';
@@ -96,30 +87,13 @@ export function addPermission(services: Services): Operation {
         requireQualifier(services, record, reference);
         const policy = policyOf(record, reference);
         requirePolicyRevision(policy, input.RevisionId);
-        if (policy?.statements.some((each) => each.Sid === statement.Sid)) {
-          throw conflict(
-            `The statement id (${statement.Sid}) provided already exists. Please provide a new ` +
-              'statement id, or remove the existing statement.',
-          );
-        }
-        const statements = [...(policy?.statements ?? []), statement];
-        requirePolicyLength(renderPolicy(statements));
+        const statements = withStatement(policy, statement);
         const policies = { ...record.policies, [keyOf(reference)]: { statements, revisionId } };
         return { function: { ...record, policies } };
       });
       return json(201, { Statement: JSON.stringify(statement) });
     },
   };
-}
-
-export function requirePolicyLength(text: string): void {
-  const limit = limits.lambda.resourcePolicyBytes;
-  const size = Buffer.byteLength(text);
-  if (size <= limit) return;
-  throw new ApiError(
-    'PolicyLengthExceededException',
-    `The final policy size (${size}) is bigger than the limit (${limit}).`,
-  );
 }
 
 export function getPolicy(services: Services): Operation {
@@ -132,8 +106,7 @@ export function getPolicy(services: Services): Operation {
       const record = await findFunction(services, reference);
       const policy = policyOf(record, reference);
       if (!policy) throw notFound('The resource you requested does not exist.');
-      const { statements, revisionId } = policy;
-      return json(200, { Policy: renderPolicy(statements), RevisionId: revisionId });
+      return policyAnswer(policy);
     },
   };
 }
@@ -152,11 +125,7 @@ export function removePermission(services: Services): Operation {
       const revisionId = services.random.uuid();
       await changeFunction(services, reference, (record) => {
         const policy = policyOf(record, reference);
-        if (!policy) throw notFound('No policy is associated with the given resource.');
-        const statements = policy.statements.filter((each) => each.Sid !== sid);
-        if (statements.length === policy.statements.length) {
-          throw notFound(`Statement ${sid} is not found in resource policy.`);
-        }
+        const statements = withoutStatement(policy, sid);
         requirePolicyRevision(policy, given);
         const { [keyOf(reference)]: _, ...others } = record.policies;
         const policies =
