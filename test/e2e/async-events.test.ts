@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  CreateFunctionCommand,
   InvokeCommand,
   type LambdaClient,
   PutFunctionEventInvokeConfigCommand,
-  waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -50,18 +49,7 @@ describe('asynchronous invokes', { skip: lacks }, () => {
     const image = await buildTestImage(join(scratch.path, 'image'));
     region = await startRegion(undefined, data);
     client = region.client();
-    const role = 'arn:aws:iam::000000000000:role/any';
-    await client.send(
-      new CreateFunctionCommand({
-        FunctionName: 'f',
-        PackageType: 'Image',
-        Code: { ImageUri: image },
-        Role: role,
-        Timeout: 10,
-      }),
-    );
-    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
-    await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+    await createImageFunction(client, 'f', image, { Timeout: 10 });
     await client.send(
       new PutFunctionEventInvokeConfigCommand({
         FunctionName: 'f',

@@ -2,14 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  CreateFunctionCommand,
-  InvokeCommand,
-  InvokeWithResponseStreamCommand,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, InvokeWithResponseStreamCommand } from '@aws-sdk/client-lambda';
 import { awsLambdaRic, RIC_NEEDS } from '../support/aws-lambda-ric.ts';
 import { hostHas } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { startRegion } from '../support/region.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -48,19 +44,9 @@ test("AWS's own runtime client runs in an image", { timeout: 900_000 }, async (t
   const region = await startRegion(t, join(directory, 'data'));
   const client = region.client();
   const create = async (FunctionName: string, handler: string) => {
-    await client.send(
-      new CreateFunctionCommand({
-        FunctionName,
-        PackageType: 'Image',
-        Code: { ImageUri: image },
-        ImageConfig: { EntryPoint: ['/usr/bin/node', '/var/ric/index.mjs'], Command: [handler] },
-        Role: 'arn:aws:iam::000000000000:role/any',
-        MemorySize: 512,
-        Timeout: 20,
-      }),
-    );
-    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
-    await waitUntilFunctionActiveV2(waiter, { FunctionName });
+    const ImageConfig = { EntryPoint: ['/usr/bin/node', '/var/ric/index.mjs'], Command: [handler] };
+    const more = { ImageConfig, MemorySize: 512, Timeout: 20 };
+    await createImageFunction(client, FunctionName, image, more);
   };
   const invoke = async (FunctionName: string, event: object) => {
     const Payload = JSON.stringify(event);

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  CreateFunctionCommand,
-  InvokeCommand,
-  ListFunctionsCommand,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { hostState, leftovers } from '../support/leftovers.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
@@ -16,19 +12,7 @@ import { scratchDirectory } from '../support/temporary.ts';
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
 async function createAndInvoke(region: RunningRegion, name: string, imageUri: string) {
-  const client = region.client();
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      PackageType: 'Image',
-      Code: { ImageUri: imageUri },
-      Role: 'arn:aws:iam::000000000000:role/any',
-    }),
-  );
-  await waitUntilFunctionActiveV2(
-    { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
-    { FunctionName: name },
-  );
+  await createImageFunction(region.client(), name, imageUri);
   return invoke(region, name);
 }
 

@@ -6,15 +6,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  CreateFunctionCommand,
-  GetFunctionCommand,
-  InvokeCommand,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { GetFunctionCommand, InvokeCommand } from '@aws-sdk/client-lambda';
 import { repositoryRoot } from '../repo/repository.ts';
 import { buildDebianImage } from '../support/debian-image.ts';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -129,18 +125,7 @@ describe('a Debian image with Python, made by other tools', { skip: lacks }, () 
   test('its handler runs, from the registry, with the standard library', async () => {
     const client = region.client();
     const imageUri = `${registry.address}/debian/python:3`;
-    await client.send(
-      new CreateFunctionCommand({
-        FunctionName: 'python',
-        PackageType: 'Image',
-        Code: { ImageUri: imageUri },
-        Role: 'arn:aws:iam::000000000000:role/any',
-      }),
-    );
-    await waitUntilFunctionActiveV2(
-      { client, maxWaitTime: 120, minDelay: 1, maxDelay: 1 },
-      { FunctionName: 'python' },
-    );
+    await createImageFunction(client, 'python', imageUri);
     const got = await client.send(new GetFunctionCommand({ FunctionName: 'python' }));
     assert.match(got.Code?.ResolvedImageUri ?? '', /^127\.0\.0\.1:\d+\/debian\/python@sha256:/);
     const answer = await client.send(

@@ -4,18 +4,17 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateEventSourceMappingCommand,
-  CreateFunctionCommand,
   DeleteEventSourceMappingCommand,
   GetEventSourceMappingCommand,
   InvokeCommand,
   PutFunctionEventInvokeConfigCommand,
   UpdateFunctionConfigurationCommand,
-  waitUntilFunctionActiveV2,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
@@ -57,14 +56,7 @@ describe('event source mappings', { skip: lacks }, () => {
     const image = await buildTestImage(join(scratch.path, 'image'));
     region = await startRegion(undefined, data);
     const client = region.client();
-    await client.send(
-      new CreateFunctionCommand({
-        ...{ FunctionName: 'f', PackageType: 'Image', Code: { ImageUri: image }, Timeout: 3 },
-        Role: 'arn:aws:iam::000000000000:role/any',
-      }),
-    );
-    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
-    await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+    await createImageFunction(client, 'f', image, { Timeout: 3 });
     // A first start on a busy machine may take longer than messages stay hidden here.
     await client.send(new InvokeCommand({ FunctionName: 'f' }));
   });

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  CreateFunctionCommand,
-  InvokeCommand,
-  type LambdaClient,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -124,18 +120,7 @@ describe('a hostile handler hurts only itself', { skip: lacks }, () => {
     client = region.client();
     const sizes = { hostile: [512, 3], neighbour: [512, 60] } as const;
     for (const [FunctionName, [MemorySize, Timeout]] of Object.entries(sizes)) {
-      await client.send(
-        new CreateFunctionCommand({
-          FunctionName,
-          MemorySize,
-          Timeout,
-          PackageType: 'Image',
-          Code: { ImageUri: image },
-          Role: 'arn:aws:iam::000000000000:role/any',
-        }),
-      );
-      const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
-      await waitUntilFunctionActiveV2(waiter, { FunctionName });
+      await createImageFunction(client, FunctionName, image, { MemorySize, Timeout });
     }
     await invoke('neighbour', { do: 'echo', word: 'warm' });
     neighbour = watchNeighbour();

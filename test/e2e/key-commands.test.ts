@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  CreateFunctionCommand,
-  InvokeCommand,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
@@ -34,17 +31,8 @@ describe("an account's key", { skip: lacks }, () => {
 
   before(async () => {
     await restart();
-    const client = region.client();
-    await client.send(
-      new CreateFunctionCommand({
-        FunctionName: 'f',
-        PackageType: 'Image',
-        Code: { ImageUri: await buildTestImage(join(scratch.path, 'image')) },
-        Role: `arn:aws:iam::${account}:role/any`,
-      }),
-    );
-    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
-    await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+    const image = await buildTestImage(join(scratch.path, 'image'));
+    await createImageFunction(region.client(), 'f', image);
   });
   after(async () => {
     await region?.stop();

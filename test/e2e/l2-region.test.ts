@@ -2,15 +2,11 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import {
-  CreateFunctionCommand,
-  InvokeCommand,
-  PublishVersionCommand,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand, PublishVersionCommand } from '@aws-sdk/client-lambda';
 import { limits } from '../../src/base/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { endAll, startNodes } from '../support/l2-nodes.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
@@ -20,20 +16,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
 async function create(region: RunningRegion, name: string, imageUri: string): Promise<void> {
-  const client = region.client();
-  await client.send(
-    new CreateFunctionCommand({
-      FunctionName: name,
-      PackageType: 'Image',
-      Code: { ImageUri: imageUri },
-      Role: 'arn:aws:iam::000000000000:role/any',
-      Timeout: 60,
-    }),
-  );
-  await waitUntilFunctionActiveV2(
-    { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
-    { FunctionName: name },
-  );
+  await createImageFunction(region.client(), name, imageUri, { Timeout: 60 });
 }
 
 async function invoke(region: RunningRegion, name: string, Qualifier?: string): Promise<void> {

@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  CreateFunctionCommand,
-  InvokeCommand,
-  waitUntilFunctionActiveV2,
-} from '@aws-sdk/client-lambda';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
+import { createImageFunction } from '../support/image-function.ts';
 import { KmsServer } from '../support/kms-server.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
@@ -56,17 +53,8 @@ describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: l
     await json('config', 'set', 'origin', JSON.stringify({ ...origin, endpoint: s3Endpoint }));
     await json('config', 'set', 'keys', JSON.stringify({ ...keys, endpoint: kmsEndpoint }));
     region = await startRegion(undefined, data, [], environment);
-    const client = region.client();
-    await client.send(
-      new CreateFunctionCommand({
-        FunctionName: 'f',
-        PackageType: 'Image',
-        Code: { ImageUri: await buildTestImage(join(scratch.path, 'image')) },
-        Role: 'arn:aws:iam::000000000000:role/any',
-      }),
-    );
-    const waiter = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
-    await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
+    const image = await buildTestImage(join(scratch.path, 'image'));
+    await createImageFunction(region.client(), 'f', image);
   });
   after(async () => {
     await region?.stop();
