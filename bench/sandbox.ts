@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { formatMs, type Logger, MIB, noLogger, systemClock } from '../src/base/mod.ts';
-import { CgroupPool, LeanSandboxFactory, type SandboxSpec } from '../src/sandbox/mod.ts';
+import { CgroupPool, LeanSandboxFactory, type SandboxSpec } from '../src/isolation/mod.ts';
 import { quantileOf } from './support/statistics.ts';
 
 export const title = 'start of a lean sandbox, beside bwrap and unshare: until its first output';

@@ -4,8 +4,8 @@ import { AssignmentService, UsageFile } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
+import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../isolation/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
-import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../sandbox/mod.ts';
 import {
   type CredentialIssuer,
   FileLogStore,

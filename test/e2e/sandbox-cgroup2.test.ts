@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB, systemClock } from '../../src/base/mod.ts';
-import type { Cgroup } from '../../src/sandbox/cgroup/types.ts';
-import { CgroupTreeV2 } from '../../src/sandbox/cgroup/version-2.ts';
-import { composeStart } from '../../src/sandbox/compose/start.ts';
+import type { Cgroup } from '../../src/isolation/cgroup/types.ts';
+import { CgroupTreeV2 } from '../../src/isolation/cgroup/version-2.ts';
+import { composeStart } from '../../src/isolation/lean/compose/start.ts';
 import {
   hostArchitecture,
   type Launcher,
   type LaunchRecord,
-} from '../../src/sandbox/launch/launcher.ts';
-import { Spawner } from '../../src/sandbox/launch/spawner.ts';
-import { pollUntil } from '../../src/sandbox/poll.ts';
+} from '../../src/isolation/lean/launcher/launcher.ts';
+import { Spawner } from '../../src/isolation/lean/launcher/spawner.ts';
+import { pollUntil } from '../../src/isolation/poll.ts';
 import { hostHas } from '../support/host.ts';
 import { loopDevicesOf, makeDisk, makeSpec, SANDBOX_NEEDS } from './sandbox-support.ts';
 

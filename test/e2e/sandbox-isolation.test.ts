@@ -4,13 +4,14 @@ import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { hostArchitecture } from '../../src/sandbox/launch/launcher.ts';
+import { launchBinary } from '../../src/isolation/launch/binary.ts';
 import {
   type ErrnoName,
   LaunchProgram,
   register,
   type Value,
-} from '../../src/sandbox/launch/program.ts';
+} from '../../src/isolation/launch/program.ts';
+import { hostArchitecture } from '../../src/isolation/lean/launcher/launcher.ts';
 import { hostHas } from '../support/host.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import {
@@ -235,8 +236,7 @@ test('the kernel refuses what the filter does, and init cannot be traced', async
   program.decimal('say', buffer, 0, result);
   program.call('say', 'write', [4, buffer, 20]);
   const { disk } = makeDisk(t, (root) => {
-    const binary = join('src', 'sandbox', 'launch', `launch.${architecture}`);
-    cpSync(join(import.meta.dirname, '..', '..', binary), join(root, 'machine'));
+    cpSync(launchBinary(architecture), join(root, 'machine'));
     writeFileSync(join(root, 'program'), program.encode());
   });
   const factory = await makeFactory(t);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { noLogger } from '../../src/base/mod.ts';
-import { OutboundNetwork } from '../../src/sandbox/mod.ts';
+import { OutboundNetwork } from '../../src/isolation/mod.ts';
 import { hostHas } from '../support/host.ts';
 import { run, runOrThrow } from '../support/run.ts';
 import {

@@ -13,7 +13,7 @@ import {
   type Sandbox,
   type SandboxExit,
   type SandboxSpec,
-} from '../../src/sandbox/mod.ts';
+} from '../../src/isolation/mod.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 export const SANDBOX_NEEDS = ['root', 'loop', 'cgroup', 'tool:busybox', 'tool:mke2fs'] as const;

@@ -11,7 +11,8 @@ const rows = [
   ['origin', 'cache', 'image', 'device', 'gc'],
   ['journal', 'functions', 'queue'],
   ['assignment', 'placement', 'capacity'],
-  ['runtime', 'sandbox', 'snapshot', 'zygote', 'worker'],
+  ['runtime', 'isolation', 'snapshot', 'zygote'],
+  ['worker'],
   ['frontend', 'serve', 'cli', 'config', 'telemetry', 'sim'],
 ];
 /** In the last row `serve` composes the faces, and the command line composes on top of it. */

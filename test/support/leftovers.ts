@@ -29,7 +29,7 @@ function processes(): string[] {
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()}`)
     .filter((line) =>
-      /src\/cli\/main\.ts|agent-main\.ts|flattener-main\.ts|sandbox\/launch/.test(line),
+      /src\/cli\/main\.ts|agent-main\.ts|flattener-main\.ts|isolation\/launch/.test(line),
     );
 }
 

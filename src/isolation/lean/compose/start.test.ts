@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { MIB } from '../../../base/mod.ts';
+import type { CgroupJoin } from '../../cgroup/types.ts';
+import { systemCallNumbers } from '../../launch/system-call-numbers.ts';
+import type { SandboxSpec } from '../../types.ts';
+import { entrypointCandidates } from './entrypoint.ts';
+import { composeEntrypoint, composeExtensions } from './extensions.ts';
+import { composeStart } from './start.ts';
+
+const spec: SandboxSpec = {
+  sandboxId: 'sandbox-1',
+  diskPath: '/disks/one',
+  argv: ['handler', '--flag'],
+  environment: { PATH: '/opt/bin:/bin', KEY: 'value' },
+  workingDirectory: '/var/task',
+  uid: 993,
+  gid: 990,
+  memoryBytes: 128 * MIB,
+  cpuMillis: 1000,
+  tmpBytes: 512 * MIB,
+  processes: 64,
+  openFiles: 1024,
+};
+
+const tmp = { kind: 'disk', path: '/scratch/1' } as const;
+
+const joins: Record<string, CgroupJoin> = {
+  'version 1': { kind: 'write', files: ['/cg/memory/tasks'], freezerState: '/cg/freezer.state' },
+  'version 2': { kind: 'clone', directory: '/cg/one' },
+};
+
+for (const [version, join] of Object.entries(joins)) {
+  for (const architecture of ['x86_64', 'aarch64'] as const) {
+    describe(`the start program for ${architecture}, cgroups ${version}`, () => {
+      const program = composeStart(spec, {
+        architecture,
+        join,
+        launcherId: 7,
+        directIo: true,
+        tmp,
+      });
+      const numbers = systemCallNumbers[architecture];
+      const places = (call: string) =>
+        program.steps.flatMap((step, index) =>
+          step.operation === 'call' && step.number === numbers.get(call) ? [index] : [],
+        );
+      const first = (call: string) => places(call)[0] ?? Number.NaN;
+      const last = (call: string) => places(call).at(-1) ?? Number.NaN;
+      const named = (name: string) => program.steps.findIndex((step) => step.name === name);
+
+      test('leaves the host before the image has a say', () => {
+        assert.ok(first('clone3') < first('mount'));
+        assert.ok(first('mount') < first('pivot_root'));
+        assert.ok(first('pivot_root') < first('umount2'));
+        // What follows links of the image happens only when the host can no longer be reached.
+        assert.ok(first('umount2') < named('mount /tmp'));
+        assert.ok(first('umount2') < named('write /etc/hosts'));
+        assert.ok(named('write /etc/hosts') < named('make / read-only'));
+      });
+
+      test('gives up privileges in the order in which they can be', () => {
+        const order = [
+          last('mount'),
+          named('empty the bounding set'),
+          first('setgroups'),
+          first('setresgid'),
+          first('setresuid'),
+          first('capset'),
+          named('die with the monitor'),
+          named('forbid new privileges'),
+          first('seccomp'),
+          first('execve'),
+        ];
+        assert.deepEqual(
+          order,
+          [...order].sort((a, b) => a - b),
+        );
+        assert.ok(order.every((place) => place >= 0));
+      });
+
+      test('changes nothing of itself between the filter and the entrypoint', () => {
+        const after = program.steps.slice(first('seccomp') + 1);
+        const calls = new Set(
+          after.filter((each) => each.operation === 'call').map((each) => each.number),
+        );
+        const expected = ['clone', 'close', 'write', 'wait4', 'exit_group', 'setsid', 'dup3'];
+        const allowed = [...expected, 'chdir', 'execve'].map((call) => numbers.get(call));
+        for (const call of calls) assert.ok(allowed.includes(call), `${call}`);
+      });
+
+      test('gives up what extensions must not have before it runs them', () => {
+        const { uid, gid, environment } = spec;
+        const names = ['one', 'two'];
+        const second = composeExtensions({ architecture, names, environment, uid, gid });
+        const third = composeEntrypoint(architecture, spec, names.length);
+        const at = (call: string) =>
+          second.steps.findIndex((step) => step.number === numbers.get(call));
+        const order = ['setresuid', 'capset', 'seccomp', 'clone', 'execve'].map(at);
+        assert.ok(order.every((place, index) => place > (order[index - 1] ?? 0)));
+        const filtered = [...second.steps.slice(at('seccomp') + 1), ...third.steps];
+        const expected = ['clone', 'close', 'write', 'wait4', 'exit_group', 'setsid', 'dup3'];
+        const allowed = [...expected, 'chdir', 'execve', 'ppoll', 'getpid'];
+        const permitted = new Set(allowed.map((call) => numbers.get(call)));
+        for (const step of filtered) {
+          assert.ok(step.operation !== 'call' || permitted.has(step.number), step.name);
+        }
+      });
+
+      test('tries the entrypoint along the PATH, and only the last miss counts', () => {
+        const tries = places('execve').map((index) => program.steps[index]);
+        assert.equal(tries.length, 2);
+        assert.ok((tries[0]?.tolerated.length ?? 0) > 0);
+        assert.deepEqual(tries[1]?.tolerated, []);
+      });
+
+      test('refuses what does not fit', () => {
+        const huge = { ...spec, argv: ['handler', 'x'.repeat(600 * 1024)] };
+        const compose = () =>
+          composeStart(huge, { architecture, join, launcherId: 7, directIo: true, tmp });
+        assert.throws(() => compose().encode(), { code: 'USAGE' });
+        assert.ok(program.encode().length < 64 * 1024);
+      });
+    });
+  }
+}
+
+test('an entrypoint is sought as execvp would', () => {
+  const environment = { PATH: '/a::/b' };
+  assert.deepEqual(entrypointCandidates(['run'], environment), ['/a/run', './run', '/b/run']);
+  assert.deepEqual(entrypointCandidates(['./run'], environment), ['./run']);
+  assert.deepEqual(entrypointCandidates(['/x/run'], {}), ['/x/run']);
+  assert.equal(entrypointCandidates(['run'], {}).at(-1), '/bin/run');
+});

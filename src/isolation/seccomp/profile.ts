@@ -1,0 +1,125 @@
+import { assert } from '../../base/mod.ts';
+import * as linux from '../launch/linux.ts';
+import { type Architecture, systemCallNumbers } from '../launch/system-call-numbers.ts';
+import { allowedCalls } from './allowed-calls.ts';
+import * as bpf from './bpf.ts';
+
+/** AUDIT_ARCH_* of linux/audit.h. */
+const AUDIT_ARCHITECTURE: Readonly<Record<Architecture, number>> = {
+  x86_64: 0xc000_003e,
+  aarch64: 0xc000_00b7,
+};
+/** Calls of the x32 ABI carry this bit and would else pass as x86_64 (asm/unistd.h). */
+const X32_BIT = 0x4000_0000;
+
+const NEW_NAMESPACES =
+  linux.CLONE_NEWNS |
+  linux.CLONE_NEWUTS |
+  linux.CLONE_NEWIPC |
+  linux.CLONE_NEWUSER |
+  linux.CLONE_NEWPID |
+  linux.CLONE_NEWNET |
+  linux.CLONE_NEWCGROUP;
+
+/** asm-generic/ioctls.h: types into a terminal, or into the console. */
+const TERMINAL_INJECTIONS = [0x5412, 0x541c];
+/** linux/personality.h: Linux, its 32-bit uname, both with UNAME26, and asking which it is. */
+const PERSONALITIES = [0, 0x0008, 0x0002_0000, 0x0002_0008, 0xffff_ffff];
+const NETLINK_ROUTE = 0;
+
+/** Rules for calls that depend on an argument; each ends in a return. */
+const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
+  clone: [
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)),
+    bpf.jump(bpf.JUMP_IF_ANY_BIT, NEW_NAMESPACES, 1, 0),
+    bpf.allow,
+    bpf.refuse('EPERM'),
+  ],
+  // Its flags are in memory, which a filter cannot read; libc falls back to clone.
+  clone3: [bpf.refuse('ENOSYS')],
+  socket: [
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)),
+    ...[linux.AF_UNIX, linux.AF_INET, linux.AF_INET6].flatMap((family) =>
+      bpf.whenEqual(family, [bpf.allow]),
+    ),
+    ...bpf.whenEqual(linux.AF_NETLINK, [
+      bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(2)),
+      ...bpf.whenEqual(NETLINK_ROUTE, [bpf.allow]),
+      bpf.refuse('EPROTONOSUPPORT'),
+    ]),
+    // AF_VSOCK would reach a hypervisor past the network namespace, AF_ALG kernel code.
+    bpf.refuse('EAFNOSUPPORT'),
+  ],
+  ioctl: [
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(1)),
+    ...TERMINAL_INJECTIONS.flatMap((request) => bpf.whenEqual(request, [bpf.refuse('EPERM')])),
+    bpf.allow,
+  ],
+  personality: [
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)),
+    ...PERSONALITIES.flatMap((persona) => bpf.whenEqual(persona, [bpf.allow])),
+    bpf.refuse('EPERM'),
+  ],
+};
+
+/**
+ * The filter of every lean sandbox: what is not allowed answers EPERM; calls newer than our
+ * tables answer ENOSYS, so that libc falls back as on an older kernel. Another architecture's
+ * calls end the process.
+ */
+export function seccompInstructions(architecture: Architecture): bpf.Instruction[] {
+  const numbers = systemCallNumbers[architecture];
+  const newest = Math.max(...numbers.values());
+  const instructions = [
+    bpf.statement(bpf.LOAD_WORD, bpf.ARCHITECTURE_OFFSET),
+    bpf.jump(bpf.JUMP_IF_EQUAL, AUDIT_ARCHITECTURE[architecture], 1, 0),
+    bpf.statement(bpf.RETURN, bpf.KILL_PROCESS),
+    bpf.statement(bpf.LOAD_WORD, bpf.NUMBER_OFFSET),
+  ];
+  if (architecture === 'x86_64') {
+    instructions.push(bpf.jump(bpf.JUMP_IF_AT_LEAST, X32_BIT, 0, 1), bpf.refuse('EPERM'));
+  }
+  instructions.push(bpf.jump(bpf.JUMP_IF_GREATER, newest, 0, 1), bpf.refuse('ENOSYS'));
+  for (const [name, body] of Object.entries(conditionalCalls)) {
+    const number = numbers.get(name);
+    assert(number !== undefined, `${architecture} has the conditional call ${name}`);
+    instructions.push(...bpf.whenEqual(number, body));
+  }
+  for (const [first, last] of ranges(allowedNumbers(numbers))) {
+    instructions.push(
+      bpf.jump(bpf.JUMP_IF_AT_LEAST, first, 0, 2),
+      bpf.jump(bpf.JUMP_IF_GREATER, last, 1, 0),
+      bpf.allow,
+    );
+  }
+  instructions.push(bpf.refuse('EPERM'));
+  return instructions;
+}
+
+const filters = new Map<Architecture, Buffer>();
+
+/** The filter's bytes, composed once. */
+export function seccompFilter(architecture: Architecture): Buffer {
+  let filter = filters.get(architecture);
+  if (filter === undefined) {
+    filter = bpf.encodeFilter(seccompInstructions(architecture));
+    filters.set(architecture, filter);
+  }
+  return filter;
+}
+
+function allowedNumbers(numbers: ReadonlyMap<string, number>): number[] {
+  const known = allowedCalls.map((name) => numbers.get(name));
+  return known.filter((number) => number !== undefined).sort((a, b) => a - b);
+}
+
+/** Sorted numbers as closed ranges. */
+function ranges(sorted: readonly number[]): [number, number][] {
+  const out: [number, number][] = [];
+  for (const number of sorted) {
+    const last = out.at(-1);
+    if (last !== undefined && number <= last[1] + 1) last[1] = number;
+    else out.push([number, number]);
+  }
+  return out;
+}
