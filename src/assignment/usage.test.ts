@@ -54,7 +54,7 @@ test('the file has what the ledger has, after a while and at the end', async (t)
   const options = { path, clock, logger: noLogger };
   const first = await UsageFile.open(options);
   first.ledger.invoked(used('f'));
-  clock.advance(limits.usage.saveMs);
+  clock.jump(limits.usage.saveMs);
   for (let i = 0; i < 50 && (await readUsage(path)).length === 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

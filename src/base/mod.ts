@@ -1,6 +1,6 @@
 export { assert, unreachable } from './assert.ts';
 export { BoundedQueue } from './bounded-queue.ts';
-export { type Clock, systemClock, type Timer, VirtualClock } from './clock.ts';
+export { type Clock, systemClock, type Timer } from './clock.ts';
 export { withDeadline } from './deadline.ts';
 export { type ErrorCode, errorCatalogue } from './error-catalogue.ts';
 export {
@@ -28,3 +28,4 @@ export { type Random, SeededRandom, systemRandom } from './random.ts';
 export { Semaphore } from './semaphore.ts';
 export { SingleFlight } from './single-flight.ts';
 export { formatBytes, formatMs, formatShare, GIB, KIB, MIB } from './units.ts';
+export { VirtualClock } from './virtual-clock.ts';

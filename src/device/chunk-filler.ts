@@ -102,7 +102,7 @@ export class ChunkFiller {
     const aheadMay = this.#aheadNow < limits.device.nearReadsAhead && this.#ahead.length > 0;
     if (this.#scheduled || !(aheadMay || this.#demanded.length > 0)) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#options.clock.soon(() => {
       this.#scheduled = false;
       this.#fillNext();
       this.#schedule();

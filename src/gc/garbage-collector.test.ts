@@ -27,10 +27,10 @@ test('a whole life: what is live moves on, what is not goes with its root', asyn
   assert.equal((await region.origin.findManifest(kept)).rootId, rotated);
 
   assert.equal((await region.collector.expire()).waiting.length, 1);
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   assert.equal((await region.collector.expire()).expired.length, 1);
   assert.equal((await region.collector.delete()).waiting.length, 1);
-  region.clock.advance(DWELL_MS);
+  region.clock.jump(DWELL_MS);
   assert.equal((await region.collector.delete()).objects, 5 + 2);
   assert.deepEqual(await states(region), ['deleted', 'active']);
   await region.read(kept);
@@ -56,9 +56,9 @@ test('a device that was opened before a migration reads on, without an alarm', a
   const { rootId } = await region.origin.findManifest(manifestId);
   await region.collector.rotate();
   await region.collector.migrate();
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   await region.collector.expire();
-  region.clock.advance(DWELL_MS);
+  region.clock.jump(DWELL_MS);
   await region.read(manifestId, rootId);
   await region.collector.delete();
   await region.read(manifestId, rootId);
@@ -102,9 +102,9 @@ test('a migration that skips a chunk: the read alarms, nothing is deleted, a rer
   await region.collector.rotate();
   await region.collector.migrate();
   assert.ok(skipped.length > 0, 'the fault was injected');
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   await region.collector.expire();
-  region.clock.advance(DWELL_MS);
+  region.clock.jump(DWELL_MS);
   const before = await region.keys(`roots/${expired.rootId}/`);
 
   await region.read(manifestId);
@@ -140,9 +140,9 @@ test('an alarm in the middle of a deletion stops it before the next batch', asyn
   }));
   region.live.delete(await region.upload(1, 2, 3, 4, 5, 6, 7));
   await region.collector.rotate();
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   await region.collector.expire();
-  region.clock.advance(DWELL_MS);
+  region.clock.jump(DWELL_MS);
   await assert.rejects(region.collector.delete(), { code: 'DELETION_STOPPED' });
   assert.equal(batches, 2);
   await region.collector.resume();
@@ -158,7 +158,7 @@ test('a chunk that rotted is reported by name and its manifest does not move', a
   const rotated = await region.collector.rotate();
   await assert.rejects(region.collector.migrate(), { code: 'CHUNK_CORRUPT' });
   assert.deepEqual(await region.keys(`roots/${rotated}/manifests/`), []);
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   const { expired, referenced } = await region.collector.expire();
   assert.deepEqual(expired, []);
   assert.deepEqual(referenced[0]?.manifestIds, [manifestId]);
@@ -170,7 +170,7 @@ test("two retired roots with copies of one manifest do not expire for each other
   await region.collector.rotate();
   await region.collector.migrate();
   await region.collector.rotate();
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   const { expired, referenced } = await region.collector.expire();
   assert.deepEqual(expired, []);
   assert.equal(referenced.length, 2);
@@ -185,7 +185,7 @@ test("several active roots: each manifest moves to its account's, and readers fi
   await region.collector.rotate();
   await region.origin.createRoot();
   await region.collector.migrate();
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   assert.equal((await region.collector.expire()).expired.length, 1);
   for (const id of ids) await region.read(id);
   assert.deepEqual(await states(region), ['expired', 'active', 'active']);
@@ -198,9 +198,9 @@ test('what is live and nowhere is reported, and an only copy is not deleted', as
   const blocks = region.live.get(manifestId) ?? assert.fail();
   region.live.delete(manifestId);
   await region.collector.rotate();
-  region.clock.advance(SETTLE_MS);
+  region.clock.jump(SETTLE_MS);
   await region.collector.expire();
-  region.clock.advance(DWELL_MS);
+  region.clock.jump(DWELL_MS);
   // Somebody counts it as live again, without ever reading it.
   region.live.set(manifestId, blocks);
   await assert.rejects(region.collector.delete(), (error) => {

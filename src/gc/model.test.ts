@@ -96,7 +96,7 @@ const upload =
   (blocks: number[]): Step =>
   async (world) => {
     // Lets the worker's view of the roots grow old enough to be read again.
-    world.clock.advance(6000);
+    world.clock.jump(6000);
     await world.upload(...blocks);
   };
 
@@ -172,7 +172,7 @@ const readDead =
 const advance =
   (byMs: number): Step =>
   async (world) => {
-    world.clock.advance(byMs);
+    world.clock.jump(byMs);
   };
 
 const collections: Record<string, (collector: GarbageCollector) => Promise<unknown>> = {

@@ -134,7 +134,7 @@ test('metered: counts what moved, how long it took and how it ended', async () =
   const meter = { counter: record, gauge: record, histogram: record };
   const clock = new VirtualClock();
   const slow = new OwnGet(async (key) => {
-    clock.advance(250);
+    clock.jump(250);
     if (key === 'bad') throw unavailable();
     return Buffer.alloc(7);
   });

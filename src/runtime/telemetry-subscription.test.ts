@@ -73,10 +73,10 @@ test('a batch goes when it is old enough, or full', async () => {
   push('extension');
   push('platform.end');
   push('function', 'hello');
-  clock.advance(99);
+  clock.jump(99);
   await turn();
   assert.deepEqual(types(), []);
-  clock.advance(1);
+  clock.jump(1);
   await turn();
   assert.deepEqual(types(), [['platform.start', 'function']]);
   for (let n = 0; n < 1001; n++) push('function', n);
@@ -116,7 +116,7 @@ test('what comes faster than it is taken is dropped beyond a bound, and counted'
   const given = subscription.flush();
   for (let n = 0; n < limits.runtime.telemetryAttempts; n++) {
     await turn();
-    clock.advance(limits.runtime.telemetryRetryMs);
+    clock.jump(limits.runtime.telemetryRetryMs);
   }
   await given;
   answers(async () => true);

@@ -23,7 +23,7 @@ test('memory is looked at again and again, until the watch is closed', async () 
     logger: noLogger,
   });
   const pass = async () => {
-    clock.advance(limits.worker.memoryWatchMs);
+    clock.jump(limits.worker.memoryWatchMs);
     await new Promise((resolve) => setImmediate(resolve));
   };
   for (let i = 0; i < 3; i++) await pass();

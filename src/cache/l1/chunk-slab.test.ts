@@ -103,7 +103,7 @@ test('a storm of one-off chunks leaves the hot set, which plain LRU would lose',
   const uses: string[] = [];
   const use = async ({ name, bytes }: Chunk) => {
     uses.push(name);
-    clock.advance(2000);
+    clock.jump(2000);
     if (!read(slab, name)) await slab.put(name, bytes);
   };
   for (let round = 0; round < 2; round++) for (const each of hot) await use(each);
@@ -137,7 +137,7 @@ test('a full disk makes the slab pass chunks through, and it recovers', async (t
   assert.equal(await slab.put(name, bytes), 'skipped');
   full = false;
   assert.equal(await slab.put(name, bytes), 'skipped', 'it does not try again at once');
-  clock.advance(60_000);
+  clock.jump(60_000);
   assert.equal(await slab.put(name, bytes), 'stored');
   assert.ok(bytes.equals(read(slab, name)!));
 });
@@ -153,10 +153,10 @@ test('what farther tiers answer is kept once no more of it comes, and read from 
   const into = Buffer.alloc(CHUNK_SIZE_BYTES);
   for (const { name } of some) {
     await source.get({ rootId: 'root', name });
-    clock.advance(limits.cache.slabQuietMs - 1);
+    clock.jump(limits.cache.slabQuietMs - 1);
     assert.equal(tier.readIntoSync({ rootId: 'root', name }, into), false);
   }
-  clock.advance(1);
+  clock.jump(1);
   for (const { name, bytes } of some) {
     while (!(await tier.readInto({ rootId: 'root', name }, into))) await systemClock.sleep(5);
     assert.ok(bytes.equals(into));

@@ -182,7 +182,7 @@ export class FakeBook implements MappingBook {
 export async function pass(clock: VirtualClock, totalMs: number, stepMs = 100): Promise<void> {
   for (let ms = 0; ms < totalMs; ms += stepMs) {
     for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(stepMs);
+    clock.jump(stepMs);
   }
   await new Promise((resolve) => setImmediate(resolve));
 }
