@@ -1,3 +1,4 @@
+import { errorFields } from './error-fields.ts';
 import { limits } from './limits.ts';
 import type { LogFields, Logger } from './logger.ts';
 
@@ -55,11 +56,11 @@ export function playLog(entries: readonly LogEntry[], logger: Logger, fields: Lo
   for (const entry of entries) logger[entry.level]({ ...entry.fields, ...fields }, entry.message);
 }
 
-/** Errors other than `SluiceError` don't survive JSON by themselves. */
+/** An error becomes plain values before its own `toJSON` is asked. */
 function plain(fields: LogFields): LogFields {
-  return JSON.parse(
-    JSON.stringify(fields, (_, value: unknown) =>
-      value instanceof Error ? { message: value.message } : value,
-    ),
-  ) as LogFields;
+  const shown = Object.entries(fields).map(([name, value]) => [
+    name,
+    value instanceof Error ? errorFields(value) : value,
+  ]);
+  return JSON.parse(JSON.stringify(Object.fromEntries(shown))) as LogFields;
 }

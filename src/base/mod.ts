@@ -3,6 +3,7 @@ export { BoundedQueue } from './bounded-queue.ts';
 export { type Clock, systemClock, type Timer } from './clock.ts';
 export { withDeadline } from './deadline.ts';
 export { type ErrorCode, errorCatalogue } from './error-catalogue.ts';
+export { errorFields } from './error-fields.ts';
 export {
   type ErrorData,
   type ErrorTraits,

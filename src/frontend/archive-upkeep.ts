@@ -72,7 +72,7 @@ export class ArchiveUpkeep {
           if (!named.has(sha256)) await archive.remove(accountId, sha256);
         }
       } catch (error) {
-        this.#logger.error({ account: accountId, err: error }, 'unused archives were not removed');
+        this.#logger.error({ account: accountId, error }, 'unused archives were not removed');
       }
     }
   }

@@ -87,7 +87,7 @@ export class Installs {
     const controller = new AbortController();
     const done = this.#run(record, work.id, controller.signal)
       .catch((error) => {
-        const fields = { account: record.accountId, function: record.name, err: error };
+        const fields = { account: record.accountId, function: record.name, error };
         this.#options.logger.error(fields, 'the outcome of an install could not be recorded');
       })
       .finally(() => this.#running.delete(work.id));
@@ -135,7 +135,7 @@ export class Installs {
           : this.#installZip(common, record, source.sha256, signal);
       return { code: await this.#slots.run(work, signal) };
     } catch (error) {
-      const fields = { account: record.accountId, function: record.name, err: error };
+      const fields = { account: record.accountId, function: record.name, error };
       if (!signal.aborted) this.#options.logger.warn(fields, 'an install failed');
       return { reason: reasonOf(error) };
     }

@@ -41,7 +41,7 @@ export async function provisionAll(services: Services, store: FunctionStore): Pr
   if (!services.provisioner) return;
   for (const record of await store.provisioned()) {
     await provisionFunction(services, record).catch((error) => {
-      const fields = { account: record.accountId, function: record.name, err: error };
+      const fields = { account: record.accountId, function: record.name, error };
       services.logger.error(fields, 'provisioned concurrency could not be taken up');
     });
   }

@@ -73,7 +73,7 @@ export class FunctionUrlHandler {
       if (answer) finish(answer);
     } catch (error) {
       const shown = toApiError(error);
-      const fields = { requestId: call.requestId, function: found.record.name, err: error };
+      const fields = { requestId: call.requestId, function: found.record.name, error };
       if (shown.status >= 500) logger.error(fields, 'a request to a function URL failed');
       if (response.headersSent) response.destroy();
       else finish(error instanceof UnusableAnswer ? badGateway() : errorAnswer(shown));

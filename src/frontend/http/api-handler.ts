@@ -112,7 +112,7 @@ export class ApiHandler {
     const shown = toApiError(error);
     const { logger } = this.#options;
     if (shown.status >= 500) {
-      const fields = { requestId, operation: operation?.name, err: shown.cause ?? error };
+      const fields = { requestId, operation: operation?.name, error: shown.cause ?? error };
       logger.error(fields, 'an API request failed');
     } else if (!isSluiceError(error, 'CANCELLED')) {
       const fields = { requestId, operation: operation?.name, exception: shown.exception };
