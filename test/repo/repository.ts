@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { SourceText } from './rule.ts';
+
+export { isTestCode } from './rule.ts';
 
 export const repositoryRoot = resolve(import.meta.dirname, '../..');
 
@@ -28,7 +31,11 @@ export function trackedFiles(): string[] {
     .filter((file) => file !== '' && existsSync(join(repositoryRoot, file)));
 }
 
-/** Test code beside the source: tests, conformance suites, and processes that only tests start. */
-export function isTestCode(file: string): boolean {
-  return /\.(test|conformance|fakes)\.ts$|-fixture\.ts$|\/testing\//.test(file);
+/** Every tracked file; those that are not text of ours to judge have a path and no text. */
+export function repositoryTexts(): SourceText[] {
+  const isText = (path: string) => /\.(ts|mjs|md|json)$/.test(path);
+  return trackedFiles().map((path) => ({
+    path,
+    text: isText(path) ? readFileSync(join(repositoryRoot, path), 'utf8') : '',
+  }));
 }

@@ -1,0 +1,117 @@
+import type { SourceText } from './rule.ts';
+
+/** What a rule must refuse, each alone, and what it must let pass. */
+export interface Canaries {
+  readonly refused: readonly (readonly SourceText[])[];
+  readonly accepted: readonly (readonly SourceText[])[];
+}
+
+const source = (text: string, path = 'src/queue/poller.ts') => [{ path, text }];
+const each = (lines: readonly string[], path?: string) => lines.map((line) => source(line, path));
+const catalogue = (text: string) => ({ path: 'src/base/error-catalogue.ts', text });
+
+/** By the title of the rule: a rule without canaries fails, and so do canaries without a rule. */
+export const canaries: Record<string, Canaries> = {
+  'time and chance come through constructors: only base touches the real ones': {
+    refused: each([
+      'const now = Date.now();',
+      'const now = new Date();',
+      'const now = new Date;',
+      'const began = performance.now();',
+      'const began = process.hrtime.bigint();',
+      'const up = process.uptime();',
+      'setTimeout(resolve, 5);',
+      'const handle = setInterval(tick, 5);',
+      'setImmediate(resolve);',
+      "import { setTimeout as sleep } from 'node:timers/promises';",
+      "import { scheduler } from 'timers/promises';",
+      'fetch(url, { signal: AbortSignal.timeout(5) });',
+      'const jitter = Math.random();',
+      "import { randomBytes } from 'node:crypto';",
+      'const id = crypto.randomUUID();',
+      'crypto.getRandomValues(bytes);',
+      'randomFillSync(bytes);',
+    ]),
+    accepted: [
+      ...each([
+        '// Date.now() is what the clock reads',
+        ' * setTimeout of the host',
+        'new Date(0)',
+      ]),
+      ...each(['const at = new Date(clock.nowMs());', 'socket.destroy(error);']),
+      source('return Date.now();', 'src/base/clock.ts'),
+      source('setTimeout(resolve, 5);', 'src/queue/poller.test.ts'),
+      source('return Date.now();', 'bench/main.ts'),
+    ],
+  },
+  'source files stay small enough to read': {
+    refused: [source('line\n'.repeat(401))],
+    accepted: [source('line\n'.repeat(399)), source('line\n'.repeat(900), 'src/queue/a.test.ts')],
+  },
+  'nothing is left over: no focused or unwritten test, no lint rule switched off for a file': {
+    refused: each([
+      "test.only('a', () => {});",
+      "describe.only('a', () => {});",
+      "it.todo('a');",
+      'const a = 1; /* biome-ignore-all lint: all of it */',
+    ]),
+    accepted: each(["test('a', () => {});", 'const only = test;']),
+  },
+  'nothing is put off: no TODO, no FIXME': {
+    refused: [
+      ...each(['// TODO: later', 'a(); // FIXME', '/* XXX */']),
+      source('// TODO', 'bench/main.ts'),
+      source('// TODO', 'test/e2e/a.test.ts'),
+    ],
+    accepted: each(['const todo = 1;', "const mode = 'TODOS';"]),
+  },
+  'a log line holds an error under “error”': {
+    refused: each([
+      "logger.error({ err: error }, 'failed');",
+      "logger.error({ path, err }, 'failed');",
+      "logger.error({ err, path }, 'failed');",
+    ]),
+    accepted: each(["logger.error({ error }, 'failed');", 'child.stderr.on(a, b);']),
+  },
+  'nothing is decided by the text of an error': {
+    refused: each([
+      "if (error.message.includes('not found')) return;",
+      "if (error.message === 'gone') return;",
+      'if (/not found/.test(error.message)) return;',
+      "if (cause.message.startsWith('x')) return;",
+    ]),
+    accepted: each(["if (error.code === 'CHUNK_MISSING') return;", 'return error.message;']),
+  },
+  'no asynchronous property is cut short: its run would go on behind the test': {
+    refused: [
+      source(
+        'fc.asyncProperty(a, b)\n{ interruptAfterTimeLimit: 5 }',
+        'src/queue/poller.property.test.ts',
+      ),
+    ],
+    accepted: each(['fc.asyncProperty(a, b)', 'fc.property(a)\n{ interruptAfterTimeLimit: 5 }']),
+  },
+  'every relative link in a document leads to a file': {
+    refused: [
+      source('[a](b.md)', 'docs/a.md'),
+      source('[a](../b.md#part)', 'docs/a.md'),
+      [...source('[a](b.md)', 'docs/a.md'), ...source('', 'b.md')],
+    ],
+    accepted: [
+      [...source('[a](b.md#part), [c](../src), [d](../src/)', 'docs/a.md')].concat([
+        { path: 'docs/b.md', text: '' },
+        { path: 'src/a.ts', text: '' },
+      ]),
+      source('[a](https://example.org/b.md) and [b](#part)', 'docs/a.md'),
+    ],
+  },
+  'every error code is raised somewhere': {
+    refused: [
+      [catalogue('  GONE: ourFault(),\n')],
+      [catalogue('  GONE: ourFault(),\n'), ...source("raise('GONE')", 'src/queue/a.test.ts')],
+    ],
+    accepted: [
+      [catalogue('  GONE: ourFault(),\n'), ...source("new SluiceError('GONE', 'x: gone')")],
+    ],
+  },
+};

@@ -1,0 +1,23 @@
+import type { Rule } from './rule.ts';
+import { codesAreRaised, linksLead } from './rules/documents.ts';
+import { smallFiles, wholeProperties } from './rules/files.ts';
+import {
+  errorField,
+  messagesAreForPeople,
+  nothingLeftOver,
+  nothingPutOff,
+  timeAndChance,
+} from './rules/lines.ts';
+
+/** Every rule that the repository keeps, apart from that of the layers. */
+export const rules: readonly Rule[] = [
+  timeAndChance,
+  smallFiles,
+  nothingLeftOver,
+  nothingPutOff,
+  errorField,
+  messagesAreForPeople,
+  wholeProperties,
+  linksLead,
+  codesAreRaised,
+];
