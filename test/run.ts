@@ -1,37 +1,99 @@
 /**
- * Runs the tests by node's own runner: `npm test` all of them, `npm test -- ext4 fuse` those whose
- * path has one of the words. End-to-end tests look at the host's mounts, loop devices and processes,
- * so they run one after the other and after everything else.
+ * Runs lint, types and the tests, with node's own runner and its spec reporter:
+ *
+ *   npm test                 everything
+ *   npm test -- ext4 fuse    test files whose path has one of the words, and neither lint nor types
+ *   npm run test:unit        the tests that take neither root nor a network
+ *
+ * A file runs in a process of its own, beside others unless it says in a line of its text
+ * `// Runs alone: WHY`. What one test builds for others too is in a directory of this run, or, if
+ * it outlives the run, in the cache: see `support/shared.ts`.
  */
-import { spawnSync } from 'node:child_process';
-import { relative } from 'node:path';
-import { repositoryRoot, sourceFiles } from './repo/repository.ts';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { run } from 'node:test';
+import type { TestEvent } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
+import { repositoryRoot } from './repo/repository.ts';
+import { findTestFiles, type TestFile } from './runner/files.ts';
+import { Report } from './runner/report.ts';
+import { type Job, runJobs } from './runner/schedule.ts';
+import { RUN_DIRECTORY } from './support/shared.ts';
 
-const words = process.argv.slice(2);
-const files = ['src', 'test', 'bench']
-  .flatMap(sourceFiles)
-  .filter((file) => file.endsWith('.test.ts'))
-  .map((file) => relative(repositoryRoot, file))
-  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  .sort();
+const FILE_TIMEOUT_MS = 1_800_000;
+const CHECKS = ['lint', 'types'];
 
-function run(title: string, chosen: readonly string[], concurrency: number): boolean {
-  if (chosen.length === 0) return true;
-  process.stdout.write(`\n${title}: ${chosen.length} files\n`);
-  const flags = ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=900000'];
-  const words = ['--disable-warning=ExperimentalWarning', ...flags, '--test-reporter=spec'];
-  const { status } = spawnSync(process.execPath, [...words, ...chosen], {
-    cwd: repositoryRoot,
-    stdio: 'inherit',
-  });
-  return status === 0;
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    unit: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(Math.max(2, availableParallelism() + 1)) },
+    /** Another tree than this repository: for the test of this program. */
+    root: { type: 'string', default: repositoryRoot },
+  },
+});
+const root = resolve(values.root);
+
+function checkJob(name: string, report: Report): Job {
+  const perform = async () => {
+    const startedAtMs = performance.now();
+    const child = spawn('npm', ['run', '--silent', name], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = new Promise<number | null>((settle, fail) => {
+      child.once('error', fail).once('close', settle);
+    });
+    const [said, alsoSaid, status] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      ended,
+    ]);
+    const failure = status === 0 ? undefined : `${said}${alsoSaid}` || `exit status ${status}`;
+    await report.addCheck(name, failure, performance.now() - startedAtMs);
+  };
+  return { alone: false, run: perform };
 }
 
+function fileJob({ path, aloneBecause }: TestFile, report: Report): Job {
+  const perform = async () => {
+    const startedAtMs = performance.now();
+    const stream = run({
+      files: [join(root, path)],
+      cwd: root,
+      timeout: FILE_TIMEOUT_MS,
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    const events: TestEvent[] = [];
+    for await (const event of stream) events.push(event as TestEvent);
+    await report.addFile(path, events, performance.now() - startedAtMs);
+  };
+  return { alone: aloneBecause !== undefined, run: perform };
+}
+
+const files = findTestFiles(root, words).filter((file) => file.unit || !values.unit);
 if (files.length === 0) {
   process.stderr.write(`no test file has ${words.join(' or ')} in its path\n`);
   process.exit(2);
 }
-const endToEnd = files.filter((file) => file.startsWith('test/e2e/'));
-const others = files.filter((file) => !file.startsWith('test/e2e/'));
-const passed = run('unit, property and conformance tests', others, 2);
-process.exit(run('end-to-end tests', endToEnd, 1) && passed ? 0 : 1);
+const directory = mkdtempSync(join(tmpdir(), 'sluice-tests-'));
+process.env[RUN_DIRECTORY] = directory;
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+const report = new Report(process.stdout);
+const everything = words.length === 0 && !values.unit;
+// The long ones begin, and the short ones fill what is left of the last one's time.
+const ordered = [...files.filter((file) => !file.unit), ...files.filter((file) => file.unit)];
+await runJobs(
+  [
+    ...(everything ? CHECKS : []).map((name) => checkJob(name, report)),
+    ...ordered.map((file) => fileJob(file, report)),
+  ],
+  Number(values.jobs),
+);
+const passed = await report.end(process.env['CI'] === 'true');
+process.exitCode = passed ? 0 : 1;

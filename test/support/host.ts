@@ -2,6 +2,8 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 
+const LACKS = 'this host lacks ';
+
 /** What a test may need of the host, besides Node. `tool:NAME` is a program on the PATH. */
 export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
 
@@ -45,7 +47,7 @@ function lack(need: HostNeed): string | undefined {
 export function hostLacks(...needs: HostNeed[]): string | false {
   const lacks = needs.map(lack).filter((each) => each !== undefined);
   if (lacks.length === 0) return false;
-  const message = `this host lacks ${lacks.join(', ')}`;
+  const message = `${LACKS}${lacks.join(', ')}`;
   if (process.env['CI'] === 'true') throw new Error(`${message}; in CI that is a failure`);
   return message;
 }
@@ -58,4 +60,17 @@ export function hostHas(t: TestContext, ...needs: HostNeed[]): boolean {
   const message = hostLacks(...needs);
   if (message) t.skip(message);
   return !message;
+}
+
+/** The packages and other things that a skip's reason of these functions names; none of others. */
+export function needsOf(reason: string): string[] {
+  if (!reason.startsWith(LACKS)) return [];
+  const lacks = reason.slice(LACKS.length).split(', ');
+  return lacks.map((each) => /\((?:\S+ )*?install "?([^"\s)]+)"?\)/.exec(each)?.[1] ?? each);
+}
+
+/** Is all that is lacking more than Debian has? Then a skip is none that `CI=true` forbids. */
+export function isOptional(reason: string): boolean {
+  const needs = needsOf(reason);
+  return needs.length > 0 && needs.every((need) => need.startsWith('moto'));
 }
