@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import type { AgentSettings } from '../src/agent/agent-settings.ts';
 import { MIB, noLogger, noMeter, systemClock } from '../src/base/mod.ts';
 import {
   type AccessLog,
@@ -9,8 +10,7 @@ import {
   type OpenDevice,
   unmountDevice,
 } from '../src/device/mod.ts';
-import type { AgentSettings } from '../src/serve/agent-settings.ts';
-import { type OriginPlace, openOrigin } from '../src/serve/origin-place.ts';
+import { type OriginPlace, openOrigin } from '../src/origin/origin-place.ts';
 import { type SealedDisk, sealDisk } from '../test/support/sealed-disk.ts';
 import { type DeviceRig, dropPageCache, execute } from './support/device-rig.ts';
 import { numpyImage } from './support/numpy-image.ts';

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type AgentSettings, spawnAgent } from '../../src/agent/agent-settings.ts';
 import { MIB, noLogger, systemClock, systemRandom } from '../../src/base/mod.ts';
 import { AgentPool, type Device } from '../../src/device/mod.ts';
 import { directoryOrigin } from '../../src/origin/mod.ts';
-import { type AgentSettings, spawnAgent } from '../../src/serve/agent-settings.ts';
 import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
 
 export const execute = promisify(execFile);

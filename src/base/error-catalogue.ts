@@ -88,6 +88,7 @@ export const errorCatalogue = {
   STORE_CONFLICT: { retryable: true, fault: 'caller', httpStatus: 409 },
   FUNCTION_NOT_FOUND: callerFault(404),
   FUNCTION_EXISTS: callerFault(409),
+  FUNCTION_NOT_READY: { retryable: true, fault: 'caller', httpStatus: 409 },
   FUNCTION_BUSY: { retryable: true, fault: 'caller', httpStatus: 409 },
   REVISION_MISMATCH: callerFault(412),
   MAPPING_NOT_FOUND: callerFault(404),

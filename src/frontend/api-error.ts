@@ -98,11 +98,26 @@ export function toApiError(error: unknown): ApiError {
   if (isSluiceError(error)) {
     const throttled = throttleReasons[error.code];
     if (throttled !== undefined) return throttle(error, throttled);
+    const told = toldOfCatalogue(error);
+    if (told !== undefined) return told;
     const exception = exceptionOf[error.code];
     if (exception !== undefined) return new ApiError(exception, error.message, { cause: error });
   }
   const message = 'The service encountered an internal error. Please retry.';
   return new ApiError('ServiceException', message, { cause: error });
+}
+
+/** The API's words for a name that leads nowhere, or to something that cannot run yet. */
+function toldOfCatalogue(error: SluiceError): ApiError | undefined {
+  const { arn, state } = error.data;
+  if (error.code === 'FUNCTION_NOT_FOUND' && arn !== undefined) {
+    return notFound(`Function not found: ${arn}`);
+  }
+  if (error.code !== 'FUNCTION_NOT_READY') return undefined;
+  return conflict(
+    'The operation cannot be performed at this time. The function is currently in the ' +
+      `following state: ${state}`,
+  );
 }
 
 function throttle(error: SluiceError, fallback: string): ApiError {

@@ -1,6 +1,6 @@
 import type { Logger } from '../base/mod.ts';
-import type { FunctionRecord, FunctionStore, LayerStore, VersionRecord } from '../functions/mod.ts';
-import type { ZipSupport } from './seams.ts';
+import type { ZipSupport } from '../install/mod.ts';
+import type { FunctionRecord, FunctionStore, LayerStore, VersionRecord } from '../records/mod.ts';
 
 const PAGE = 100;
 

@@ -1,10 +1,10 @@
-import type { FunctionRecord, UrlRecord } from '../functions/mod.ts';
+import type { Credential } from '../accounts/mod.ts';
+import { type FunctionReference, functionArn } from '../catalogue/mod.ts';
+import type { FunctionRecord, UrlRecord } from '../records/mod.ts';
 import { ApiError } from './api-error.ts';
-import { type FunctionReference, functionArn } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
 import { evaluateIdentity, type Verdict } from './policies/identity-policy.ts';
 import { resourceAllows } from './policies/resource-policy.ts';
-import type { Credential } from './seams.ts';
 import type { Services } from './services.ts';
 
 /** The name that policies and error messages know a caller by. */

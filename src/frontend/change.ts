@@ -1,8 +1,7 @@
 import { isSluiceError } from '../base/mod.ts';
-import type { AccountTotals, FunctionChange, FunctionRecord } from '../functions/mod.ts';
+import { type FunctionReference, functionArn, functionNotFound } from '../catalogue/mod.ts';
+import type { AccountTotals, FunctionChange, FunctionRecord } from '../records/mod.ts';
 import { ApiError, conflict } from './api-error.ts';
-import { type FunctionReference, functionArn } from './function-name.ts';
-import { functionNotFound } from './lookup.ts';
 import type { Services } from './services.ts';
 
 /** Which call gets a caller the latest revision id, in the words of a 412. */
@@ -36,7 +35,8 @@ export function changeError(
   reference: FunctionReference,
   error: unknown,
 ): unknown {
-  if (isSluiceError(error, 'FUNCTION_NOT_FOUND')) return functionNotFound(services, reference);
+  if (isSluiceError(error, 'FUNCTION_NOT_FOUND'))
+    return functionNotFound(services.region, reference);
   if (isSluiceError(error, 'REVISION_MISMATCH')) {
     return staleRevision('GetFunction/GetAlias', error);
   }

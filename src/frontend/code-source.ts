@@ -1,8 +1,8 @@
 import { isSluiceError } from '../base/mod.ts';
-import type { CodeSource, PackageType } from '../functions/mod.ts';
+import type { CodeObjects, ZipSupport } from '../install/mod.ts';
+import type { CodeSource, PackageType } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import type { CodeInput } from './function-inputs.ts';
-import type { CodeObjects, ZipSupport } from './seams.ts';
 import type { Services } from './services.ts';
 import { requireZip } from './zip-archive.ts';
 

@@ -4,7 +4,7 @@ import type {
   ImageOverrides,
   LayerReference,
   PackageType,
-} from '../functions/mod.ts';
+} from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import { isDeliverable } from './destinations.ts';
 import type { ConfigurationInput, CreateFunctionInput } from './function-inputs.ts';

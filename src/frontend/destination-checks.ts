@@ -1,8 +1,9 @@
 import { isSluiceError } from '../base/mod.ts';
-import type { EventInvokeRecord } from '../functions/mod.ts';
+import type { FunctionReference } from '../catalogue/mod.ts';
+import type { EventInvokeRecord } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import { isDeliverable, isFunctionArn, isQueueArn } from './destinations.ts';
-import { type FunctionReference, parseFunctionReference } from './function-name.ts';
+import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
 import type { Services } from './services.ts';
 

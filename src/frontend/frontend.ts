@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CredentialStore } from '../accounts/mod.ts';
 import {
   type Clock,
   type Logger,
@@ -8,11 +9,14 @@ import {
   noMeter,
   type Random,
 } from '../base/mod.ts';
-import type { FunctionStore } from '../functions/mod.ts';
+import { FunctionCache, type Provisioner, provisionAll } from '../catalogue/mod.ts';
+import { type EventQueue, type EventSourceSupport, QueuedInvokes } from '../delivery/mod.ts';
+import type { Invoker } from '../dispatch/mod.ts';
+import type { CodeInstaller, ZipSupport } from '../install/mod.ts';
+import type { FunctionStore } from '../records/mod.ts';
 import { ArchiveUpkeep } from './archive-upkeep.ts';
 import { DownloadHandler } from './download-handler.ts';
 import { DownloadLinks } from './download-links.ts';
-import { FunctionCache } from './function-cache.ts';
 import { FunctionUrlHandler } from './function-url/handler.ts';
 import { readUrlRequest } from './function-url/url-request.ts';
 import { ApiHandler } from './http/api-handler.ts';
@@ -21,17 +25,6 @@ import { HttpServer, type TlsIdentity } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
 import { allOperations } from './operations/all.ts';
-import { provisionAll } from './provisioning.ts';
-import { QueuedInvokes } from './queued-invokes.ts';
-import type {
-  CodeInstaller,
-  CredentialStore,
-  EventQueue,
-  EventSourceSupport,
-  Invoker,
-  Provisioner,
-  ZipSupport,
-} from './seams.ts';
 import type { Services } from './services.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
 

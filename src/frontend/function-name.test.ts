@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ApiError } from './api-error.ts';
-import { functionArn, parseFunctionReference } from './function-name.ts';
+import { functionArn } from '../catalogue/mod.ts';
+import { ApiError } from '../frontend/api-error.ts';
+import { parseFunctionReference } from './function-name.ts';
 
 const caller = { accountId: '000000000000', region: 'us-east-1' };
 /** Not “function” and not an account's number, which before a colon read as what they are. */

@@ -1,14 +1,7 @@
 import { limits } from '../base/mod.ts';
+import type { FunctionReference } from '../catalogue/mod.ts';
 import { ApiError, invalidParameter, notFound } from './api-error.ts';
 import { string, throwBreaches } from './shapes.ts';
-
-/** Where a request points: a function of an account, and the qualifier if any was given. */
-export interface FunctionReference {
-  readonly accountId: string;
-  readonly name: string;
-  /** An alias, a version number, or `$LATEST`; undefined when the caller named none. */
-  readonly qualifier: string | undefined;
-}
 
 /** The forms of the path label `FunctionName`, from a bare name to a full ARN (service model). */
 export const functionNamePattern =
@@ -58,13 +51,4 @@ export function parseFunctionReference(
     );
   }
   return { accountId, name, qualifier: derived ?? asked };
-}
-
-export function functionArn(
-  region: string,
-  reference: { accountId: string; name: string },
-  qualifier?: string,
-): string {
-  const arn = `arn:aws:lambda:${region}:${reference.accountId}:function:${reference.name}`;
-  return qualifier === undefined ? arn : `${arn}:${qualifier}`;
 }

@@ -9,6 +9,9 @@ import {
   SluiceError,
   toSluiceError,
 } from '../base/mod.ts';
+import { functionArn } from '../catalogue/mod.ts';
+import type { Invoker } from '../dispatch/mod.ts';
+import type { CodeInstaller, InstallRequest, ZipSupport } from '../install/mod.ts';
 import {
   type FunctionKey,
   type FunctionRecord,
@@ -18,9 +21,7 @@ import {
   installSucceeded,
   type StateReason,
   settlePublished,
-} from '../functions/mod.ts';
-import { functionArn } from './function-name.ts';
-import type { CodeInstaller, InstallRequest, Invoker, ZipSupport } from './seams.ts';
+} from '../records/mod.ts';
 
 export interface InstallsOptions {
   readonly store: FunctionStore;

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { limits, type Random } from '../base/mod.ts';
+import { limits } from '../base/mod.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiRequest } from './operation.ts';
 import { string, throwBreaches } from './shapes.ts';
@@ -17,7 +17,6 @@ export interface InvokeOptions {
 const typeShape = string({ values: ['Event', 'RequestResponse', 'DryRun'] });
 const logTypeShape = string({ values: ['None', 'Tail'] });
 const emptyEvent = Buffer.from('{}');
-const traceHeader = /^[A-Za-z0-9=;:,\-_. ]{1,256}$/;
 
 function badContent(message: string, cause?: unknown): ApiError {
   return new ApiError('InvalidRequestContentException', message, { cause });
@@ -72,17 +71,4 @@ export function readEvent(body: Buffer): Buffer {
     throw badContent(`${lead} ${(cause as Error).message}`, cause);
   }
   return body;
-}
-
-/** The caller's trace, or a new one that nobody samples (X-Ray tracing header). */
-export function traceIdOf(
-  request: Pick<ApiRequest, 'headers'>,
-  random: Random,
-  nowMs: number,
-): string {
-  const given = request.headers['x-amzn-trace-id'];
-  if (typeof given === 'string' && traceHeader.test(given)) return given;
-  const seconds = Math.floor(nowMs / 1000).toString(16);
-  const hex = random.uuid().replaceAll('-', '');
-  return `Root=1-${seconds}-${hex.slice(0, 24)};Sampled=0`;
 }

@@ -1,11 +1,11 @@
+import type { Credential } from '../accounts/mod.ts';
 import { limits } from '../base/mod.ts';
-import type { LayerKey, LayerReference } from '../functions/mod.ts';
+import type { LayerKey, LayerReference } from '../records/mod.ts';
 import { ApiError, invalidParameter, notFound } from './api-error.ts';
 import { authorize, principalOf } from './authorization.ts';
 import { zipSupport } from './code-source.ts';
 import type { ApiRequest } from './operation.ts';
 import { resourceAllows } from './policies/resource-policy.ts';
-import type { Credential } from './seams.ts';
 import type { Services } from './services.ts';
 import { string, validate } from './shapes.ts';
 

@@ -1,10 +1,11 @@
 import { isSluiceError } from '../base/mod.ts';
-import type { EventSourceMappingRecord } from '../functions/mod.ts';
+import { type FunctionReference, functionArn } from '../catalogue/mod.ts';
+import type { EventSourceMappingRecord } from '../records/mod.ts';
 import { invalidParameter, notFound } from './api-error.ts';
 import { authorize, authorizeFunction } from './authorization.ts';
-import { type FunctionReference, functionArn, parseFunctionReference } from './function-name.ts';
-import { requireQualifier } from './lookup.ts';
+import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
+import { requireQualifier } from './request-target.ts';
 import type { Services } from './services.ts';
 
 export const mappingArn = ({ region }: Services, accountId: string, uuid: string) =>

@@ -1,6 +1,6 @@
 import { isSluiceError, limits } from '../base/mod.ts';
-import type { EventSourceMappingRecord } from '../functions/mod.ts';
 import { readEventPattern } from '../queue/mod.ts';
+import type { EventSourceMappingRecord } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import { destinationArnPattern, isQueueArn } from './destinations.ts';
 import { functionNamePattern } from './function-name.ts';

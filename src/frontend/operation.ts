@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Credential } from '../accounts/mod.ts';
 import { ApiError } from './api-error.ts';
-import type { Credential } from './seams.ts';
 import { type Shape, validate } from './shapes.ts';
 import type { StreamWriter } from './stream-relay.ts';
 

@@ -1,15 +1,11 @@
-import { type FunctionRecord, LATEST, type VersionRecord } from '../functions/mod.ts';
-import { functionArn } from './function-name.ts';
+import { functionArn, versionName } from '../catalogue/mod.ts';
+import type { FunctionRecord, VersionRecord } from '../records/mod.ts';
 import type { ApiRequest } from './operation.ts';
 import type { Services } from './services.ts';
 
 /** `2025-01-31T12:00:00.000+0000`, the form of most dates in this API. */
 export function isoDate(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '+0000');
-}
-
-export function versionName(version: number): string {
-  return version === LATEST ? '$LATEST' : String(version);
 }
 
 /** `FunctionConfiguration` of the model; `qualifier` is what the ARN ends with, if anything. */

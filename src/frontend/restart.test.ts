@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, systemClock, systemRandom } from '../base/mod.ts';
-import { MemoryEventSourceMappings, SqliteFunctionStore } from '../functions/mod.ts';
+import { MemoryEventSourceMappings, SqliteFunctionStore } from '../records/mod.ts';
 import { Frontend } from './frontend.ts';
 import {
   FakeInstaller,

@@ -1,10 +1,12 @@
 import type { Clock, Logger, Random } from '../base/mod.ts';
-import type { FunctionStore, Stamp } from '../functions/mod.ts';
+import type { FunctionCache, Provisioner } from '../catalogue/mod.ts';
+import type { EventQueue, EventSourceSupport } from '../delivery/mod.ts';
+import type { Invoker } from '../dispatch/mod.ts';
+import type { ZipSupport } from '../install/mod.ts';
+import type { FunctionStore, Stamp } from '../records/mod.ts';
 import type { ArchiveUpkeep } from './archive-upkeep.ts';
 import type { DownloadLinks } from './download-links.ts';
-import type { FunctionCache } from './function-cache.ts';
 import type { Installs } from './installs.ts';
-import type { EventQueue, EventSourceSupport, Invoker, Provisioner, ZipSupport } from './seams.ts';
 
 /** What operations work with; one object for the life of the server. */
 export interface Services {

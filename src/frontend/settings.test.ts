@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
-import type { IdentityPolicy } from '../functions/mod.ts';
+import type { IdentityPolicy } from '../accounts/mod.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
 import { owner, REGION, startFrontend, stranger } from './testing/harness.ts';

@@ -1,4 +1,4 @@
-import type { InvokeOutcome, InvokeRequest, Invoker, ResponseSink } from './seams.ts';
+import type { InvokeOutcome, InvokeRequest, Invoker, ResponseSink } from '../dispatch/mod.ts';
 
 export type StreamWriter = (chunk: Buffer) => Promise<void> | undefined;
 

@@ -10,8 +10,8 @@ import {
   installSucceeded,
   MemoryFunctionStore,
   type PolicyStatement,
-} from '../functions/mod.ts';
-import { sampleCode, sampleFunction, sampleStamp } from '../functions/samples.ts';
+} from '../records/mod.ts';
+import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.ts';
 import { owner, REGION, runCommand, startFrontend } from './testing/harness.ts';
 
 const urlId = 'a'.repeat(32);

@@ -27,6 +27,7 @@ export type {
   RootState,
   RootStatus,
 } from './origin.ts';
+export { type OriginPlace, openOrigin, originEnvironment, originPlace } from './origin-place.ts';
 export { retryingObjects } from './retrying.ts';
 export type { S3Location } from './s3-objects.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';

@@ -1,7 +1,7 @@
 import { systemClock } from '../base/mod.ts';
 import { type CollectorOptions, GarbageCollector } from '../gc/mod.ts';
+import { RegionLiveManifests } from '../install/mod.ts';
 import { collectorView } from '../origin/mod.ts';
-import { RegionLiveManifests } from './live-manifests.ts';
 import { openFunctions, openStores } from './stores.ts';
 
 export interface OpenCollector {

@@ -1,10 +1,20 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import {
+  AccessLogBook,
+  type AgentSettings,
+  agentSettings,
+  hearTelemetry,
+  ManifestDevices,
+  spawnAgent,
+  WorkerDevices,
+} from '../agent/mod.ts';
 import { AssignmentService, UsageFile } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../isolation/mod.ts';
+import { originEnvironment } from '../origin/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import {
   type CredentialIssuer,
@@ -13,13 +23,7 @@ import {
   procMeminfo,
   Worker,
 } from '../worker/mod.ts';
-import { AccessLogBook } from './access-log-book.ts';
-import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
-import { hearTelemetry } from './agent-telemetry.ts';
-import { ManifestDevices } from './manifest-devices.ts';
-import { originEnvironment } from './origin-place.ts';
 import type { Stores } from './stores.ts';
-import { WorkerDevices } from './worker-devices.ts';
 
 /** What runs sandboxes in this process: assignment over one worker. */
 export interface Compute {

@@ -1,5 +1,7 @@
+export { Accounts } from '../accounts/mod.ts';
+export type { FlattenedImage, ImageFacts } from '../install/mod.ts';
+export { flattenReference } from '../install/mod.ts';
 export { type RewrapReport, rewrapAccount, rotateKey, setKeyState } from './account-keys.ts';
-export { Accounts } from './accounts.ts';
 export { type OpenCollector, openCollector } from './collector.ts';
 export { examineHost, type HostFinding } from './doctor.ts';
 export {
@@ -7,10 +9,6 @@ export {
   type ColdCacheDrillOptions,
   coldCacheDrill,
 } from './drill/cold-cache-drill.ts';
-
-export { flattenReference } from './flatten-reference.ts';
-export type { FlattenedImage } from './flattener-protocol.ts';
-export type { ImageFacts } from './image-catalogue.ts';
 export { type MountedImage, mountImage } from './mount-image.ts';
 export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';
 export { removeImage } from './remove-image.ts';

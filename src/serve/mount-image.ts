@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type AgentSettings, agentSettings, ManifestDevices, spawnAgent } from '../agent/mod.ts';
 import { noLogger, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import {
   AgentPool,
@@ -7,10 +8,8 @@ import {
   mountDevice,
   unmountDevice,
 } from '../device/mod.ts';
+import { originEnvironment } from '../origin/mod.ts';
 import { readManifestHeader } from '../seal/mod.ts';
-import { type AgentSettings, agentSettings, spawnAgent } from './agent-settings.ts';
-import { ManifestDevices } from './manifest-devices.ts';
-import { originEnvironment } from './origin-place.ts';
 import { openStores } from './stores.ts';
 
 export interface MountedImage {

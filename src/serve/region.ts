@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { Accounts, SandboxCredentials } from '../accounts/mod.ts';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import {
@@ -7,15 +8,11 @@ import {
   lockDataDirectory,
   readSettings,
 } from '../config/mod.ts';
+import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
+import { FunctionInvoker } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
-import { Accounts } from './accounts.ts';
-import { AsyncEvents } from './async-events.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
-import { FunctionInvoker } from './function-invoker.ts';
-import { QueueBatches } from './queue-batches.ts';
-import { SandboxCredentials } from './sandbox-credentials.ts';
-import { SqsQueues } from './sqs-queues.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
 

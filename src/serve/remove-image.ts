@@ -1,6 +1,6 @@
 import { SluiceError } from '../base/mod.ts';
+import { functionThatRuns } from '../install/mod.ts';
 import { readManifestHeader } from '../seal/mod.ts';
-import { functionThatRuns } from './live-manifests.ts';
 import { openFunctions, type Stores } from './stores.ts';
 
 /** Forgets a stored image. Rejects with `IMAGE_IN_USE`, naming the function that runs it. */

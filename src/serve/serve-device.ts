@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { agentSettings, OpenManifests, openTiers, spawnHostAgent } from '../agent/mod.ts';
 import { noLogger, noMeter, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import { ChunkSlots, type L2Settings } from '../cache/mod.ts';
 import {
@@ -14,12 +15,9 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { NbdServer } from '../nbd/mod.ts';
+import { originEnvironment } from '../origin/mod.ts';
 import { readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
-import { agentSettings, spawnHostAgent } from './agent-settings.ts';
-import { OpenManifests } from './open-manifests.ts';
-import { originEnvironment } from './origin-place.ts';
 import { openStores, type Stores } from './stores.ts';
-import { openTiers } from './tiers.ts';
 
 export interface ServeDeviceOptions {
   readonly dataPath: string;

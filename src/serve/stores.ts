@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openKeyService, openLocalKeys } from '../accounts/mod.ts';
 import {
   type Logger,
   type Meter,
@@ -13,13 +14,10 @@ import {
   readSettings,
   type Settings,
 } from '../config/mod.ts';
-import { SqliteFunctionStore } from '../functions/mod.ts';
-import type { Origin } from '../origin/mod.ts';
+import { ImageCatalogue, ImageInstaller } from '../install/mod.ts';
+import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
+import { SqliteFunctionStore } from '../records/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
-import { ImageCatalogue } from './image-catalogue.ts';
-import { ImageInstaller } from './image-installer.ts';
-import { openKeyService, openLocalKeys } from './key-services.ts';
-import { type OriginPlace, openOrigin, originPlace } from './origin-place.ts';
 
 /** What rests in a data directory and may be used with or without a region running on it. */
 export interface Stores {

@@ -1,12 +1,9 @@
 import { join } from 'node:path';
 import { systemRandom } from '../base/mod.ts';
 import { readSettings } from '../config/mod.ts';
-import type { ZipSupport } from '../frontend/mod.ts';
-import { DirectoryCodeArchive, SqliteLayerStore } from '../functions/mod.ts';
-import { RuntimeBases } from './runtime-bases.ts';
-import { S3Objects } from './s3-objects.ts';
+import { RuntimeBases, RuntimeZipInstaller, S3Objects, type ZipSupport } from '../install/mod.ts';
+import { DirectoryCodeArchive, SqliteLayerStore } from '../records/mod.ts';
 import type { Stores } from './stores.ts';
-import { RuntimeZipInstaller } from './zip-installer.ts';
 
 /** Zip functions and layers on a data directory. */
 export async function openZipSupport({ data, installer }: Stores): Promise<ZipSupport> {

@@ -8,18 +8,21 @@ import { isTestCode, repositoryRoot, sourceFiles } from './repository.ts';
 const rows = [
   ['base'],
   ['oci', 'zip', 'ext4', 'erasure', 'seal', 'fuse', 'nbd'],
+  ['config', 'telemetry', 'database'],
   ['origin', 'cache', 'image', 'device', 'gc'],
-  ['journal', 'functions', 'queue'],
-  ['assignment', 'placement', 'capacity'],
-  ['runtime', 'isolation', 'snapshot', 'zygote'],
+  ['records', 'queue', 'accounts'],
+  ['assignment'],
+  ['runtime', 'isolation'],
   ['worker'],
-  ['frontend', 'serve', 'cli', 'config', 'telemetry', 'sim'],
+  ['agent', 'catalogue', 'install'],
+  ['dispatch'],
+  ['delivery'],
+  ['frontend', 'serve', 'cli'],
 ];
-/** In the last row `serve` composes the faces, and the command line composes on top of it. */
+/** In the last row `serve` composes the face, and the command line composes on top of it. */
 const lastRowImports: Record<string, readonly string[]> = {
-  serve: ['frontend', 'config', 'telemetry'],
-  cli: ['frontend', 'serve', 'config', 'telemetry', 'sim'],
-  sim: ['frontend', 'serve', 'config', 'telemetry'],
+  serve: ['frontend'],
+  cli: ['frontend', 'serve'],
 };
 
 const rowOf = new Map(rows.flatMap((row, index) => row.map((folder) => [folder, index] as const)));

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { parseIdentityPolicy } from '../../accounts/mod.ts';
 import { systemClock, systemRandom } from '../../base/mod.ts';
 import { type AccessKey, ensureDataDirectory, formatCredentials } from '../../config/mod.ts';
-import { parseIdentityPolicy } from '../../functions/mod.ts';
 import type { Accounts } from '../../serve/mod.ts';
 import { type CommonOptions, withDataOptions } from '../options.ts';
 import { createOutput, formatTable, type Output } from '../output.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
-import type { CorsRecord } from '../../functions/mod.ts';
+import type { CorsRecord } from '../../records/mod.ts';
 
 function allowedOrigin(cors: CorsRecord, origin: string): string | undefined {
   const allowed = cors.allowOrigins ?? [];

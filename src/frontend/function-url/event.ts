@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Credential } from '../../accounts/mod.ts';
 import { principalOf } from '../authorization.ts';
-import type { Credential } from '../seams.ts';
 import type { UrlRequest } from './url-request.ts';
 
 export interface UrlEventFacts {

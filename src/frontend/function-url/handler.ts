@@ -1,24 +1,33 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Credential } from '../../accounts/mod.ts';
 import { limits } from '../../base/mod.ts';
-import type { FunctionRecord, UrlRecord } from '../../functions/mod.ts';
-import { allowanceOf } from '../allowance.ts';
+import {
+  allowanceOf,
+  findTarget,
+  functionArn,
+  pickVersion,
+  servingVersion,
+} from '../../catalogue/mod.ts';
+import type { InvokeRequest } from '../../dispatch/mod.ts';
+import { traceIdOf } from '../../dispatch/mod.ts';
+import type { FunctionRecord, UrlRecord } from '../../records/mod.ts';
 import { ApiError, toApiError } from '../api-error.ts';
 import { authorizeUrlInvoke } from '../authorization.ts';
-import { functionArn } from '../function-name.ts';
-import type { ByteBudget } from '../http/body.ts';
-import { receiveBody } from '../http/body.ts';
-import { traceIdOf } from '../invoke-request.ts';
-import { findTarget, pickVersion } from '../lookup.ts';
-import type { Credential, InvokeRequest } from '../seams.ts';
+import { type ByteBudget, receiveBody } from '../http/body.ts';
 import type { Services } from '../services.ts';
-import { servingVersion } from '../serving-version.ts';
 import type { Authenticator } from '../sigv4/authenticator.ts';
 import { corsHeaders, isPreflight } from './cors.ts';
 import { urlEvent } from './event.ts';
-import type { UrlResponse } from './response.ts';
-import { badGateway, errorAnswer, forbidden, inferResponse, UnusableAnswer } from './response.ts';
+import {
+  badGateway,
+  errorAnswer,
+  forbidden,
+  inferResponse,
+  UnusableAnswer,
+  type UrlResponse,
+} from './response.ts';
 import { sendStreamed, sendWhole } from './send.ts';
 import type { UrlRequest } from './url-request.ts';
 

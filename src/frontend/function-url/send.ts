@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/mod.ts';
+import type { InvokeOutcome, InvokeRequest, Invoker } from '../../dispatch/mod.ts';
 import { finish, writeChunk } from '../http/responses.ts';
-import type { InvokeOutcome, InvokeRequest, Invoker } from '../seams.ts';
 import { invokeStreaming, type StreamWriter } from '../stream-relay.ts';
 import { badGateway, inferResponse, readPrelude, type UrlResponse } from './response.ts';
 

@@ -1,12 +1,17 @@
-import { type AliasRecord, type FunctionRecord, LATEST } from '../../functions/mod.ts';
+import {
+  type FunctionReference,
+  findFunction,
+  functionArn,
+  functionNotFound,
+  provisionFunction,
+  versionName,
+} from '../../catalogue/mod.ts';
+import { type AliasRecord, type FunctionRecord, LATEST } from '../../records/mod.ts';
 import { conflict, invalidParameter, notFound } from '../api-error.ts';
 import { changeFunction, staleRevision } from '../change.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
-import { findFunction, functionNotFound, referenceOf, requireQualifier } from '../lookup.ts';
 import { json, label, noContent, type Operation, readInput } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
-import { provisionFunction } from '../provisioning.ts';
-import { versionName } from '../rendering.ts';
+import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { map, number, type ShapeType, string, structure } from '../shapes.ts';
 import { withoutQualifier } from '../without-qualifier.ts';
@@ -216,7 +221,7 @@ export function listAliases(services: Services): Operation {
       const record = await findFunction(services, reference);
       const only = request.query.get('FunctionVersion');
       if (only !== null && !/^(\$LATEST|\d{1,15})$/.test(only)) {
-        throw functionNotFound(services, { ...reference, qualifier: only });
+        throw functionNotFound(services.region, { ...reference, qualifier: only });
       }
       const { after, limit } = readPage<Position>(request, 10_000, isPosition);
       const rows = Object.values(record.aliases)

@@ -1,5 +1,5 @@
 import { isSluiceError, limits } from '../../base/mod.ts';
-import { newFunction, publishWithWork } from '../../functions/mod.ts';
+import { newFunction, publishWithWork } from '../../records/mod.ts';
 import { ApiError, conflict } from '../api-error.ts';
 import { authorizeFunction } from '../authorization.ts';
 import { resolveSource } from '../code-source.ts';

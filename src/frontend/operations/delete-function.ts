@@ -1,9 +1,9 @@
-import { type FunctionRecord, removeVersion, versionExists } from '../../functions/mod.ts';
+import { type FunctionReference, functionArn, functionNotFound } from '../../catalogue/mod.ts';
+import { type FunctionRecord, removeVersion, versionExists } from '../../records/mod.ts';
 import { conflict, invalidParameter } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
-import { functionNotFound, referenceOf } from '../lookup.ts';
 import { noContent, type Operation } from '../operation.ts';
+import { referenceOf } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { withoutQualifier } from '../without-qualifier.ts';
 import { pointsTo } from './aliases.ts';
@@ -43,7 +43,7 @@ async function deleteVersion(
   const version = /^[1-9]\d{0,14}$/.test(qualifier) ? Number(qualifier) : undefined;
   await changeFunction(services, unqualified, (record) => {
     if (version === undefined || !versionExists(record, version)) {
-      throw functionNotFound(services, unqualified);
+      throw functionNotFound(services.region, unqualified);
     }
     requireUnused(record, version);
     return removeVersion(record, version);
@@ -67,7 +67,7 @@ function requireUnused(record: FunctionRecord, version: number): void {
 async function deleteWhole(services: Services, reference: FunctionReference): Promise<void> {
   const { store, installs, invoker, region } = services;
   const record = await store.read(reference);
-  if (!record) throw functionNotFound(services, reference);
+  if (!record) throw functionNotFound(services.region, reference);
   const arns = [functionArn(region, reference, '$LATEST')];
   for (let after = 0; ; ) {
     const page = await store.listVersions(reference, after, PAGE);
@@ -76,7 +76,7 @@ async function deleteWhole(services: Services, reference: FunctionReference): Pr
     arns.push(...page.map((each) => functionArn(region, reference, String(each.version))));
     after = last.version;
   }
-  if (!(await store.remove(reference))) throw functionNotFound(services, reference);
+  if (!(await store.remove(reference))) throw functionNotFound(services.region, reference);
   services.archives.freed(reference.accountId);
   installs.cancel(record);
   await Promise.all(arns.map((each) => invoker.drain(each)));

@@ -1,10 +1,9 @@
-import type { EventInvokeRecord, FunctionRecord } from '../../functions/mod.ts';
+import { type FunctionReference, findFunction, functionArn } from '../../catalogue/mod.ts';
+import type { EventInvokeRecord, FunctionRecord } from '../../records/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
 import { requireDestinations } from '../destination-checks.ts';
 import { destinationPattern } from '../destinations.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
-import { findFunction, referenceOf, requireQualifier } from '../lookup.ts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -14,6 +13,7 @@ import {
   readInput,
 } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
+import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { number, type ShapeType, string, structure } from '../shapes.ts';
 

@@ -1,8 +1,9 @@
 import { isSluiceError } from '../../base/mod.ts';
-import type { EventSourceMappingRecord, MappingState } from '../../functions/mod.ts';
+import { type FunctionReference, functionArn } from '../../catalogue/mod.ts';
+import type { EventSourceMappingRecord, MappingState } from '../../records/mod.ts';
 import { ApiError, conflict } from '../api-error.ts';
 import { authorize, authorizeFunction } from '../authorization.ts';
-import { type FunctionReference, functionArn, parseFunctionReference } from '../function-name.ts';
+import { parseFunctionReference } from '../function-name.ts';
 import {
   findMapping,
   mappingArn,

@@ -1,11 +1,11 @@
-import type { FunctionRecord, UrlRecord } from '../../functions/mod.ts';
+import { type FunctionReference, functionArn } from '../../catalogue/mod.ts';
+import type { FunctionRecord, UrlRecord } from '../../records/mod.ts';
 import { conflict, notFound } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
-import { referenceOf, requireQualifier } from '../lookup.ts';
 import { type ApiRequest, json, noContent, type Operation, readInput } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
 import { isoDate } from '../rendering.ts';
+import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { boolean, list, number, type ShapeType, string, structure, validate } from '../shapes.ts';
 

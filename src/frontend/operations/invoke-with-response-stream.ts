@@ -1,12 +1,13 @@
 import { limits } from '../../base/mod.ts';
+import { versionName } from '../../catalogue/mod.ts';
+import type { InvokeOutcome } from '../../dispatch/mod.ts';
+import { traceIdOf } from '../../dispatch/mod.ts';
 import { ApiError, toApiError } from '../api-error.ts';
 import { invokeComplete, payloadChunk } from '../event-stream.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
-import { readEvent, readInvokeOptions, traceIdOf } from '../invoke-request.ts';
-import { invokeTarget } from '../lookup.ts';
+import { readEvent, readInvokeOptions } from '../invoke-request.ts';
 import { noContent, type Operation } from '../operation.ts';
-import { versionName } from '../rendering.ts';
-import type { InvokeOutcome } from '../seams.ts';
+import { invokeTarget } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { invokeStreaming, type StreamingInvoke, type StreamWriter } from '../stream-relay.ts';
 import { invokeRequest } from './invoke.ts';

@@ -1,14 +1,13 @@
 import { limits } from '../../base/mod.ts';
-import { allowanceOf } from '../allowance.ts';
+import { allowanceOf, functionArn, servingVersion, type Target } from '../../catalogue/mod.ts';
+import type { InvokeOutcome, InvokeRequest } from '../../dispatch/mod.ts';
+import { traceIdOf } from '../../dispatch/mod.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
-import { functionArn } from '../function-name.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
-import { type InvokeOptions, readEvent, readInvokeOptions, traceIdOf } from '../invoke-request.ts';
-import { invokeTarget, type Target } from '../lookup.ts';
+import { type InvokeOptions, readEvent, readInvokeOptions } from '../invoke-request.ts';
 import { type ApiRequest, type ApiResponse, noContent, type Operation } from '../operation.ts';
-import type { InvokeOutcome, InvokeRequest } from '../seams.ts';
+import { invokeTarget } from '../request-target.ts';
 import type { Services } from '../services.ts';
-import { servingVersion } from '../serving-version.ts';
 
 /**
  * `Invoke`. Checks go in Lambda's order: name, existence, size, JSON, state; what is left is the

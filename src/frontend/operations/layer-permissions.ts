@@ -1,4 +1,4 @@
-import type { LayerKey, LayerStore, PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
+import type { LayerKey, LayerStore, PolicyRecord, PolicyStatement } from '../../records/mod.ts';
 import { notFound } from '../api-error.ts';
 import { staleRevision } from '../change.ts';
 import { zipSupport } from '../code-source.ts';

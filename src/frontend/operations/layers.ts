@@ -1,5 +1,5 @@
 import { limits } from '../../base/mod.ts';
-import type { LayerKey, LayerVersionRecord } from '../../functions/mod.ts';
+import type { LayerKey, LayerVersionRecord } from '../../records/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { authorize } from '../authorization.ts';
 import { storeArchive, zipSupport } from '../code-source.ts';

@@ -1,8 +1,7 @@
-import type { FunctionRecord, PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
+import { type FunctionReference, findFunction, functionArn } from '../../catalogue/mod.ts';
+import type { FunctionRecord, PolicyRecord, PolicyStatement } from '../../records/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { changeFunction, staleRevision } from '../change.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
-import { findFunction, referenceOf, requireQualifier } from '../lookup.ts';
 import { json, label, noContent, type Operation, readInput } from '../operation.ts';
 import {
   policyAnswer,
@@ -11,6 +10,7 @@ import {
   withoutStatement,
   withStatement,
 } from '../policies/statements.ts';
+import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { boolean, type ShapeType, string, structure, validate } from '../shapes.ts';
 

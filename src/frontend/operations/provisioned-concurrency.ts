@@ -1,22 +1,27 @@
 import { limits } from '../../base/mod.ts';
 import {
+  type FunctionReference,
+  findFunction,
+  findTarget,
+  functionArn,
+  type ProvisionedState,
+  provisionFunction,
+  servingVersion,
+} from '../../catalogue/mod.ts';
+import {
   concurrencyProvisioned,
   concurrencySetAside,
   type FunctionRecord,
   LATEST,
   type ProvisionedConcurrencyRecord,
-} from '../../functions/mod.ts';
+} from '../../records/mod.ts';
 import { ApiError, conflict, invalidParameter } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
-import { type FunctionReference, functionArn } from '../function-name.ts';
-import { findFunction, findTarget, referenceOf, requireQualifier } from '../lookup.ts';
 import { type ApiRequest, json, noContent, type Operation, readInput } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
-import { provisionFunction } from '../provisioning.ts';
 import { isoDate } from '../rendering.ts';
-import type { ProvisionedState } from '../seams.ts';
+import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
-import { servingVersion } from '../serving-version.ts';
 import { number, structure } from '../shapes.ts';
 
 const path = '/2019-09-30/functions/:FunctionName/provisioned-concurrency';

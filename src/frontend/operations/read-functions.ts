@@ -1,9 +1,10 @@
-import { type FunctionRecord, LATEST, type VersionRecord } from '../../functions/mod.ts';
+import { findTarget, versionName } from '../../catalogue/mod.ts';
+import { type FunctionRecord, LATEST, type VersionRecord } from '../../records/mod.ts';
 import { authorize } from '../authorization.ts';
-import { findTarget, referenceOf } from '../lookup.ts';
 import { json, type Operation } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
-import { renderCode, renderConfiguration, versionName } from '../rendering.ts';
+import { renderCode, renderConfiguration } from '../rendering.ts';
+import { referenceOf } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { string, validate } from '../shapes.ts';
 

@@ -1,9 +1,10 @@
 import { limits } from '../../base/mod.ts';
-import { concurrencyProvisioned, concurrencySetAside } from '../../functions/mod.ts';
+import { findFunction, functionNotFound } from '../../catalogue/mod.ts';
+import { concurrencyProvisioned, concurrencySetAside } from '../../records/mod.ts';
 import { invalidParameter } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
-import { findFunction, functionNotFound, referenceOf } from '../lookup.ts';
 import { type ApiRequest, json, noContent, type Operation, readInput } from '../operation.ts';
+import { referenceOf } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { number, structure } from '../shapes.ts';
 import { withoutQualifier } from '../without-qualifier.ts';
@@ -15,7 +16,7 @@ async function wholeFunction(services: Services, request: ApiRequest, operation:
   const reference = referenceOf(services, request, operation);
   const unqualified = withoutQualifier(reference);
   if (reference.qualifier === undefined) return unqualified;
-  if (!(await services.cache.read(reference))) throw functionNotFound(services, reference);
+  if (!(await services.cache.read(reference))) throw functionNotFound(services.region, reference);
   throw invalidParameter(
     'This operation is permitted on Lambda functions only. Aliases and versions do not support ' +
       'this operation. Please specify either a function name or an unqualified function ARN.',

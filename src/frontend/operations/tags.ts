@@ -1,9 +1,9 @@
 import { limits } from '../../base/mod.ts';
+import { findFunction } from '../../catalogue/mod.ts';
 import { invalidParameter, isApiError, notFound } from '../api-error.ts';
 import { authorizeFunction } from '../authorization.ts';
 import { changeFunction } from '../change.ts';
 import { parseFunctionReference } from '../function-name.ts';
-import { findFunction } from '../lookup.ts';
 import { findMapping, mappingArn } from '../mapping-checks.ts';
 import {
   type ApiRequest,

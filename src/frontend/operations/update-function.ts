@@ -1,17 +1,16 @@
 import { limits } from '../../base/mod.ts';
+import { type FunctionReference, findFunction, functionNotFound } from '../../catalogue/mod.ts';
 import {
   beginUpdate,
   type FunctionChange,
   type FunctionRecord,
   publishWithWork,
-} from '../../functions/mod.ts';
+} from '../../records/mod.ts';
 import { changeError } from '../change.ts';
 import { resolveSource } from '../code-source.ts';
 import { applyConfiguration } from '../configuration.ts';
 import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../function-inputs.ts';
-import type { FunctionReference } from '../function-name.ts';
 import { resolveLayers } from '../layer-name.ts';
-import { findFunction, functionNotFound, referenceOf } from '../lookup.ts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -20,6 +19,7 @@ import {
   readInput,
 } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
+import { referenceOf } from '../request-target.ts';
 import { type Services, stampOf } from '../services.ts';
 import { requireTogetherSmall } from '../zip-archive.ts';
 import { requireStorage } from './create-function.ts';
@@ -95,7 +95,7 @@ async function update(
     if (dryRun) {
       services.archives.freed(reference.accountId);
       const current = await store.read(reference);
-      if (!current) throw functionNotFound(services, reference);
+      if (!current) throw functionNotFound(services.region, reference);
       const { function: record } = change(current);
       return json(200, renderConfiguration(region, record, record.latest));
     }

@@ -1,16 +1,17 @@
+import { findFunction, findTarget, versionName } from '../../catalogue/mod.ts';
 import {
   type FunctionRecord,
   LATEST,
   publish,
   requireRevision,
   type VersionRecord,
-} from '../../functions/mod.ts';
+} from '../../records/mod.ts';
 import { invalidParameter } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
-import { findFunction, findTarget, referenceOf } from '../lookup.ts';
 import { json, type Operation, readInput } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
-import { renderConfiguration, versionName } from '../rendering.ts';
+import { renderConfiguration } from '../rendering.ts';
+import { referenceOf } from '../request-target.ts';
 import { type Services, stampOf } from '../services.ts';
 import { string, structure } from '../shapes.ts';
 

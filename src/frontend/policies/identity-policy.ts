@@ -3,7 +3,7 @@ import {
   conditionOperators,
   type IdentityPolicy,
   type IdentityStatement,
-} from '../../functions/mod.ts';
+} from '../../accounts/mod.ts';
 
 /** What a condition may ask about a request, by lower-case key. */
 export type PolicyContext = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { IdentityPolicy, IdentityStatement, PolicyStatement } from '../../functions/mod.ts';
+import type { IdentityPolicy, IdentityStatement } from '../../accounts/mod.ts';
+import type { PolicyStatement } from '../../records/mod.ts';
 import { arnMatches, evaluateIdentity, wildcardMatches } from './identity-policy.ts';
 import { resourceAllows } from './resource-policy.ts';
 

@@ -1,4 +1,4 @@
-import type { PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
+import type { PolicyRecord, PolicyStatement } from '../../records/mod.ts';
 import { conditionTest, wildcardMatches } from './identity-policy.ts';
 
 export interface ResourceCall {

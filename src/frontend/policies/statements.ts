@@ -1,5 +1,5 @@
 import { limits } from '../../base/mod.ts';
-import type { PolicyRecord, PolicyStatement } from '../../functions/mod.ts';
+import type { PolicyRecord, PolicyStatement } from '../../records/mod.ts';
 import { ApiError, conflict, invalidParameter, notFound } from '../api-error.ts';
 import { json } from '../operation.ts';
 import { string } from '../shapes.ts';

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Credential, CredentialStore } from '../../accounts/mod.ts';
 import { type Clock, limits } from '../../base/mod.ts';
 import { ApiError } from '../api-error.ts';
-import type { Credential, CredentialStore } from '../seams.ts';
 import { type Authorization, readAuthorization } from './authorization.ts';
 import { canonicalRequest, type SignedRequest, sha256Hex } from './canonical.ts';
 import { SigningKeys } from './signing-keys.ts';

@@ -2,7 +2,18 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import type { Credential, CredentialStore } from '../../accounts/mod.ts';
 import { SluiceError, systemClock, systemRandom } from '../../base/mod.ts';
+import type { ProvisionedState, Provisioner } from '../../catalogue/mod.ts';
+import type { EventQueue, QueueDirectory, QueuedEvent } from '../../delivery/mod.ts';
+import type { InvokeOutcome, InvokeRequest, Invoker } from '../../dispatch/mod.ts';
+import type {
+  CodeInstaller,
+  CodeObjects,
+  InstallRequest,
+  ZipInstaller,
+  ZipInstallRequest,
+} from '../../install/mod.ts';
 import {
   type FunctionStore,
   type FunctionVersion,
@@ -11,26 +22,9 @@ import {
   MemoryEventSourceMappings,
   MemoryFunctionStore,
   SqliteLayerStore,
-} from '../../functions/mod.ts';
+} from '../../records/mod.ts';
 import { Frontend } from '../frontend.ts';
 import type { TlsIdentity } from '../http/http-server.ts';
-import type {
-  CodeInstaller,
-  CodeObjects,
-  Credential,
-  CredentialStore,
-  EventQueue,
-  InstallRequest,
-  InvokeOutcome,
-  InvokeRequest,
-  Invoker,
-  ProvisionedState,
-  Provisioner,
-  QueueDirectory,
-  QueuedEvent,
-  ZipInstaller,
-  ZipInstallRequest,
-} from '../seams.ts';
 
 export const REGION = 'us-east-1';
 export const ROLE = 'arn:aws:iam::000000000000:role/r';

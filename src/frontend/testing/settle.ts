@@ -1,4 +1,4 @@
-import type { EventSourceMappingStore } from '../../functions/mod.ts';
+import type { EventSourceMappingStore } from '../../records/mod.ts';
 
 /** Does to a mapping what its poller does once it has followed a change. */
 export async function settleMapping(store: EventSourceMappingStore, uuid: string): Promise<void> {

@@ -1,0 +1,11 @@
+export {
+  type ConditionOperator,
+  conditionOperators,
+  type IdentityPolicy,
+  type IdentityStatement,
+} from './account-records.ts';
+export { Accounts } from './accounts.ts';
+export type { Credential, CredentialStore } from './credentials.ts';
+export { openKeyService, openLocalKeys } from './key-services.ts';
+export { parseIdentityPolicy } from './parse-identity-policy.ts';
+export { SandboxCredentials } from './sandbox-credentials.ts';

@@ -1,0 +1,7 @@
+export { AccessLogBook } from './access-log-book.ts';
+export { type AgentSettings, agentSettings, spawnAgent, spawnHostAgent } from './agent-settings.ts';
+export { hearTelemetry } from './agent-telemetry.ts';
+export { ManifestDevices } from './manifest-devices.ts';
+export { OpenManifests } from './open-manifests.ts';
+export { openTiers } from './tiers.ts';
+export { WorkerDevices } from './worker-devices.ts';

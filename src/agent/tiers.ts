@@ -1,0 +1,77 @@
+import { type Logger, type Meter, systemClock } from '../base/mod.ts';
+import { ChunkSlab, loadLine, openL2, SlabTier, tracedLoads } from '../cache/mod.ts';
+import type { NearTiers, Tier, TierWatch } from '../device/mod.ts';
+import { followingMigrations, type ManifestUse, openOrigin } from '../origin/mod.ts';
+import type { ChunkRef, ChunkSource, NearChunkSource } from '../seal/mod.ts';
+import type { AgentSettings } from './agent-settings.ts';
+
+export interface Tiers {
+  /** What is on this host's disk: the slab, and an origin that is a directory. */
+  readonly near: NearTiers;
+  /** What lies beyond: L2, then the origin. */
+  readonly source: ChunkSource;
+  /** Whoever reads through caches says so here. */
+  readonly use: ManifestUse;
+}
+
+export interface TierTools {
+  readonly meter: Meter;
+  readonly logger: Logger;
+  /** Gets a line of trace for each load that the worker's own tiers lack. */
+  readonly traceLoad?: (line: string) => void;
+}
+
+/**
+ * The tiers below memory: slab before L2 before origin; each tells `tiers` what it answered. A
+ * directory is as near as the slab, so what comes straight from it is not kept twice.
+ */
+export async function openTiers(
+  settings: AgentSettings,
+  tiers: TierWatch,
+  { meter, logger, traceLoad }: TierTools,
+): Promise<Tiers> {
+  const { slab: slabPlace, l2 } = settings;
+  const clock = systemClock;
+  const origin = await openOrigin(settings.origin, meter, logger);
+  let source = tiers.watch('origin', followingMigrations(origin, origin));
+  if (l2) source = tiers.watch('l2', await openL2(source, l2, { clock, meter, logger }));
+  if (traceLoad) source = tracedLoads(source, clock, traceLoad);
+  const near: [Tier, NearChunkSource][] = [];
+  if (slabPlace) {
+    const slab = new SlabTier({
+      slab: await ChunkSlab.open({ ...slabPlace, clock }),
+      clock,
+      meter,
+    });
+    near.push(['slab', slab]);
+    source = slab.keeping(source);
+  }
+  if (!l2) near.push(['origin', origin]);
+  const answered = (tier: Tier, ref: ChunkRef): Tier => {
+    tiers.nearAnswered(tier);
+    if (tier === 'origin') traceLoad?.(loadLine(clock.nowMs(), ref.name));
+    return tier;
+  };
+  return { near: nearTiers(near, answered), source, use: origin };
+}
+
+/** The first of them that has a chunk answers. */
+function nearTiers(
+  tiers: readonly [Tier, NearChunkSource][],
+  answered: (tier: Tier, ref: ChunkRef) => Tier,
+): NearTiers {
+  return {
+    readIntoSync: (ref, into) => {
+      for (const [tier, source] of tiers) {
+        if (source.readIntoSync(ref, into)) return answered(tier, ref);
+      }
+      return undefined;
+    },
+    readInto: async (ref, into) => {
+      for (const [tier, source] of tiers) {
+        if (await source.readInto(ref, into)) return answered(tier, ref);
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { inTransaction, openDatabase, parseBody } from './sqlite-database.ts';

@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { type Logger, limits, type Meter, type Random, systemClock } from '../base/mod.ts';
+import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
+import { Poller, SqliteEventQueue } from '../queue/mod.ts';
+import { DirectoryDeliveries } from './directory-deliveries.ts';
+import { EventDestinations, type QueueSender } from './event-destinations.ts';
+import type { EventQueue, QueuedEvent } from './events.ts';
+import { HttpDeliveries } from './http-deliveries.ts';
+import { meteredDestinations, meteredEvents } from './metered-queues.ts';
+import { OutboundGuard } from './outbound-guard.ts';
+import type { QueuedInvokes } from './queued-invokes.ts';
+
+export interface AsyncEventsOptions {
+  readonly data: DataDirectory;
+  /** As the setting `destinations.allow`. */
+  readonly allow: readonly string[];
+  readonly queues: QueueSender | undefined;
+  readonly meter: Meter;
+  readonly logger: Logger;
+  readonly random: Random;
+}
+
+/** The queue of asynchronous invokes and what runs them, in this process. */
+export class AsyncEvents implements EventQueue {
+  readonly #store: SqliteEventQueue;
+  readonly #meter: Meter;
+  readonly #logger: Logger;
+  readonly #random: Random;
+  readonly #directories: DirectoryDeliveries;
+  readonly #http: HttpDeliveries;
+  readonly #queues: QueueSender | undefined;
+  #poller: Poller | undefined;
+
+  private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
+    const { data, allow, queues, meter, logger, random } = options;
+    this.#store = store;
+    const { directoryBytesPerAccount } = limits.queue;
+    this.#directories = new DirectoryDeliveries(data.destinations, directoryBytesPerAccount);
+    this.#queues = queues;
+    this.#meter = meter;
+    this.#logger = logger;
+    this.#random = random;
+    // The default account's keys lie on this host: who has them is its operator.
+    const guard = new OutboundGuard({ allow, trustedAccounts: [defaultAccountId] });
+    this.#http = new HttpDeliveries(guard, systemClock);
+  }
+
+  static async open(options: AsyncEventsOptions): Promise<AsyncEvents> {
+    const path = join(options.data.state, 'events.sqlite');
+    return new AsyncEvents(await SqliteEventQueue.open({ path }), options);
+  }
+
+  async enqueue(event: QueuedEvent): Promise<void> {
+    await this.#store.enqueue(event);
+    this.#poller?.wake();
+  }
+
+  /** Takes up what an earlier life left, and runs events from now on. */
+  start(queued: QueuedInvokes): void {
+    const destinations = new EventDestinations({
+      directories: this.#directories,
+      http: this.#http,
+      queues: this.#queues,
+      enqueue: (event) => this.enqueue(event),
+      clock: systemClock,
+      random: this.#random,
+    });
+    this.#poller = new Poller({
+      store: this.#store,
+      invoker: meteredEvents(queued, this.#meter),
+      policies: queued,
+      destinations: meteredDestinations(destinations, this.#meter),
+      clock: systemClock,
+      logger: this.#logger,
+    });
+    this.#poller.wake();
+  }
+
+  /** Claims no more events; those under way end or stay in the queue. */
+  async close(): Promise<void> {
+    await this.#poller?.close();
+    await this.#http.close();
+    await this.#store.close();
+  }
+}

@@ -1,0 +1,97 @@
+import { type Clock, limits, type Random, SluiceError, withDeadline } from '../base/mod.ts';
+import type { Delivery, Destinations, StoredEvent } from '../queue/mod.ts';
+import type { DirectoryDeliveries } from './directory-deliveries.ts';
+import type { QueuedEvent } from './events.ts';
+import { attributeType, deduplicationId, type HttpDeliveries } from './http-deliveries.ts';
+import type { OutgoingMessage } from './sqs-queues.ts';
+
+const functionArnPattern =
+  /^arn:aws[a-zA-Z-]*:lambda:[a-z0-9-]+:(\d{12}):function:([a-zA-Z0-9-_]+)(?::([a-zA-Z0-9-_$]+))?$/;
+const queueArnPattern = /^arn:aws[a-zA-Z-]*:sqs:/;
+
+/** The queues that ARNs name. */
+export interface QueueSender {
+  /** Rejects with `ACCESS_DENIED` for a queue that is not the account's. */
+  send(
+    queue: { readonly eventSourceArn: string; readonly accountId: string },
+    message: OutgoingMessage,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+export interface EventDestinationsOptions {
+  readonly directories: DirectoryDeliveries;
+  readonly http: HttpDeliveries;
+  /** Absent where no queues are set. */
+  readonly queues?: QueueSender | undefined;
+  readonly enqueue: (event: QueuedEvent) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Hands an ended event over to where its function's configuration says: another function of the
+ * same account or a queue (by ARN), an HTTP webhook or SQS-compatible queue (by URL), or a directory
+ * of the region (`directory:NAME`), which is the account's own: a tenant chooses no path of the host.
+ */
+export class EventDestinations implements Destinations {
+  readonly #options: EventDestinationsOptions;
+
+  constructor(options: EventDestinationsOptions) {
+    this.#options = options;
+  }
+
+  async deliver(delivery: Delivery, event: StoredEvent): Promise<void> {
+    const { target } = delivery;
+    const functionArn = functionArnPattern.exec(target);
+    if (functionArn) return this.#invoke(delivery, event, functionArn);
+    if (queueArnPattern.test(target)) return this.#send(delivery, event);
+    const directory = /^directory:([A-Za-z0-9_-]{1,64})$/.exec(target)?.[1];
+    if (directory) return this.#options.directories.write(delivery, event, directory);
+    if (/^https?:/.test(target)) return this.#options.http.post(delivery, event);
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      `${target}: a destination is the ARN of a function or queue, an http(s) URL, or directory:NAME`,
+    );
+  }
+
+  async #invoke(delivery: Delivery, event: StoredEvent, arn: RegExpExecArray): Promise<void> {
+    const [, accountId = '', functionName = '', qualifier] = arn;
+    if (accountId !== event.accountId) {
+      throw new SluiceError('ACCESS_DENIED', `${delivery.target}: a function of another account`);
+    }
+    await this.#options.enqueue({
+      accountId,
+      functionName,
+      qualifier,
+      requestId: this.#options.random.uuid(),
+      traceId: event.traceId,
+      payload: Buffer.from(delivery.body),
+      receivedMs: this.#options.clock.nowMs(),
+    });
+  }
+
+  async #send(delivery: Delivery, event: StoredEvent): Promise<void> {
+    const { target: eventSourceArn, body, attributes } = delivery;
+    const queues = this.#options.queues;
+    if (!queues) {
+      throw new SluiceError('CONFIG_INVALID', `${eventSourceArn}: no queues are set; see sqs`);
+    }
+    const message = {
+      body,
+      attributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, stringValue]) => [
+          name,
+          { dataType: attributeType(name), stringValue },
+        ]),
+      ),
+      group: event.functionName,
+      deduplicationId: deduplicationId(delivery, event),
+    };
+    const { clock } = this.#options;
+    const what = `delivery to ${eventSourceArn}`;
+    await withDeadline(clock, limits.queue.deliveryTimeoutMs, what, (signal) =>
+      queues.send({ eventSourceArn, accountId: event.accountId }, message, signal),
+    );
+  }
+}

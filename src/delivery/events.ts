@@ -1,0 +1,36 @@
+import type { EventSourceMappingStore } from '../records/mod.ts';
+
+export interface QueuedEvent {
+  readonly accountId: string;
+  readonly functionName: string;
+  /** As the caller gave it; resolved anew at each attempt. */
+  readonly qualifier?: string | undefined;
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly payload: Buffer;
+  readonly receivedMs: number;
+}
+
+/** Where `Event` invokes go: resolves once the event survives a crash, and only then comes 202. */
+export interface EventQueue {
+  enqueue(event: QueuedEvent): Promise<void>;
+}
+
+/** The queues that mappings may name. */
+export interface QueueDirectory {
+  /**
+   * Rejects with `ACCESS_DENIED` for a queue that the account may not read, whether it exists or
+   * not, `QUEUE_NOT_FOUND`, `QUEUE_DENIED` and `QUEUE_SERVICE_UNAVAILABLE`.
+   */
+  describe(queue: {
+    readonly eventSourceArn: string;
+    readonly accountId: string;
+  }): Promise<{ readonly visibilityTimeoutSeconds: number }>;
+}
+
+/** All that event source mappings need. */
+export interface EventSourceSupport {
+  readonly mappings: EventSourceMappingStore;
+  /** Without one, creating a mapping is refused. */
+  readonly queues?: QueueDirectory | undefined;
+}

@@ -1,0 +1,5 @@
+export { AsyncEvents } from './async-events.ts';
+export type { EventQueue, EventSourceSupport, QueueDirectory, QueuedEvent } from './events.ts';
+export { QueueBatches } from './queue-batches.ts';
+export { QueuedInvokes } from './queued-invokes.ts';
+export { SqsQueues } from './sqs-queues.ts';

@@ -1,0 +1,101 @@
+import type { AssignmentService, SandboxTemplate } from '../assignment/mod.ts';
+import type { ProvisionedState, Provisioner } from '../catalogue/mod.ts';
+import type { FunctionConfiguration, FunctionVersion } from '../records/mod.ts';
+import type { InvokeOutcome, InvokeRequest, Invoker } from './invoker.ts';
+
+/** Joins the frontend to the assignment leader of this process. */
+export class FunctionInvoker implements Invoker, Provisioner {
+  readonly #assignment: AssignmentService;
+  readonly #region: string;
+  readonly #templates = new WeakMap<FunctionVersion, SandboxTemplate>();
+
+  constructor(assignment: AssignmentService, region: string) {
+    this.#assignment = assignment;
+    this.#region = region;
+  }
+
+  invoke(request: InvokeRequest): Promise<InvokeOutcome> {
+    const { version, ...rest } = request;
+    return this.#assignment.invoke({ ...rest, template: this.#templateOf(version) });
+  }
+
+  drain(functionVersionArn: string): Promise<void> {
+    return this.#assignment.drainVersion(functionVersionArn);
+  }
+
+  provision(version: FunctionVersion, count: number): void {
+    this.#assignment.provision(this.#templateOf(version), count);
+  }
+
+  provisioned(version: FunctionVersion): ProvisionedState {
+    return this.#assignment.provisioned(this.#templateOf(version));
+  }
+
+  /** Versions are immutable and come from the frontend's cache, so each is translated once. */
+  #templateOf(version: FunctionVersion): SandboxTemplate {
+    let template = this.#templates.get(version);
+    if (!template) {
+      template = sandboxTemplate(version, this.#region);
+      this.#templates.set(version, template);
+    }
+    return template;
+  }
+}
+
+/** What a worker needs of a function version: configuration over the image's own settings. */
+export function sandboxTemplate(version: FunctionVersion, region: string): SandboxTemplate {
+  const { configuration, code } = version;
+  const { imageOverrides: overrides } = configuration;
+  const { imageConfig: image } = code;
+  return {
+    functionArn: unqualified(version.arn),
+    functionName: version.functionName,
+    version: version.version,
+    revision: version.servingId,
+    accountId: version.accountId,
+    role: configuration.role,
+    region,
+    manifestId: code.manifestId,
+    memoryMb: configuration.memoryMb,
+    timeoutMs: configuration.timeoutSeconds * 1000,
+    ephemeralMb: configuration.ephemeralStorageMb,
+    environment: configuration.environment ?? {},
+    imageEnvironment: parseVariables(image.environment),
+    entrypoint: overrides?.entryPoint ?? wrapped(configuration, image.entrypoint),
+    command: overrides?.command ?? image.command,
+    workingDirectory: overrides?.workingDirectory ?? image.workingDirectory,
+    handler: configuration.handler,
+    runtime: configuration.runtime,
+    logGroup: configuration.logging.group,
+    logFormat: configuration.logging.format,
+    applicationLogLevel: configuration.logging.applicationLevel,
+    systemLogLevel: configuration.logging.systemLevel,
+  };
+}
+
+/**
+ * `AWS_LAMBDA_EXEC_WRAPPER` runs instead of a managed runtime, with the runtime as its arguments.
+ * The shell makes a wrapper that is not there an exit with status 127, as in Lambda.
+ */
+function wrapped(
+  { runtime = 'provided', environment }: FunctionConfiguration,
+  entrypoint: readonly string[],
+): readonly string[] {
+  const wrapper = environment?.['AWS_LAMBDA_EXEC_WRAPPER'];
+  if (!wrapper || runtime.startsWith('provided')) return entrypoint;
+  return ['/bin/sh', '-c', 'exec "$0" "$@"', wrapper, ...entrypoint];
+}
+
+/** `arn:aws:lambda:REGION:ACCOUNT:function:NAME` without the version behind it. */
+function unqualified(arn: string): string {
+  return arn.split(':').slice(0, 7).join(':');
+}
+
+function parseVariables(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf('=');
+      return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)];
+    }),
+  );
+}

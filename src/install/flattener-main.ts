@@ -1,0 +1,145 @@
+import {
+  noLogger,
+  noMeter,
+  SluiceError,
+  systemClock,
+  systemRandom,
+  toSluiceError,
+} from '../base/mod.ts';
+import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.ts';
+import { addImage, type ImageRecord } from '../image/mod.ts';
+import { type OciImage, openImage } from '../oci/mod.ts';
+import { flattenerView, openOrigin } from '../origin/mod.ts';
+import type { KeyService } from '../seal/mod.ts';
+import type {
+  FlattenedImage,
+  FlattenerMessage,
+  FlattenerOrder,
+  FlattenJob,
+} from './flattener-protocol.ts';
+import { zipImage } from './zip-image.ts';
+
+const BYTES_PER_KIB = 1024;
+
+function tell(message: FlattenerMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send) process.send(message, () => resolve());
+    else resolve();
+  });
+}
+
+/** All the keys that a flattener has: one data key, made for the manifest that it writes. */
+function oneDataKey(job: FlattenJob): KeyService {
+  const refuse = async () => {
+    throw new SluiceError('KEY_DENIED', `${job.dataKey.keyId}: a flattener unwraps no key`);
+  };
+  return {
+    generateDataKey: async ({ accountId, manifestId }) => {
+      if (accountId !== job.accountId || manifestId !== job.manifestId) return refuse();
+      return {
+        keyId: job.dataKey.keyId,
+        plaintext: Buffer.from(job.dataKey.plaintext),
+        wrapped: Buffer.from(job.dataKey.wrapped),
+      };
+    },
+    unwrapDataKey: refuse,
+    rewrapDataKey: refuse,
+  };
+}
+
+/** Whether the image is to be flattened, now that its digest is known. */
+async function mayFlatten(image: OciImage): Promise<boolean> {
+  const order = new Promise<FlattenerOrder>((resolve) => process.once('message', resolve));
+  const { digest: imageDigest, resolvedReference } = image;
+  await tell({ type: 'opened', imageDigest, resolvedReference });
+  return (await order) === 'flatten';
+}
+
+/** Answers nothing when the image need not be flattened. */
+async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
+  const startMs = systemClock.monotonicMs();
+  const platform = { os: 'linux', architecture: job.architecture } as const;
+  const { authFile } = job;
+  const opened = await openImage(job.imageUri, { platform, ...(authFile && { authFile }) });
+  if (job.asksFirst && !(await mayFlatten(opened))) {
+    await opened.close();
+    return undefined;
+  }
+  const l2 = job.primeL2 && (await openPrimer(job.primeL2));
+  try {
+    const image = job.zip ? await zipImage(opened, job.zip) : opened;
+    const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger));
+    const record = await addImage(image, {
+      sealer: {
+        rootId: job.rootId,
+        accountId: job.accountId,
+        salt: Buffer.from(job.salt),
+        keyService: oneDataKey(job),
+      },
+      manifestId: job.manifestId,
+      chunks: l2 ? l2Primed(store, l2) : store,
+      manifests: store,
+      spoolDirectory: job.spoolDirectory,
+      clock: systemClock,
+      random: systemRandom,
+      onProgress: (progress) => void tell({ type: 'progress', progress }),
+    });
+    const imageBytes = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
+    return describe(record, imageBytes, (systemClock.monotonicMs() - startMs) / 1000);
+  } finally {
+    l2?.close();
+    await opened.close();
+  }
+}
+
+/** The cache's write side: what it does not have is nobody's to fetch here. */
+async function openPrimer(settings: L2Settings): Promise<L2Source> {
+  const source = {
+    get: async () => {
+      throw new SluiceError('ACCESS_DENIED', 'chunks: a flattener reads none');
+    },
+  };
+  return openL2(source, settings, { clock: systemClock, meter: noMeter, logger: noLogger });
+}
+
+function describe(record: ImageRecord, imageBytes: number, seconds: number): FlattenedImage {
+  const { imageReference, imageDigest, imageConfig: config } = record.metadata;
+  return {
+    manifestId: record.manifestId,
+    resolvedReference: imageReference,
+    imageDigest,
+    diskBytes: record.diskBytes,
+    chunks: record.chunkCount,
+    zeroChunks: record.zeroChunks,
+    newChunks: record.newChunks,
+    newBytes: record.newBytes,
+    imageBytes,
+    seconds,
+    peakMemoryBytes: process.resourceUsage().maxRSS * BYTES_PER_KIB,
+    process: {
+      entrypoint: config.entrypoint ?? [],
+      command: config.cmd ?? [],
+      environment: config.env,
+      workingDirectory: config.workingDir ?? '/',
+      user: config.user ?? '',
+    },
+  };
+}
+
+/** One job, one answer, and the end. Without its parent a flattener has nobody to work for. */
+function main(): void {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.once('message', async (job: FlattenJob) => {
+    try {
+      const image = await flatten(job);
+      if (image) await tell({ type: 'done', image });
+    } catch (error) {
+      const { code, message, data } = toSluiceError(error);
+      await tell({ type: 'failed', code, message, data });
+    }
+    process.removeAllListeners('disconnect');
+    process.disconnect();
+  });
+}
+
+main();

@@ -1,0 +1,75 @@
+import type { ErrorCode, ErrorData } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
+import type { ImageProgress } from '../image/mod.ts';
+import type { OriginPlace } from '../origin/mod.ts';
+import type { ZipCode } from './zip-image.ts';
+
+/** One image to flatten, with all that the flattener may know; sent once, as its first message. */
+export interface FlattenJob {
+  readonly imageUri: string;
+  /** What to put on that image; absent when the image is the function. */
+  readonly zip?: ZipCode;
+  /** Registry credentials in the form of `~/.docker/config.json`. */
+  readonly authFile?: string;
+  readonly architecture: 'amd64' | 'arm64';
+  /** Whether to wait, once the image is opened, for word that it is to be flattened. */
+  readonly asksFirst?: boolean;
+  readonly accountId: string;
+  readonly manifestId: string;
+  readonly rootId: string;
+  readonly origin: OriginPlace;
+  readonly spoolDirectory: string;
+  /** Where Node keeps our modules compiled, which halves what a small install takes. */
+  readonly compileCacheDirectory: string;
+  /** The zone's cache that new chunks are put into as well. */
+  readonly primeL2?: L2Settings;
+  /** The 32-byte salt of the chunks' keys. */
+  readonly salt: Uint8Array;
+  /** A fresh key for this one manifest; the key that wraps it stays where it is. */
+  readonly dataKey: {
+    readonly keyId: string;
+    readonly plaintext: Uint8Array;
+    readonly wrapped: Uint8Array;
+  };
+}
+
+/** What `image add` prints and a function's record keeps. */
+export interface FlattenedImage {
+  readonly manifestId: string;
+  readonly resolvedReference: string;
+  readonly imageDigest: string;
+  readonly diskBytes: number;
+  readonly chunks: number;
+  readonly zeroChunks: number;
+  readonly newChunks: number;
+  readonly newBytes: number;
+  /** Of the layers as the registry keeps them. */
+  readonly imageBytes: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  readonly process: {
+    readonly entrypoint: readonly string[];
+    readonly command: readonly string[];
+    readonly environment: readonly string[];
+    readonly workingDirectory: string;
+    readonly user: string;
+  };
+}
+
+/** The answer to `opened`. */
+export type FlattenerOrder = 'flatten' | 'stop';
+
+export type FlattenerMessage =
+  | { readonly type: 'progress'; readonly progress: ImageProgress }
+  | {
+      readonly type: 'opened';
+      readonly imageDigest: string;
+      readonly resolvedReference: string;
+    }
+  | { readonly type: 'done'; readonly image: FlattenedImage }
+  | {
+      readonly type: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly data: ErrorData;
+    };

@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../base/mod.ts';
+import type { L2Settings } from '../cache/mod.ts';
+import type { DataDirectory, SaltSettings } from '../config/mod.ts';
+import type { OnProgress } from '../image/mod.ts';
+import type { ManifestPins, ManifestSource, OriginPlace, RootSource } from '../origin/mod.ts';
+import type { InstalledCode } from '../records/mod.ts';
+import type { KeyService } from '../seal/mod.ts';
+import { runFlattener } from './flattener.ts';
+import type { FlattenedImage } from './flattener-protocol.ts';
+import { type InstalledImageKey, InstalledImages } from './installed-images.ts';
+import type { CodeInstaller, InstallRequest } from './installing.ts';
+import { currentSalt } from './salts.ts';
+import type { ZipCode } from './zip-image.ts';
+
+export interface AddImageRequest {
+  readonly imageUri: string;
+  readonly accountId: string;
+  readonly architecture?: 'x86_64' | 'arm64';
+  /** The zone's cache, to put new chunks into for the first starts. */
+  readonly primeL2?: L2Settings;
+}
+
+/** Zip code to put on an image. */
+export interface ZipToFlatten extends Pick<ZipCode, 'runtime' | 'isHostBase'> {
+  readonly archive: Buffer;
+  readonly layers: readonly Buffer[];
+}
+
+type FlattenRequest = AddImageRequest & {
+  readonly zip?: ZipToFlatten;
+  /** Whether a manifest that the account has of this image already will do. */
+  readonly mayReuse?: boolean;
+};
+
+export interface ImageInstallerOptions {
+  readonly data: DataDirectory;
+  readonly place: OriginPlace;
+  readonly origin: RootSource &
+    Pick<ManifestPins, 'pinManifest'> &
+    Pick<ManifestSource, 'getManifest'>;
+  readonly keyService: KeyService;
+  readonly dedupSecret: () => Promise<Buffer>;
+  readonly salt: SaltSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'x86_64';
+
+/** Where skopeo and docker look for registry credentials, if there are any. */
+function registryAuthFile(): { authFile?: string } {
+  const candidates = [process.env['REGISTRY_AUTH_FILE'], join(homedir(), '.docker', 'config.json')];
+  const authFile = candidates.find((path) => path !== undefined && existsSync(path));
+  return authFile === undefined ? {} : { authFile };
+}
+
+/** Makes images into stored manifests; a bounded number of flatteners at once. */
+export class ImageInstaller implements CodeInstaller {
+  readonly #options: ImageInstallerOptions;
+  readonly #flatteners = new Semaphore(
+    limits.image.flattenersAtOnce,
+    limits.image.flattenersWaiting,
+  );
+
+  readonly #installed: InstalledImages;
+
+  constructor(options: ImageInstallerOptions) {
+    this.#options = options;
+    const directory = join(options.data.cache, 'installed-images');
+    this.#installed = new InstalledImages(directory, options.origin);
+  }
+
+  /**
+   * Stores an image that is kept until somebody removes it. Rejects with what `oci`, `image` and
+   * the origin say of it.
+   */
+  async add(request: AddImageRequest, onProgress: OnProgress = () => {}): Promise<FlattenedImage> {
+    const image = await this.#flatteners.run(() => this.#attempt(request, onProgress));
+    await this.#options.origin.pinManifest(image.manifestId);
+    return image;
+  }
+
+  /** Makes no second manifest when the account has one of the same image in the active root. */
+  async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
+    const work = () => this.#attempt({ ...request, mayReuse: true }, () => {}, signal);
+    const image = await this.#flatteners.run(work, signal);
+    return {
+      manifestId: image.manifestId,
+      resolvedImageUri: image.resolvedReference,
+      imageDigest: image.imageDigest,
+      codeSizeBytes: image.imageBytes,
+      codeSha256: image.imageDigest.replace(/^sha256:/, ''),
+      imageConfig: image.process,
+    };
+  }
+
+  /** As an install of the image alone. */
+  flattenZip(
+    request: FlattenRequest & { readonly zip: ZipToFlatten },
+    signal: AbortSignal,
+  ): Promise<FlattenedImage> {
+    return this.#flatteners.run(() => this.#attempt(request, () => {}, signal), signal);
+  }
+
+  /** A root that was retired meanwhile takes nothing more; the one after it does. */
+  async #attempt(
+    request: FlattenRequest,
+    onProgress: OnProgress,
+    signal?: AbortSignal,
+  ): Promise<FlattenedImage> {
+    try {
+      return await this.#flatten(request, onProgress, signal);
+    } catch (error) {
+      if (!isSluiceError(error, 'ROOT_READ_ONLY')) throw error;
+      return this.#flatten(request, onProgress, signal);
+    }
+  }
+
+  async #flatten(
+    request: FlattenRequest,
+    onProgress: OnProgress,
+    signal?: AbortSignal,
+  ): Promise<FlattenedImage> {
+    const { data, place, origin, keyService, random, clock } = this.#options;
+    const { imageUri, accountId, architecture = hostArchitecture } = request;
+    const manifestId = random.uuid();
+    const rootId = await origin.activeRoot(accountId);
+    const dataKey = await keyService.generateDataKey({ accountId, manifestId });
+    const dedupSecret = await this.#options.dedupSecret();
+    const salt = currentSalt(this.#options.salt, dedupSecret, rootId, accountId, clock);
+    const spoolDirectory = join(data.spool, manifestId);
+    const keyOf = (imageDigest: string): InstalledImageKey => ({
+      ...{ accountId, rootId, salt, architecture, imageDigest },
+    });
+    try {
+      await mkdir(spoolDirectory, { mode: 0o700 });
+      const image = await runFlattener(
+        {
+          imageUri,
+          ...(request.zip && { zip: await spoolZip(request.zip, spoolDirectory) }),
+          ...registryAuthFile(),
+          architecture: architecture === 'arm64' ? 'arm64' : 'amd64',
+          ...(request.mayReuse && { asksFirst: true }),
+          accountId,
+          manifestId,
+          rootId,
+          origin: place,
+          spoolDirectory,
+          compileCacheDirectory: join(data.cache, 'compiled'),
+          salt,
+          dataKey,
+          ...(request.primeL2 && { primeL2: request.primeL2 }),
+        },
+        onProgress,
+        signal,
+        (imageDigest) => this.#installed.find(keyOf(imageDigest)),
+      );
+      const isNew = image.manifestId === manifestId;
+      if (request.mayReuse && isNew) await this.#installed.keep(keyOf(image.imageDigest), image);
+      return image;
+    } finally {
+      dataKey.plaintext.fill(0);
+      await rm(spoolDirectory, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Archives go to the flattener as files, which it reads in its own time. */
+async function spoolZip(zip: ZipToFlatten, directory: string): Promise<ZipCode> {
+  const { runtime, isHostBase, archive, layers } = zip;
+  const codePath = join(directory, 'code.zip');
+  await writeFile(codePath, archive, { mode: 0o600 });
+  const layerPaths: string[] = [];
+  for (const [index, layer] of layers.entries()) {
+    const path = join(directory, `layer-${index}.zip`);
+    await writeFile(path, layer, { mode: 0o600 });
+    layerPaths.push(path);
+  }
+  return { runtime, isHostBase, codePath, layerPaths };
+}

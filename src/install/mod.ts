@@ -1,0 +1,16 @@
+export { flattenReference } from './flatten-reference.ts';
+export type { FlattenedImage } from './flattener-protocol.ts';
+export { ImageCatalogue, type ImageFacts } from './image-catalogue.ts';
+export { ImageInstaller } from './image-installer.ts';
+export type {
+  CodeInstaller,
+  CodeObjects,
+  InstallRequest,
+  ZipInstaller,
+  ZipInstallRequest,
+  ZipSupport,
+} from './installing.ts';
+export { functionThatRuns, RegionLiveManifests } from './live-manifests.ts';
+export { RuntimeBases } from './runtime-bases.ts';
+export { S3Objects } from './s3-objects.ts';
+export { RuntimeZipInstaller } from './zip-installer.ts';

@@ -1,0 +1,46 @@
+import { type Logger, type Meter, systemClock, systemRandom } from '../base/mod.ts';
+import type { DataDirectory, OriginSettings } from '../config/mod.ts';
+import { directoryOrigin, type Origin, type S3Location, s3Origin } from './mod.ts';
+
+/** Where a region's origin is, as its processes are told of it. */
+export type OriginPlace =
+  | { readonly kind: 'directory'; readonly directory: string }
+  | ({ readonly kind: 's3' } & S3Location);
+
+export function originPlace(settings: OriginSettings, data: DataDirectory): OriginPlace {
+  if (settings.kind === 'directory') return { kind: 'directory', directory: data.origin };
+  const { bucket, region, prefix, endpoint } = settings;
+  return {
+    kind: 's3',
+    bucket,
+    region,
+    ...(prefix !== undefined && { prefix }),
+    ...(endpoint !== undefined && { endpoint }),
+  };
+}
+
+export function openOrigin(place: OriginPlace, meter: Meter, logger: Logger): Promise<Origin> {
+  const options = { clock: systemClock, random: systemRandom, meter, logger };
+  if (place.kind === 'directory') return Promise.resolve(directoryOrigin(place.directory, options));
+  return s3Origin(place, options);
+}
+
+const AWS_VARIABLES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_PROFILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_CONFIG_FILE',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_ROLE_ARN',
+  'HOME',
+] as const;
+
+/** The environment of a process that opens the origin: nothing of ours but a way into S3. */
+export function originEnvironment(place: OriginPlace | undefined): NodeJS.ProcessEnv {
+  const path = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
+  if (place?.kind !== 's3') return path;
+  const given = AWS_VARIABLES.filter((name) => process.env[name] !== undefined);
+  return { ...path, ...Object.fromEntries(given.map((name) => [name, process.env[name]])) };
+}

@@ -1,0 +1,187 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction, openDatabase, parseBody } from '../database/mod.ts';
+import type { PolicyRecord } from './records.ts';
+
+/** A version of a layer: an archive that is unpacked under /opt. Immutable. */
+export interface LayerVersionRecord {
+  readonly accountId: string;
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  /** The archive's name in the `CodeArchive`. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly unzippedBytes: number;
+  readonly compatibleRuntimes: readonly string[];
+  readonly compatibleArchitectures: readonly string[];
+  readonly licenseInfo?: string;
+  readonly createdMs: number;
+}
+
+export interface LayerKey {
+  readonly accountId: string;
+  readonly name: string;
+}
+
+/** The durable record of layers; numbers are never given twice, also after deletions. */
+export interface LayerStore {
+  /** Gives the record the layer's next number. */
+  publish(record: Omit<LayerVersionRecord, 'version'>): Promise<LayerVersionRecord>;
+  read(key: LayerKey, version: number): Promise<LayerVersionRecord | undefined>;
+  /** Newest first, from the first below `before`. */
+  listVersions(
+    key: LayerKey,
+    before: number | undefined,
+    limit: number,
+  ): Promise<LayerVersionRecord[]>;
+  /** The newest version of each layer by name, from the first after `after`. */
+  list(accountId: string, after: string | undefined, limit: number): Promise<LayerVersionRecord[]>;
+  /** With its policy. Deleting what is not there is no error. */
+  remove(key: LayerKey, version: number): Promise<void>;
+  /** Who beside its account may use a version. */
+  readPolicy(key: LayerKey, version: number): Promise<PolicyRecord | undefined>;
+  /** Writes what `change` makes of the policy, as one transaction; nothing takes it away. */
+  changePolicy(
+    key: LayerKey,
+    version: number,
+    change: (current: PolicyRecord | undefined) => PolicyRecord | undefined,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE layers (
+    account_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    next_version INTEGER NOT NULL,
+    PRIMARY KEY (account_id, name)
+  ) STRICT;
+  CREATE TABLE layer_versions (
+    account_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account_id, name, version)
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE layer_policies (
+    account_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (account_id, name, version)
+  ) STRICT;
+  `,
+];
+
+const bodyOf = (row: Record<string, unknown>) =>
+  parseBody<LayerVersionRecord>(row['body'], 'layer version');
+
+/** The embedded layer store; `:memory:` for tests. */
+export class SqliteLayerStore implements LayerStore {
+  readonly #database: DatabaseSync;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  static open(path: string): SqliteLayerStore {
+    return new SqliteLayerStore(openDatabase(path, migrations));
+  }
+
+  async publish(record: Omit<LayerVersionRecord, 'version'>): Promise<LayerVersionRecord> {
+    const { accountId, name } = record;
+    return inTransaction(this.#database, () => {
+      const row = this.#database
+        .prepare(
+          `INSERT INTO layers VALUES (?, ?, 2)
+           ON CONFLICT (account_id, name) DO UPDATE SET next_version = next_version + 1
+           RETURNING next_version - 1 AS version`,
+        )
+        .get(accountId, name);
+      const published = { ...record, version: Number(row?.['version']) };
+      this.#database
+        .prepare('INSERT INTO layer_versions VALUES (?, ?, ?, ?)')
+        .run(accountId, name, published.version, JSON.stringify(published));
+      return published;
+    });
+  }
+
+  async read(key: LayerKey, version: number): Promise<LayerVersionRecord | undefined> {
+    const row = this.#database
+      .prepare('SELECT body FROM layer_versions WHERE account_id = ? AND name = ? AND version = ?')
+      .get(key.accountId, key.name, version);
+    return row && bodyOf(row);
+  }
+
+  async listVersions(
+    key: LayerKey,
+    before: number | undefined,
+    limit: number,
+  ): Promise<LayerVersionRecord[]> {
+    return this.#database
+      .prepare(
+        `SELECT body FROM layer_versions WHERE account_id = ? AND name = ? AND version < ?
+         ORDER BY version DESC LIMIT ?`,
+      )
+      .all(key.accountId, key.name, before ?? Number.MAX_SAFE_INTEGER, limit)
+      .map(bodyOf);
+  }
+
+  async list(
+    accountId: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<LayerVersionRecord[]> {
+    return this.#database
+      .prepare(
+        `SELECT body, max(version) FROM layer_versions WHERE account_id = ? AND name > ?
+         GROUP BY name ORDER BY name LIMIT ?`,
+      )
+      .all(accountId, after ?? '', limit)
+      .map(bodyOf);
+  }
+
+  async remove(key: LayerKey, version: number): Promise<void> {
+    inTransaction(this.#database, () => {
+      for (const table of ['layer_versions', 'layer_policies']) this.#delete(table, key, version);
+    });
+  }
+
+  async readPolicy(key: LayerKey, version: number): Promise<PolicyRecord | undefined> {
+    return this.#policy(key, version);
+  }
+
+  async changePolicy(
+    key: LayerKey,
+    version: number,
+    change: (current: PolicyRecord | undefined) => PolicyRecord | undefined,
+  ): Promise<void> {
+    inTransaction(this.#database, () => {
+      const policy = change(this.#policy(key, version));
+      if (!policy) return this.#delete('layer_policies', key, version);
+      this.#database
+        .prepare('INSERT OR REPLACE INTO layer_policies VALUES (?, ?, ?, ?)')
+        .run(key.accountId, key.name, version, JSON.stringify(policy));
+    });
+  }
+
+  #policy({ accountId, name }: LayerKey, version: number): PolicyRecord | undefined {
+    const row = this.#database
+      .prepare('SELECT body FROM layer_policies WHERE account_id = ? AND name = ? AND version = ?')
+      .get(accountId, name, version);
+    return row && parseBody<PolicyRecord>(row['body'], 'layer policy');
+  }
+
+  #delete(table: string, { accountId, name }: LayerKey, version: number): void {
+    this.#database
+      .prepare(`DELETE FROM ${table} WHERE account_id = ? AND name = ? AND version = ?`)
+      .run(accountId, name, version);
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close();
+  }
+}
