@@ -35,8 +35,10 @@ export function changeError(
   reference: FunctionReference,
   error: unknown,
 ): unknown {
-  if (isSluiceError(error, 'FUNCTION_NOT_FOUND'))
+  // One that names an ARN already speaks of a version or an alias.
+  if (isSluiceError(error, 'FUNCTION_NOT_FOUND') && error.data['arn'] === undefined) {
     return functionNotFound(services.region, reference);
+  }
   if (isSluiceError(error, 'REVISION_MISMATCH')) {
     return staleRevision('GetFunction/GetAlias', error);
   }
