@@ -69,7 +69,7 @@ async function timeSandbox(
   spec: SandboxSpec,
 ): Promise<void> {
   const beganMs = systemClock.monotonicMs();
-  const sandbox = await factory.start(spec);
+  const sandbox = await factory.start(spec, { onEvent: () => {} });
   await firstOutput(sandbox.stdout);
   const runsMs = systemClock.monotonicMs();
   add(samples, 'lean sandbox', runsMs - beganMs);
@@ -86,7 +86,7 @@ function split(samples: Samples, { beganMs, ...at }: Milestones): void {
 
 async function timeParallel(factory: LeanSandboxFactory, spec: SandboxSpec): Promise<number> {
   const beganMs = systemClock.monotonicMs();
-  const starts = Array.from({ length: PARALLEL }, () => factory.start(spec));
+  const starts = Array.from({ length: PARALLEL }, () => factory.start(spec, { onEvent: () => {} }));
   const sandboxes = await Promise.all(starts);
   const perSecond = (PARALLEL * 1000) / (systemClock.monotonicMs() - beganMs);
   await Promise.all(sandboxes.map((sandbox) => sandbox.stop()));
@@ -111,11 +111,18 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     scratchDirectory,
   });
   const argv = ['/bin/sh', '-c', 'echo up'];
-  const spec: SandboxSpec = {
+  const identity = {
     sandboxId: 'bench',
+    logStream: 'bench',
+    initializationType: 'on-demand',
+    credentials: {},
+    deadlineMs: systemClock.monotonicMs() + 600_000,
+  } as const;
+  const shape = {
     diskPath: disk,
     argv,
     environment: { PATH: '/bin' },
+    runtimeOnlyVariables: [],
     workingDirectory: '/',
     uid: 993,
     gid: 990,
@@ -125,6 +132,7 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     processes: 64,
     openFiles: 1024,
   };
+  const spec: SandboxSpec = { shape, identity };
   const bwrap = ['bwrap', '--unshare-all', '--die-with-parent', '--ro-bind', root, '/'];
   const mounts = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'];
   const unshare = ['unshare', '--mount', '--pid', '--ipc', '--uts', '--net', '--cgroup', '--fork'];

@@ -101,7 +101,8 @@ export const errorCatalogue = {
   ACCOUNT_EXISTS: callerFault(409),
   ACCOUNT_NOT_FOUND: callerFault(404),
 
-  // runtime, sandbox, worker, assignment
+  // runtime, isolation, worker, assignment
+  ISOLATION_LACKS: ourFault(501),
   SANDBOX_START_FAILED: { retryable: true, fault: 'us', httpStatus: 500 },
   START_LIMIT_EXCEEDED: { retryable: true, fault: 'caller', httpStatus: 429 },
   CONCURRENCY_LIMIT_EXCEEDED: { retryable: true, fault: 'caller', httpStatus: 429 },

@@ -1,11 +1,19 @@
 export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean/lean-factory.ts';
+export { SandboxLife } from './life.ts';
 export { OutboundNetwork, type OutboundNetworkOptions } from './network/outbound-network.ts';
 export type {
   ExtensionExit,
   Sandbox,
+  SandboxEvent,
   SandboxExit,
-  SandboxExtension,
-  SandboxSpec,
+  SandboxOwner,
+  SandboxProvider,
+  SandboxSnapshot,
   SweepReport,
-} from './types.ts';
+} from './provider.ts';
+export type {
+  SandboxIdentity,
+  SandboxShape,
+  SandboxSpec,
+} from './spec.ts';

@@ -2,14 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSluiceError, MIB } from '../base/mod.ts';
 import { startError } from './lean/start-error.ts';
-import { checkSpec } from './spec.ts';
-import type { SandboxSpec } from './types.ts';
+import {
+  checkSpec,
+  extensionEnvironmentOf,
+  type SandboxIdentity,
+  type SandboxShape,
+  type SandboxSpec,
+  sandboxEnvironment,
+} from './spec.ts';
 
-const good: SandboxSpec = {
-  sandboxId: 'sandbox-1',
+const shape: SandboxShape = {
   diskPath: '/disk',
   argv: ['/bin/run'],
-  environment: { NAME: 'a=b' },
+  environment: { NAME: 'a=b', _HANDLER: 'app.handler' },
+  runtimeOnlyVariables: ['_HANDLER'],
   workingDirectory: '/var/task',
   uid: 993,
   gid: 990,
@@ -19,10 +25,33 @@ const good: SandboxSpec = {
   processes: 1024,
   openFiles: 1024,
 };
+const identity: SandboxIdentity = {
+  sandboxId: 'sandbox-1',
+  logStream: 'stream',
+  initializationType: 'on-demand',
+  credentials: { AWS_ACCESS_KEY_ID: 'AKIA' },
+  deadlineMs: 1000,
+};
+const good: SandboxSpec = { shape, identity };
+
+test('the environment is the shape’s, then the identity’s; extensions find less of it', () => {
+  const forged = { ...shape.environment, AWS_ACCESS_KEY_ID: 'forged' };
+  const spec = { shape: { ...shape, environment: forged }, identity };
+  const forExtensions = {
+    NAME: 'a=b',
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    AWS_ACCESS_KEY_ID: 'AKIA',
+  };
+  assert.deepEqual(extensionEnvironmentOf(spec), forExtensions);
+  const own = { _HANDLER: 'app.handler', AWS_LAMBDA_LOG_STREAM_NAME: 'stream' };
+  assert.deepEqual(sandboxEnvironment(spec), { ...forExtensions, ...own });
+});
 
 test('takes what can be started, and refuses what cannot, naming it', () => {
   checkSpec(good);
-  const bad: [Partial<SandboxSpec>, RegExp][] = [
+  const bad: [Partial<SandboxShape & SandboxIdentity>, RegExp][] = [
+    [{ deadlineMs: Number.POSITIVE_INFINITY }, /deadline/],
+    [{ credentials: { 'A=B': 'c' } }, /A=B/],
     [{ sandboxId: '' }, /id/],
     [{ sandboxId: '../x' }, /id/],
     [{ argv: [] }, /entrypoint/],
@@ -41,7 +70,8 @@ test('takes what can be started, and refuses what cannot, naming it', () => {
   ];
   for (const [overrides, message] of bad) {
     assert.throws(
-      () => checkSpec({ ...good, ...overrides }),
+      () =>
+        checkSpec({ shape: { ...shape, ...overrides }, identity: { ...identity, ...overrides } }),
       (error) => isSluiceError(error, 'USAGE') && message.test(error.message),
     );
   }

@@ -1,23 +1,93 @@
+import type { InitializationType } from '../assignment/mod.ts';
 import { SluiceError } from '../base/mod.ts';
-import type { SandboxSpec } from './types.ts';
+
+/**
+ * What a sandbox is made of, the same for every sandbox of one function version. All of it may be
+ * captured, restored and forked from, so nothing in it may belong to one sandbox alone; that is
+ * what {@link SandboxIdentity} is for.
+ */
+export interface SandboxShape {
+  /** The file that holds the ext4 disk; may be a FUSE file under `/proc/PID/root/`. */
+  readonly diskPath: string;
+  /** The program and its arguments; a name without a slash is sought on the environment's PATH. */
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names of the environment that the programs in `/opt/extensions` do not find. */
+  readonly runtimeOnlyVariables: readonly string[];
+  readonly workingDirectory: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Memory of all processes together, without swap; more ends in the out-of-memory killer. */
+  readonly memoryBytes: number;
+  /** Thousandths of a CPU. */
+  readonly cpuMillis: number;
+  /** Size of the writable `/tmp`. */
+  readonly tmpBytes: number;
+  /** Processes and threads at once. */
+  readonly processes: number;
+  /** RLIMIT_NOFILE of each process. */
+  readonly openFiles: number;
+}
+
+/** What tells one sandbox from another of the same shape; given to it when it comes to life. */
+export interface SandboxIdentity {
+  /** Names the sandbox in logs and errors: `[a-z0-9-]{1,64}`, unique within the worker. */
+  readonly sandboxId: string;
+  readonly logStream: string;
+  readonly initializationType: InitializationType;
+  /** Variables with the keys that it signs requests with; empty without. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** When it has to run, by the clock's monotonic milliseconds; a start that takes longer fails. */
+  readonly deadlineMs: number;
+}
+
+export interface SandboxSpec {
+  readonly shape: SandboxShape;
+  readonly identity: SandboxIdentity;
+}
+
+const LOG_STREAM_VARIABLE = 'AWS_LAMBDA_LOG_STREAM_NAME';
+
+/** What the entrypoint finds: the shape's variables, and those of its identity (contract 2.8). */
+export function sandboxEnvironment({ shape, identity }: SandboxSpec): Record<string, string> {
+  return {
+    ...shape.environment,
+    AWS_LAMBDA_INITIALIZATION_TYPE: identity.initializationType,
+    [LOG_STREAM_VARIABLE]: identity.logStream,
+    ...identity.credentials,
+  };
+}
+
+/** What the programs in `/opt/extensions` find. */
+export function extensionEnvironmentOf(spec: SandboxSpec): Record<string, string> {
+  const withheld = new Set([...spec.shape.runtimeOnlyVariables, LOG_STREAM_VARIABLE]);
+  const variables = Object.entries(sandboxEnvironment(spec));
+  return Object.fromEntries(variables.filter(([name]) => !withheld.has(name)));
+}
 
 const MAX_ID = 2 ** 32 - 2;
+type IntegerOfShape = {
+  [K in keyof SandboxShape]: SandboxShape[K] extends number ? K : never;
+}[keyof SandboxShape];
 
 /** Throws `USAGE` for a spec that no sandbox can be started from. */
 export function checkSpec(spec: SandboxSpec): void {
+  const { shape, identity } = spec;
   const refuse = (what: string): never => {
-    throw new SluiceError('USAGE', `sandbox ${JSON.stringify(spec.sandboxId)}: ${what}`);
+    throw new SluiceError('USAGE', `sandbox ${JSON.stringify(identity.sandboxId)}: ${what}`);
   };
-  const checkInteger = (name: keyof SandboxSpec, least: number, most: number) => {
-    const value = spec[name] as number;
+  const checkInteger = (name: IntegerOfShape, least: number, most: number) => {
+    const value = shape[name];
     if (!Number.isSafeInteger(value) || value < least || value > most) {
       refuse(`${name} is ${value}, which is no integer from ${least} to ${most}`);
     }
   };
-  if (!/^[a-z0-9-]{1,64}$/.test(spec.sandboxId)) refuse('its id is not 1 to 64 of a-z, 0-9 and -');
-  if (!spec.argv[0]) refuse('it has no entrypoint; set ENTRYPOINT or CMD in the image');
-  if (!spec.workingDirectory.startsWith('/')) refuse('its working directory is not absolute');
-  for (const [name, value] of Object.entries(spec.environment)) {
+  if (!/^[a-z0-9-]{1,64}$/.test(identity.sandboxId))
+    refuse('its id is not 1 to 64 of a-z, 0-9 and -');
+  if (!Number.isFinite(identity.deadlineMs)) refuse('its deadline is no moment');
+  if (!shape.argv[0]) refuse('it has no entrypoint; set ENTRYPOINT or CMD in the image');
+  if (!shape.workingDirectory.startsWith('/')) refuse('its working directory is not absolute');
+  for (const [name, value] of Object.entries(sandboxEnvironment(spec))) {
     if (!/^[^=\0]+$/.test(name) || value.includes('\0')) {
       refuse(`its environment variable ${JSON.stringify(name)} has a forbidden character`);
     }

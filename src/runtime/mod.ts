@@ -7,6 +7,7 @@ export type {
   RuntimeIdentity,
   RuntimeOutcome,
   RuntimeSandbox,
+  SandboxRuntimeApi,
   ShutdownReason,
   TelemetryEvent,
 } from './types.ts';

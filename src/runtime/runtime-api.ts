@@ -19,6 +19,7 @@ import type {
   RuntimeEvent,
   RuntimeOutcome,
   RuntimeSandbox,
+  SandboxRuntimeApi,
 } from './types.ts';
 
 const versionPrefix = '/2018-06-01/';
@@ -35,7 +36,7 @@ interface CurrentInvoke {
  * The Runtime API of one sandbox (contract 2.6), served on whatever connections the sandbox hands
  * out. It knows what the runtime says, and nothing of processes or timeouts: the worker does.
  */
-export class RuntimeApi {
+export class RuntimeApi implements SandboxRuntimeApi {
   /** Settles once, at the first `next`, at `init/error`, or at `close`. */
   readonly ready: Promise<InitOutcome>;
 

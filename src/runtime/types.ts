@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 
 /** One invoke as the runtime sees it: the body and the headers of `GET …/invocation/next`. */
 export interface RuntimeEvent {
@@ -79,3 +79,30 @@ export type InitOutcome =
   | { readonly kind: 'broken'; readonly message: string; readonly errorType: string }
   | { readonly kind: 'error'; readonly body: Buffer; readonly errorType: string }
   | { readonly kind: 'closed' };
+
+/** The Runtime API of one sandbox, as whoever runs the sandbox sees it. */
+export interface SandboxRuntimeApi {
+  /** Settles once, at the first `next`, at `init/error`, or at `close`. */
+  readonly ready: Promise<InitOutcome>;
+  /** Takes the connections of `server`, which listens inside the sandbox. */
+  attach(server: Server): void;
+  invoke(event: RuntimeEvent, sink?: ResponseSink): Promise<RuntimeOutcome>;
+  /** Resolves when the runtime asks for its next event. */
+  settled(): Promise<void>;
+  readonly extensions: {
+    /** How many have registered. */
+    readonly count: number;
+    /** Resolves when all external ones have. */
+    readonly registered: Promise<void>;
+    /** Tells them of the end; answers the names of those that want to know. */
+    shutdown(reason: ShutdownReason, deadlineEpochMs: number): readonly string[];
+  };
+  /** An external extension has ended that should not have. */
+  extensionEnded(message: string, errorType: string): void;
+  readonly telemetry: {
+    emit(event: TelemetryEvent): void;
+    /** Resolves when all is sent that was emitted before. */
+    flush(): Promise<void>;
+  };
+  close(): void;
+}

@@ -1,6 +1,6 @@
-import type { InitializationType, SandboxTemplate } from '../assignment/mod.ts';
+import type { SandboxTemplate } from '../assignment/mod.ts';
 import { limits, MIB } from '../base/mod.ts';
-import type { SandboxSpec } from './types.ts';
+import type { SandboxShape } from '../isolation/mod.ts';
 
 /** Lambda's own: one full CPU at this size, and so on in proportion, up to six. */
 const memoryMbPerCpu = 1769;
@@ -36,16 +36,9 @@ function languageDefaults(runtime: string): Record<string, string> {
 
 /**
  * The environment of contract 2.8: defaults, then the image's, then the function's own, then what
- * nobody may change.
+ * nobody may change. The identity of a sandbox adds its own.
  */
-export function environmentOf(
-  template: SandboxTemplate,
-  sandbox: {
-    readonly logStream: string;
-    readonly initializationType: InitializationType;
-    readonly credentials: Readonly<Record<string, string>>;
-  },
-): Record<string, string> {
+export function environmentOf(template: SandboxTemplate): Record<string, string> {
   const { runtime } = template;
   const managed = runtime !== undefined && !runtime.startsWith('provided');
   return {
@@ -60,9 +53,7 @@ export function environmentOf(
     AWS_LAMBDA_FUNCTION_NAME: template.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: template.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(template.memoryMb),
-    AWS_LAMBDA_INITIALIZATION_TYPE: sandbox.initializationType,
     AWS_LAMBDA_LOG_GROUP_NAME: template.logGroup,
-    AWS_LAMBDA_LOG_STREAM_NAME: sandbox.logStream,
     AWS_LAMBDA_LOG_FORMAT: template.logFormat ?? 'Text',
     ...(template.logFormat === 'JSON'
       ? { AWS_LAMBDA_LOG_LEVEL: template.applicationLogLevel ?? 'INFO' }
@@ -71,27 +62,19 @@ export function environmentOf(
     AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
     LAMBDA_TASK_ROOT: '/var/task',
     LAMBDA_RUNTIME_DIR: '/var/runtime',
-    ...sandbox.credentials,
     _HANDLER: template.handler ?? template.command[0] ?? '',
   };
 }
 
 /** What only the runtime is told, and extensions are not. */
-const ofRuntimeOnly: ReadonlySet<string> = new Set([
+const runtimeOnlyVariables: readonly string[] = [
   'AWS_EXECUTION_ENV',
   'AWS_LAMBDA_LOG_GROUP_NAME',
-  'AWS_LAMBDA_LOG_STREAM_NAME',
   'AWS_XRAY_CONTEXT_MISSING',
   'LAMBDA_RUNTIME_DIR',
   'LAMBDA_TASK_ROOT',
   '_HANDLER',
-]);
-
-function withoutRuntimeOnly(environment: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !ofRuntimeOnly.has(name)),
-  );
-}
+];
 
 /** `YYYY/MM/DD/[version]<32 hex>`, one stream for each sandbox. */
 export function logStreamName(version: string, nowEpochMs: number, random: Buffer): string {
@@ -99,26 +82,14 @@ export function logStreamName(version: string, nowEpochMs: number, random: Buffe
   return `${day}/[${version}]${random.toString('hex')}`;
 }
 
-/** What the sandbox is told to be, from what the function asks for. */
-export function specOf(
-  template: SandboxTemplate,
-  sandbox: {
-    readonly sandboxId: string;
-    readonly diskPath: string;
-    readonly logStream: string;
-    readonly initializationType: InitializationType;
-    readonly credentials: Readonly<Record<string, string>>;
-  },
-): SandboxSpec {
-  const { sandboxId, diskPath } = sandbox;
+/** What the function's sandboxes are made of, from what the function asks for. */
+export function shapeOf(template: SandboxTemplate, diskPath: string): SandboxShape {
   const share = Math.round((template.memoryMb / memoryMbPerCpu) * 1000);
-  const environment = environmentOf(template, sandbox);
   return {
-    sandboxId,
     diskPath,
     argv: [...template.entrypoint, ...template.command],
-    environment,
-    extensionEnvironment: withoutRuntimeOnly(environment),
+    environment: environmentOf(template),
+    runtimeOnlyVariables,
     workingDirectory: template.workingDirectory || '/var/task',
     uid: sandboxUid,
     gid: sandboxGid,

@@ -1,5 +1,5 @@
 import { unreachable } from '../base/mod.ts';
-import type { SandboxExit } from './types.ts';
+import type { SandboxExit } from '../isolation/mod.ts';
 
 /** How an invoke failed by the function's own fault. */
 export type FunctionFailure =

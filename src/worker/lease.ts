@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../base/mod.ts';
+import type { SandboxExit } from '../isolation/mod.ts';
 import type { FunctionFailure } from './function-error.ts';
-import type { RuntimeRun } from './runtime-run.ts';
 
 /**
  * The time for which one invoke has the sandbox. It runs until the runtime asks for its next
@@ -19,9 +19,9 @@ export class Lease {
     this.#timer = clock.setTimer(timeoutMs, () => this.#interrupt({ kind: 'timeout', timeoutMs }));
   }
 
-  watch(run: RuntimeRun): void {
-    run.onExit = (exit) => this.#interrupt({ kind: 'exit', exit });
-    if (run.exit) run.onExit(run.exit);
+  /** The runtime has ended. */
+  runtimeExited(exit: SandboxExit): void {
+    this.#interrupt({ kind: 'exit', exit });
   }
 
   close(): void {

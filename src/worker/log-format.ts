@@ -1,5 +1,5 @@
 import type { SandboxTemplate } from '../assignment/mod.ts';
-import type { PlatformEvent, SystemLogLevel } from './platform-events.ts';
+import type { PlatformRecord, SystemLogLevel } from './platform-events.ts';
 
 /** Urgency of the levels of `ApplicationLogLevel` and `SystemLogLevel`. */
 const urgency: Readonly<Record<string, number>> = {
@@ -24,7 +24,7 @@ export class LogFormat {
   }
 
   /** The line of a platform event, if it has one. */
-  platformLine(event: PlatformEvent, time: string): string | undefined {
+  platformLine(event: PlatformRecord, time: string): string | undefined {
     if (!this.isJson) return event.text;
     if (event.type === 'platform.end' || this.#below(event.level)) return undefined;
     return JSON.stringify({ time, type: event.type, record: event.record });

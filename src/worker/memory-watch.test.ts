@@ -33,6 +33,27 @@ test('memory is looked at again and again, until the watch is closed', async () 
   assert.deepEqual(reclaimed, [2]);
 });
 
+test('one reading that fails is said, and the watch goes on', async () => {
+  const clock = new VirtualClock();
+  const reclaimed: number[] = [];
+  const said: string[] = [];
+  const readings = [() => Promise.reject(new Error('no /proc')), async () => 100 * MIB];
+  const watch = new MemoryWatch({
+    memory: { availableBytes: () => readings.shift()?.() ?? Promise.resolve(1000 * MIB) },
+    lowBytes: 200 * MIB,
+    reclaim: (count) => reclaimed.push(count),
+    clock,
+    logger: { ...noLogger, error: (_, message) => said.push(String(message)) },
+  });
+  for (let i = 0; i < 3; i++) {
+    clock.advance(limits.worker.memoryWatchMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(reclaimed, [2]);
+  assert.deepEqual(said, ['the host’s memory cannot be read']);
+  watch.close();
+});
+
 test('reads this host’s memory', async () => {
   const bytes = await procMeminfo.availableBytes();
   assert.ok(bytes > MIB && Number.isInteger(bytes));

@@ -10,15 +10,6 @@ export type {
   LogLine,
   LogSink,
   OpenDevice,
-  RuntimeApiEvent,
   RuntimeApiFactory,
-  RuntimeApiSink,
-  RuntimeInitOutcome,
-  RuntimeInvokeOutcome,
-  Sandbox,
-  SandboxExit,
-  SandboxProvider,
-  SandboxRuntimeApi,
-  SandboxSpec,
 } from './types.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

@@ -7,7 +7,7 @@ import { type InvokeReport, reportLine } from './report.ts';
 export type SystemLogLevel = 'DEBUG' | 'INFO' | 'WARN';
 
 /** Something that the platform has to tell of a sandbox (contract 2.7, 2.8). */
-export interface PlatformEvent {
+export interface PlatformRecord {
   readonly type: string;
   readonly record: Readonly<Record<string, unknown>>;
   readonly level: SystemLogLevel;
@@ -33,7 +33,7 @@ export function initStartEvent(
   template: SandboxTemplate,
   initializationType: InitializationType,
   phase: InitPhase,
-): PlatformEvent {
+): PlatformRecord {
   const { functionName, version: functionVersion, region } = template;
   const runtimeVersion = template.runtime ?? 'image';
   const digest = createHash('sha256').update(runtimeVersion).digest('hex');
@@ -53,7 +53,7 @@ export function initDoneEvents(
   phase: InitPhase,
   failure: FunctionFailure | undefined,
   durationMs: number,
-): PlatformEvent[] {
+): PlatformRecord[] {
   const status = statusOf(failure);
   const level = status === 'success' ? 'DEBUG' : 'WARN';
   const record = { initializationType, phase, status, ...typeOf(failure) };
@@ -72,7 +72,7 @@ export function initDoneEvents(
   ];
 }
 
-export function startEvent(requestId: string, version: string): PlatformEvent {
+export function startEvent(requestId: string, version: string): PlatformRecord {
   return {
     type: 'platform.start',
     record: { requestId, version },
@@ -86,7 +86,7 @@ export function invokeDoneEvents(
   report: InvokeReport,
   failure: FunctionFailure | undefined,
   producedBytes: number,
-): PlatformEvent[] {
+): PlatformRecord[] {
   const { requestId, durationMs, initMs } = report;
   const status = statusOf(failure);
   const outcome = { requestId, status, ...typeOf(failure) };
@@ -117,7 +117,7 @@ export function invokeDoneEvents(
 }
 
 /** Printed lines that were not kept. */
-export function logsDroppedEvent(text: string, droppedBytes: number): PlatformEvent {
+export function logsDroppedEvent(text: string, droppedBytes: number): PlatformRecord {
   const record = { reason: text, droppedBytes };
   return { type: 'platform.logsDropped', record, level: 'WARN', text: `LOGS_DROPPED ${text}` };
 }
@@ -126,7 +126,7 @@ export function logsDroppedEvent(text: string, droppedBytes: number): PlatformEv
 export function extensionEvent(
   type: string,
   record: Readonly<Record<string, unknown>>,
-): PlatformEvent {
+): PlatformRecord {
   const subscribed = type === 'platform.telemetrySubscription';
   const list = (record[subscribed ? 'types' : 'events'] as readonly string[]).join(', ');
   const words = subscribed ? ['TELEMETRY', 'Types'] : ['EXTENSION', 'Events'];

@@ -1,18 +1,20 @@
-import type { InitializationType, SandboxTemplate } from '../assignment/mod.ts';
+import type { SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, isSluiceError, limits } from '../base/mod.ts';
+import {
+  type ExtensionExit,
+  type Sandbox,
+  type SandboxExit,
+  type SandboxIdentity,
+  SandboxLife,
+  type SandboxProvider,
+  type SandboxShape,
+  type SandboxSpec,
+} from '../isolation/mod.ts';
+import type { SandboxRuntimeApi, ShutdownReason } from '../runtime/mod.ts';
 import { type FunctionFailure, signalText } from './function-error.ts';
 import { extensionEvent, type InitPhase, initStartEvent } from './platform-events.ts';
 import type { SandboxLog } from './sandbox-log.ts';
-import type {
-  ExtensionExit,
-  RuntimeApiFactory,
-  Sandbox,
-  SandboxExit,
-  SandboxProvider,
-  SandboxRuntimeApi,
-  SandboxSpec,
-  ShutdownReason,
-} from './types.ts';
+import type { RuntimeApiFactory } from './types.ts';
 import { within } from './within.ts';
 
 export type InitResult =
@@ -26,13 +28,26 @@ export interface RuntimeRunParts {
   readonly clock: Clock;
 }
 
-/** The runtime's processes from their start to their end, with the Runtime API they talk to. */
+/** Which sandbox a runtime is started in. */
+export interface RunRequest {
+  readonly template: SandboxTemplate;
+  readonly shape: SandboxShape;
+  /** Its deadline is the run's own. */
+  readonly identity: Omit<SandboxIdentity, 'deadlineMs'>;
+  readonly log: SandboxLog;
+  readonly phase: InitPhase;
+}
+
+/**
+ * The runtime's processes from their start to their end, with the Runtime API they talk to. It
+ * owns the sandbox: nobody else stops it or hears of its life.
+ */
 export class RuntimeRun {
   readonly api: SandboxRuntimeApi;
-  /** Called once when the processes end by themselves or are stopped. */
-  onExit: ((exit: SandboxExit) => void) | undefined;
+  /** Settles when the processes end by themselves or are stopped; never rejects. */
+  readonly exited: Promise<SandboxExit>;
   readonly #sandbox: Sandbox;
-  readonly #exited: Promise<SandboxExit>;
+  readonly #life: SandboxLife;
   readonly #clock: Clock;
   readonly #outputEnded: Promise<unknown>;
   #exit: SandboxExit | undefined;
@@ -40,48 +55,52 @@ export class RuntimeRun {
   #peakReadAtMs = Number.NEGATIVE_INFINITY;
   #ending = false;
 
-  private constructor(sandbox: Sandbox, api: SandboxRuntimeApi, log: SandboxLog, clock: Clock) {
+  private constructor(
+    { sandbox, life }: { readonly sandbox: Sandbox; readonly life: SandboxLife },
+    api: SandboxRuntimeApi,
+    log: SandboxLog,
+    clock: Clock,
+  ) {
     this.#sandbox = sandbox;
+    this.#life = life;
     this.#clock = clock;
     this.api = api;
     const outputs = [log.capture(sandbox.stdout), log.capture(sandbox.stderr)];
     if (sandbox.extensionOutput) outputs.push(log.capture(sandbox.extensionOutput, 'extension'));
     this.#outputEnded = Promise.all(outputs);
-    for (const extension of sandbox.externalExtensions) {
-      void extension.exited.then((exit) => this.#extensionEnded(exit));
+    for (const name of sandbox.externalExtensions) {
+      void life.extensionExited(name).then((exit) => this.#extensionEnded(exit));
     }
-    this.#exited = sandbox.exited;
-    void sandbox.exited.then((exit) => {
+    this.exited = life.exited;
+    void life.exited.then((exit) => {
       this.#exit = exit;
-      this.onExit?.(exit);
     });
   }
 
   /** Rejects with what the provider rejects with. */
   static async start(
     parts: RuntimeRunParts,
-    template: SandboxTemplate,
-    spec: SandboxSpec,
-    log: SandboxLog,
-    init: { readonly type: InitializationType; readonly phase: InitPhase },
+    request: RunRequest,
     signal?: AbortSignal,
   ): Promise<RuntimeRun> {
-    // As Lambda does: init has a CPU of its own whatever the function's memory gives it later.
-    const cpuMillis = Math.max(spec.cpuMillis, limits.sandbox.initCpuMillis);
-    const sandbox = await parts.sandboxes.start({ ...spec, cpuMillis }, signal);
+    const { template, log } = request;
+    const life = new SandboxLife();
+    const { onEvent } = life;
+    const spec = specOf(request, parts.clock);
+    const sandbox = await parts.sandboxes.start(spec, { onEvent, signal });
     const { accountId, functionName, version: functionVersion } = template;
-    const handler = spec.environment['_HANDLER'] ?? '';
+    const handler = request.shape.environment['_HANDLER'] ?? '';
     const api = parts.runtimeApis({
       identity: { accountId, functionName, functionVersion, handler },
-      externalExtensions: sandbox.externalExtensions.map(({ name }) => name),
+      externalExtensions: sandbox.externalExtensions,
       connect: (port) => sandbox.connect(port),
       onPlatformEvent: ({ type, record }) => log.platform(extensionEvent(type, record)),
     });
     log.telemetryTo(api.telemetry);
-    log.platform(initStartEvent(template, init.type, init.phase));
+    log.platform(initStartEvent(template, request.identity.initializationType, request.phase));
     api.attach(sandbox.runtimeApi);
-    void api.ready.then(() => sandbox.limitCpu(spec.cpuMillis));
-    return new RuntimeRun(sandbox, api, log, parts.clock);
+    void api.ready.then(() => sandbox.limitCpu(request.shape.cpuMillis));
+    return new RuntimeRun({ sandbox, life }, api, log, parts.clock);
   }
 
   get exit(): SandboxExit | undefined {
@@ -105,7 +124,7 @@ export class RuntimeRun {
         timer.cancel();
         reject(error);
       });
-      void this.#exited.then((exit) => done({ kind: 'failed', failure: { kind: 'exit', exit } }));
+      void this.exited.then((exit) => done({ kind: 'failed', failure: { kind: 'exit', exit } }));
       void this.api.ready.then((outcome) => {
         if (outcome.kind === 'ready') done({ kind: 'ready' });
         else if (outcome.kind === 'error') {
@@ -164,10 +183,12 @@ export class RuntimeRun {
     if (!this.#exit) {
       const share = external.length > 0 ? limits.runtime.runtimeShutdownShare : 1;
       await this.#sandbox.terminate();
-      await within(clock, budgetMs * share, this.#exited);
+      await within(clock, budgetMs * share, this.exited);
     }
     const told = new Set(this.api.extensions.shutdown(reason, deadlineEpochMs));
-    const ending = external.filter(({ name }) => told.has(name)).map(({ exited }) => exited);
+    const ending = external
+      .filter((name) => told.has(name))
+      .map((name) => this.#life.extensionExited(name));
     const over = Promise.all([...ending, this.api.telemetry.flush()]);
     await within(clock, Math.max(0, deadlineMs - clock.monotonicMs()), over);
   }
@@ -194,6 +215,13 @@ export class RuntimeRun {
     this.api.close();
     await this.#sandbox.stop();
   }
+}
+
+/** Lambda gives init a CPU of its own, whatever the function's memory gives it later. */
+function specOf({ shape, identity }: RunRequest, clock: Clock): SandboxSpec {
+  const cpuMillis = Math.max(shape.cpuMillis, limits.sandbox.initCpuMillis);
+  const deadlineMs = clock.monotonicMs() + limits.sandbox.startTimeoutMs;
+  return { shape: { ...shape, cpuMillis }, identity: { ...identity, deadlineMs } };
 }
 
 /** Lambda's reason codes for what only the function's author can mend. */

@@ -1,14 +1,17 @@
 import type { Readable } from 'node:stream';
 import type { SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, formatBytes, limits, type Timer } from '../base/mod.ts';
+import type { SandboxRuntimeApi } from '../runtime/mod.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { LogFormat } from './log-format.ts';
-import { logsDroppedEvent, type PlatformEvent, startEvent } from './platform-events.ts';
+import { logsDroppedEvent, type PlatformRecord, startEvent } from './platform-events.ts';
 import { TailBuffer } from './tail-buffer.ts';
-import type { LogLine, LogSink, TelemetrySink } from './types.ts';
+import type { LogLine, LogSink } from './types.ts';
 
 const { outputInvokeBytes, outputLineBytes, outputTailBytes, outputWindowBytes, outputWindowMs } =
   limits.sandbox;
+type Telemetry = Pick<SandboxRuntimeApi['telemetry'], 'emit'>;
+
 const lineEnd = Buffer.from('\n');
 
 /**
@@ -21,7 +24,7 @@ export class SandboxLog {
   readonly #clock: Clock;
   readonly #sink: LogSink;
   readonly #format: LogFormat;
-  #telemetry: TelemetrySink | undefined;
+  #telemetry: Telemetry | undefined;
   #requestId: string | undefined;
   #tail = new TailBuffer(outputTailBytes);
   #takenBytes = 0;
@@ -38,7 +41,7 @@ export class SandboxLog {
   }
 
   /** Tells these, too, from now on. */
-  telemetryTo(telemetry: TelemetrySink): void {
+  telemetryTo(telemetry: Telemetry): void {
     this.#telemetry = telemetry;
   }
 
@@ -67,7 +70,7 @@ export class SandboxLog {
   }
 
   /** Closes the invoke's log, with what is to be said of its failure. */
-  end(failureLines: readonly string[], events: readonly PlatformEvent[]): void {
+  end(failureLines: readonly string[], events: readonly PlatformRecord[]): void {
     for (const splitter of this.#splitters) splitter.flush();
     this.#reportDropped();
     if (!this.#format.isJson) for (const line of failureLines) this.#platformLine(line);
@@ -76,7 +79,7 @@ export class SandboxLog {
   }
 
   /** What belongs to an invoke is in its tail as well, what belongs to init is not. */
-  platform(event: PlatformEvent): void {
+  platform(event: PlatformRecord): void {
     const time = new Date(this.#clock.nowMs()).toISOString();
     const { type, record } = event;
     this.#telemetry?.emit({ time, type, record });

@@ -23,7 +23,7 @@ describe('an invoke', () => {
       sandbox!.stderr.write('oops\n');
       await new Promise((resolve) => setTimeout(resolve, 5));
       sandbox!.stdout.write('!\n');
-      return { kind: 'response', body: Buffer.from('1') };
+      return { kind: 'response', body: Buffer.from('1'), contentType: 'text/plain' };
     };
     const { logTail } = await hosted.invoke(invokeOf({ logTail: true })).answer;
     const log = String(logTail);
@@ -47,7 +47,7 @@ describe('an invoke', () => {
     sandbox!.handler = async () => {
       sandbox!.stdout.write(`${'x'.repeat(999)}\n`.repeat(1000));
       sandbox!.stdout.write('y'.repeat(1024 * 1024));
-      return { kind: 'response', body: Buffer.from('1') };
+      return { kind: 'response', body: Buffer.from('1'), contentType: 'text/plain' };
     };
     const { logTail } = await hosted.invoke(invokeOf({ logTail: true })).answer;
     assert.equal(logTail?.length, 4096);

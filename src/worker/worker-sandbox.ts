@@ -6,13 +6,16 @@ import type {
   StartTimings,
 } from '../assignment/mod.ts';
 import { assert, type Clock, type Logger, limits, MIB } from '../base/mod.ts';
+import type { SandboxExit } from '../isolation/mod.ts';
+import type { ShutdownReason } from '../runtime/mod.ts';
+import { type Ending, endingOf } from './ending.ts';
 import { type FunctionFailure, failureBody, failureLines } from './function-error.ts';
 import { IdleFreezer } from './idle-freezer.ts';
 import { Lease } from './lease.ts';
 import { invokeDoneEvents } from './platform-events.ts';
 import { failureOfStart, type RuntimeRun } from './runtime-run.ts';
 import type { SandboxLog } from './sandbox-log.ts';
-import type { OpenDevice, ShutdownReason } from './types.ts';
+import type { OpenDevice } from './types.ts';
 import { within } from './within.ts';
 
 export interface WorkerSandboxParts {
@@ -32,19 +35,17 @@ export interface WorkerSandboxParts {
   readonly restart: () => Promise<RuntimeRun>;
 }
 
-/** How one invoke ended: with the runtime's response, or with a failure of the function's own. */
-type Ending = { readonly body: Buffer } | { readonly failure: FunctionFailure };
-
-const noBody = Buffer.alloc(0);
-
 /** One sandbox on this worker: runs invokes on its runtime, times them, logs them. */
 export class WorkerSandbox implements HostedSandbox {
   readonly sandboxId: string;
   readonly timings: StartTimings;
   readonly ended: Promise<void>;
+  /** Resolves when all of it is cleared away, or was not to be; never rejects. */
+  readonly cleared: Promise<void>;
   readonly #parts: WorkerSandboxParts;
   #run: RuntimeRun | undefined;
   #freezer: IdleFreezer | undefined;
+  #lease: Lease | undefined;
   #restarting: Promise<RuntimeRun> | undefined;
   #busy = false;
   #reason: ShutdownReason = 'spindown';
@@ -52,17 +53,17 @@ export class WorkerSandbox implements HostedSandbox {
   /** Its runtime never came up, or an extension of it broke; it serves nothing more. */
   #dead: boolean;
   #stopped: Promise<void> | undefined;
-  #resolveEnded: () => void = () => {};
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #cleared = Promise.withResolvers<void>();
 
   constructor(parts: WorkerSandboxParts) {
     this.sandboxId = parts.sandboxId;
     this.timings = parts.timings;
     this.#parts = parts;
-    this.#run = parts.run;
     this.#dead = parts.initFailure !== undefined;
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
-    });
+    this.ended = this.#ended.promise;
+    this.cleared = this.#cleared.promise;
+    if (parts.run) this.#adopt(parts.run);
     this.#watchIdle();
   }
 
@@ -89,14 +90,14 @@ export class WorkerSandbox implements HostedSandbox {
   }
 
   async #tearDown(): Promise<void> {
-    this.#resolveEnded();
+    this.#ended.resolve();
     this.#freezer?.close();
     try {
       await this.#restarting?.catch(() => undefined);
       if (this.#busy || this.#dead) await this.#run?.shutdown(this.#reason);
       else await this.#spinDown();
     } finally {
-      await this.#parts.device.close();
+      await this.#parts.device.close().finally(this.#cleared.resolve);
     }
   }
 
@@ -116,11 +117,22 @@ export class WorkerSandbox implements HostedSandbox {
     }
   }
 
+  #adopt(run: RuntimeRun): void {
+    this.#run = run;
+    void run.exited.then((exit) => this.#runtimeExited(exit));
+  }
+
+  /** Of an invoke's runtime, the invoke says so first. */
+  #runtimeExited(exit: SandboxExit): void {
+    if (this.#lease) this.#lease.runtimeExited(exit);
+    else void this.#end();
+  }
+
   #watchIdle(): void {
     const run = this.#run;
     if (!run) return;
     const { freezeAfterMs, clock, logger } = this.#parts;
-    run.onExit = () => void this.#end();
+    this.#lease = undefined;
     if (run.exit) void this.#end();
     else if (freezeAfterMs > 0) {
       this.#freezer ??= new IdleFreezer(run, freezeAfterMs, clock, logger);
@@ -134,6 +146,7 @@ export class WorkerSandbox implements HostedSandbox {
     log.begin(requestId, !this.#invoked);
     const startedAtMs = clock.monotonicMs();
     const lease = new Lease(clock, template.timeoutMs);
+    this.#lease = lease;
     const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, lease);
     const durationMs = clock.monotonicMs() - startedAtMs;
     const failure = 'failure' in ending ? ending.failure : undefined;
@@ -152,7 +165,7 @@ export class WorkerSandbox implements HostedSandbox {
     const interrupted = lease.interrupted.then((failure) => ({ failure }));
     const run = this.#run ?? (await Promise.race([this.#restart(lease), interrupted]));
     if ('failure' in run) return run;
-    lease.watch(run);
+    if (run.exit) lease.runtimeExited(run.exit);
     this.#freezer?.busy();
     if (this.#freezer?.frozen) await this.#freezer.thaw();
     return Promise.race([this.#deliver(run, invoke, interrupted), interrupted]);
@@ -160,8 +173,9 @@ export class WorkerSandbox implements HostedSandbox {
 
   async #restart(lease: Lease): Promise<RuntimeRun | { failure: FunctionFailure }> {
     this.#restarting = this.#parts.restart();
+    let run: RuntimeRun;
     try {
-      this.#run = await this.#restarting;
+      run = await this.#restarting;
     } catch (error) {
       this.#dead = true;
       const failure = failureOfStart(error);
@@ -169,9 +183,9 @@ export class WorkerSandbox implements HostedSandbox {
       lease.close();
       throw error;
     }
-    lease.watch(this.#run);
-    const init = await this.#run.init(this.#parts.template.timeoutMs);
-    if (init.kind !== 'failed') return this.#run;
+    this.#adopt(run);
+    const init = await run.init(this.#parts.template.timeoutMs);
+    if (init.kind !== 'failed') return run;
     this.#dead = true;
     return { failure: init.failure };
   }
@@ -186,24 +200,8 @@ export class WorkerSandbox implements HostedSandbox {
     const deadlineEpochMs = clock.nowMs() + template.timeoutMs;
     const event = { requestId, payload, deadlineEpochMs, invokedFunctionArn };
     const outcome = await run.api.invoke({ ...event, traceId, clientContext }, invoke.sink);
-    switch (outcome.kind) {
-      case 'response':
-        return { body: outcome.body };
-      case 'streamed':
-        return { body: noBody };
-      case 'error':
-        return { failure: { ...outcome, kind: 'posted' } };
-      case 'fatal':
-        this.#dead = true;
-        return { failure: { ...outcome, kind: 'posted' } };
-      case 'broken':
-        this.#dead = true;
-        return { failure: { ...outcome, kind: 'invalid' } };
-      case 'oversize':
-        return { failure: outcome };
-      case 'closed':
-        return interrupted;
-    }
+    if (outcome.kind === 'fatal' || outcome.kind === 'broken') this.#dead = true;
+    return endingOf(outcome) ?? interrupted;
   }
 
   /** Waits until the runtime is done with the invoke, closes its log; `true` if it may serve on. */

@@ -5,18 +5,20 @@ import type { TestContext } from 'node:test';
 import type { HostedSandbox, SandboxInvoke, SandboxTemplate } from '../assignment/mod.ts';
 import { noLogger, SeededRandom, systemClock } from '../base/mod.ts';
 import type {
-  ExtensionExit,
-  LogLine,
-  RuntimeApiEvent,
-  RuntimeInitOutcome,
-  RuntimeInvokeOutcome,
   Sandbox,
   SandboxExit,
+  SandboxOwner,
   SandboxProvider,
-  SandboxRuntimeApi,
   SandboxSpec,
+} from '../isolation/mod.ts';
+import type {
+  InitOutcome,
+  RuntimeEvent,
+  RuntimeOutcome,
+  SandboxRuntimeApi,
   ShutdownReason,
-} from './types.ts';
+} from '../runtime/mod.ts';
+import type { LogLine } from './types.ts';
 import { Worker } from './worker.ts';
 
 export const template: SandboxTemplate = {
@@ -44,45 +46,50 @@ export const exitOf = (exitCode: number | null, signal: string | null = null): S
   oomKilled: false,
 });
 
+const refused = () => Promise.reject(new Error('not in these tests'));
+
 /** A sandbox without processes, whose runtime does what a test tells it to. */
 export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   readonly sandboxId: string;
   readonly runtimeApi: Server = createServer();
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
-  readonly #exit = Promise.withResolvers<SandboxExit>();
-  readonly exited = this.#exit.promise;
-  readonly #ready = Promise.withResolvers<RuntimeInitOutcome>();
+  readonly #owner: SandboxOwner;
+  #ended = false;
+  readonly #ready = Promise.withResolvers<InitOutcome>();
   readonly ready = this.#ready.promise;
   readonly spec: SandboxSpec;
-  events: RuntimeApiEvent[] = [];
-  handler: (event: RuntimeApiEvent) => Promise<RuntimeInvokeOutcome> = async (event) => ({
+  events: RuntimeEvent[] = [];
+  handler: (event: RuntimeEvent) => Promise<RuntimeOutcome> = async (event) => ({
     kind: 'response',
     body: event.payload,
+    contentType: 'application/json',
   });
   whenSettled: () => Promise<void> = () => Promise.resolve();
   stops = 0;
   /** As last limited, after what the spec began with. */
   cpuMillis: number | undefined;
 
-  constructor(spec: SandboxSpec) {
+  constructor(spec: SandboxSpec, owner: SandboxOwner) {
     this.spec = spec;
-    this.sandboxId = spec.sandboxId;
+    this.#owner = owner;
+    this.sandboxId = spec.identity.sandboxId;
   }
 
-  initDone(outcome: RuntimeInitOutcome = { kind: 'ready' }): void {
+  initDone(outcome: InitOutcome = { kind: 'ready' }): void {
     this.#ready.resolve(outcome);
   }
 
   exit(exit: SandboxExit): void {
     this.stdout.end();
     this.stderr.end();
-    this.#exit.resolve(exit);
+    if (!this.#ended) this.#owner.onEvent({ kind: 'exited', exit });
+    this.#ended = true;
   }
 
   attach(): void {}
 
-  async invoke(event: RuntimeApiEvent): Promise<RuntimeInvokeOutcome> {
+  async invoke(event: RuntimeEvent): Promise<RuntimeOutcome> {
     await this.ready;
     assert.ok(!this.frozen, 'a frozen runtime takes no event');
     this.events.push(event);
@@ -93,10 +100,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     return this.whenSettled();
   }
 
-  readonly externalExtensions: {
-    readonly name: string;
-    readonly exited: Promise<ExtensionExit>;
-  }[] = [];
+  readonly externalExtensions: string[] = [];
   readonly extensionOutput = undefined;
   /** Why extensions were told of the end, each time that they were. */
   readonly shutdowns: ShutdownReason[] = [];
@@ -107,7 +111,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     registered: Promise.resolve(),
     shutdown: (reason: ShutdownReason): string[] => {
       this.shutdowns.push(reason);
-      return this.externalExtensions.map(({ name }) => name);
+      return this.externalExtensions;
     },
   };
   readonly telemetry = {
@@ -152,6 +156,9 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     return 37 * 1024 * 1024 - 5;
   }
 
+  capture = refused;
+  fork = refused;
+
   async stop(): Promise<void> {
     this.stops++;
     this.exit(exitOf(null, 'SIGKILL'));
@@ -163,6 +170,7 @@ export interface Bench {
   readonly sandboxes: FakeSandbox[];
   readonly lines: LogLine[];
   readonly devices: { opened: number; closed: number };
+  readonly keys: { issued: number; revoked: number };
   start(id?: string): Promise<HostedSandbox>;
 }
 
@@ -174,9 +182,12 @@ export function bench(
   const sandboxes: FakeSandbox[] = [];
   const lines: LogLine[] = [];
   const devices = { opened: 0, closed: 0 };
+  const keys = { issued: 0, revoked: 0 };
   const provider: SandboxProvider = {
-    start: async (spec) => {
-      const sandbox = new FakeSandbox(spec);
+    isolation: 'fake',
+    restore: refused,
+    start: async (spec, owner) => {
+      const sandbox = new FakeSandbox(spec, owner);
       sandboxes.push(sandbox);
       onStart(sandbox);
       return sandbox;
@@ -197,6 +208,15 @@ export function bench(
     sandboxes: provider,
     runtimeApis: () => sandboxes.at(-1) as FakeSandbox,
     logs: { write: (line) => lines.push(line) },
+    credentials: {
+      issue: () => {
+        keys.issued++;
+        return {
+          environment: { AWS_ACCESS_KEY_ID: `key-${keys.issued}` },
+          revoke: () => void keys.revoked++,
+        };
+      },
+    },
     clock: systemClock,
     random: new SeededRandom(1),
     logger: noLogger,
@@ -206,11 +226,12 @@ export function bench(
     await worker.close();
     assert.equal(worker.sandboxes, 0);
     assert.equal(devices.closed, devices.opened, 'every device that was opened is closed');
+    assert.equal(keys.revoked, keys.issued, 'no key outlives its sandbox');
   });
   const signal = new AbortController().signal;
   const start = (sandboxId = 'sb-1') =>
     worker.start(template, { sandboxId, initializationType: 'on-demand', signal });
-  return { worker, sandboxes, lines, devices, start };
+  return { worker, sandboxes, lines, devices, keys, start };
 }
 
 export const invokeOf = (more: Partial<SandboxInvoke> = {}): SandboxInvoke => ({

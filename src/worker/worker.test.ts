@@ -7,21 +7,18 @@ describe('a start', () => {
   test('gives the sandbox the limits and the environment of the function', async (t) => {
     const { start, sandboxes } = bench(t);
     await start();
-    const spec = sandboxes[0]!.spec;
-    assert.equal(spec.memoryBytes, 128 * 1024 * 1024);
-    assert.equal(spec.cpuMillis, 1000, 'init has a CPU of its own');
+    const { shape, identity } = sandboxes[0]!.spec;
+    assert.equal(shape.memoryBytes, 128 * 1024 * 1024);
+    assert.equal(shape.cpuMillis, 1000, 'init has a CPU of its own');
     assert.equal(sandboxes[0]!.cpuMillis, 72, 'afterwards memory decides');
-    assert.equal(spec.tmpBytes, 512 * 1024 * 1024);
-    assert.deepEqual(spec.argv, ['/bootstrap', 'app.handler']);
-    assert.equal(spec.workingDirectory, '/var/task');
-    assert.equal(spec.environment['MINE'], '1');
-    assert.equal(spec.environment['PATH'], '/bin');
-    assert.equal(spec.environment['_HANDLER'], 'app.handler');
-    assert.equal(spec.environment['AWS_LAMBDA_RUNTIME_API'], '127.0.0.1:9001');
-    assert.match(
-      spec.environment['AWS_LAMBDA_LOG_STREAM_NAME'] ?? '',
-      /^\d{4}\/\d\d\/\d\d\/\[\$LATEST\][0-9a-f]{32}$/,
-    );
+    assert.equal(shape.tmpBytes, 512 * 1024 * 1024);
+    assert.deepEqual(shape.argv, ['/bootstrap', 'app.handler']);
+    assert.equal(shape.workingDirectory, '/var/task');
+    assert.equal(shape.environment['MINE'], '1');
+    assert.equal(shape.environment['PATH'], '/bin');
+    assert.equal(shape.environment['_HANDLER'], 'app.handler');
+    assert.equal(shape.environment['AWS_LAMBDA_RUNTIME_API'], '127.0.0.1:9001');
+    assert.match(identity.logStream, /^\d{4}\/\d\d\/\d\d\/\[\$LATEST\][0-9a-f]{32}$/);
   });
 
   test('over the limit of starts is refused at once, with a reason', async (t) => {
@@ -46,6 +43,26 @@ describe('a start', () => {
     await assert.rejects(starting, (error) => isSluiceError(error, 'CANCELLED'));
     assert.equal(devices.closed, 1);
     assert.equal(sandboxes[0]!.stops, 1);
+  });
+});
+
+describe('the keys of a sandbox', () => {
+  test('are its identity, and revoked when nothing of it is left', async (t) => {
+    const { start, sandboxes, keys } = bench(t);
+    const hosted = await start();
+    assert.deepEqual(sandboxes[0]!.spec.identity.credentials, { AWS_ACCESS_KEY_ID: 'key-1' });
+    assert.equal(sandboxes[0]!.spec.shape.environment['AWS_ACCESS_KEY_ID'], undefined);
+    assert.equal(keys.revoked, 0);
+    await hosted.stop();
+    assert.deepEqual(keys, { issued: 1, revoked: 1 });
+  });
+
+  test('are revoked when its start fails', async (t) => {
+    const { start, keys } = bench(t, () => {
+      throw new SluiceError('SANDBOX_START_FAILED', 'sb-1: no');
+    });
+    await assert.rejects(start(), { code: 'SANDBOX_START_FAILED' });
+    assert.deepEqual(keys, { issued: 1, revoked: 1 });
   });
 });
 
@@ -183,7 +200,7 @@ describe('an idle sandbox', () => {
     sandboxes[0]!.handler = async (event) => {
       await pause(60);
       assert.equal(sandboxes[0]!.frozen, false);
-      return { kind: 'response', body: event.payload };
+      return { kind: 'response', body: event.payload, contentType: 'application/json' };
     };
     assert.equal((await hosted.invoke(invokeOf()).answer).status, 'ok');
   });

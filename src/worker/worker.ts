@@ -12,18 +12,17 @@ import {
   SluiceError,
   toSluiceError,
 } from '../base/mod.ts';
-import { logStreamName, specOf } from './environment.ts';
+import type { SandboxProvider } from '../isolation/mod.ts';
+import { logStreamName, shapeOf } from './environment.ts';
 import { type InitPhase, initDoneEvents } from './platform-events.ts';
 import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
 import { SandboxLog } from './sandbox-log.ts';
 import type {
   CredentialIssuer,
   DeviceProvider,
-  IssuedCredentials,
   LogSink,
   OpenDevice,
   RuntimeApiFactory,
-  SandboxProvider,
 } from './types.ts';
 import { WorkerSandbox } from './worker-sandbox.ts';
 
@@ -83,25 +82,16 @@ export class Worker implements SandboxHost {
     try {
       const sandbox = await this.#start(template, options, issued?.environment ?? {});
       this.#sandboxes.add(sandbox);
-      void sandbox.ended.then(() => this.#clear(sandbox, issued));
+      void sandbox.cleared.then(() => {
+        issued?.revoke();
+        this.#sandboxes.delete(sandbox);
+      });
       return sandbox;
     } catch (error) {
       issued?.revoke();
       throw error;
     } finally {
       this.#starting--;
-    }
-  }
-
-  async #clear(sandbox: WorkerSandbox, issued: IssuedCredentials | undefined): Promise<void> {
-    try {
-      await sandbox.stop();
-    } catch (error) {
-      const { sandboxId } = sandbox;
-      this.#options.logger.error({ sandboxId, error }, 'a sandbox did not stop');
-    } finally {
-      issued?.revoke();
-      this.#sandboxes.delete(sandbox);
     }
   }
 
@@ -142,16 +132,14 @@ export class Worker implements SandboxHost {
     const { sandboxId, initializationType, signal, credentials } = options;
     const logStream = logStreamName(template.version, clock.nowMs(), random.bytes(16));
     const log = new SandboxLog(template, logStream, clock, logs);
-    const diskPath = device.path;
-    const facts = { sandboxId, diskPath, logStream, initializationType, credentials };
-    const spec = specOf(template, facts);
+    const identity = { sandboxId, logStream, initializationType, credentials };
+    const request = { template, shape: shapeOf(template, device.path), identity, log };
     const sandboxAtMs = clock.monotonicMs();
     let initAtMs = sandboxAtMs;
     let run: RuntimeRun | undefined;
     let init: InitResult;
     try {
-      const first = { type: initializationType, phase: 'init' } as const;
-      run = await RuntimeRun.start(this.#options, template, spec, log, first, signal);
+      run = await RuntimeRun.start(this.#options, { ...request, phase: 'init' }, signal);
       initAtMs = clock.monotonicMs();
       init = await this.#init(run, initializationType, signal);
     } catch (error) {
@@ -179,10 +167,7 @@ export class Worker implements SandboxHost {
       run: init.kind === 'ready' ? run : undefined,
       freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
       initFailure: init.kind === 'failed' ? init.failure : undefined,
-      restart: () => {
-        const again = { type: initializationType, phase: 'invoke' } as const;
-        return RuntimeRun.start(this.#options, template, spec, log, again);
-      },
+      restart: () => RuntimeRun.start(this.#options, { ...request, phase: 'invoke' }),
     });
   }
 

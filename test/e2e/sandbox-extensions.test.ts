@@ -23,7 +23,7 @@ test('extensions run before the entrypoint, and what they print stays apart', as
   const { disk } = makeDisk(
     t,
     extensions({
-      one: '#!/bin/sh\necho one $ROLE $(id -u) >/dev/stdout; touch /tmp/one; exec sleep 1000\n',
+      one: '#!/bin/sh\necho one $ROLE$_HANDLER $(id -u) >/dev/stdout; touch /tmp/one; exec sleep 1000\n',
       two: '#!/bin/sh\necho two >&2; exit 3\n',
       three: 'no program\n',
     }),
@@ -33,24 +33,26 @@ test('extensions run before the entrypoint, and what they print stays apart', as
   const sandbox = await factory.start(
     makeSpec(disk, {
       argv: ['/bin/sh', '-c', script],
-      extensionEnvironment: { PATH: '/bin', ROLE: 'beside' },
+      environment: { PATH: '/bin', ROLE: 'beside', _HANDLER: 'app' },
+      runtimeOnlyVariables: ['_HANDLER'],
     }),
   );
-  const names = sandbox.externalExtensions.map(({ name }) => name);
-  assert.deepEqual(names, ['one', 'three', 'two']);
-  const [one, three, two] = sandbox.externalExtensions.map(({ exited }) => exited);
-  assert.deepEqual(await two, { exitCode: 3, signal: null, launchError: undefined });
-  assert.equal((await three)?.launchError, 'ENOEXEC');
+  assert.deepEqual(sandbox.externalExtensions, ['one', 'three', 'two']);
+  const { life } = sandbox;
+  const one = life.extensionExited('one');
+  const three = life.extensionExited('three');
+  assert.deepEqual(await life.extensionExited('two'), { exitCode: 3, signal: null });
+  assert.equal((await three).launchError, 'ENOEXEC');
   assert.ok(sandbox.extensionOutput);
   const said = text(sandbox.extensionOutput);
   await sandbox.startEntrypoint();
   assert.equal(await firstLine(sandbox.stdout), 'one');
   await sandbox.terminate();
   assert.deepEqual(await sandbox.exited, { exitCode: 5, signal: null, oomKilled: false });
-  const early = await Promise.race([one?.then(() => 'ended'), Promise.resolve('runs')]);
+  const early = await Promise.race([one.then(() => 'ended'), Promise.resolve('runs')]);
   assert.equal(early, 'runs', 'an extension outlives the entrypoint');
   await sandbox.stop();
-  assert.equal((await one)?.signal, 'SIGKILL');
+  assert.equal((await one).signal, 'SIGKILL');
   assert.deepEqual((await said).trim().split('\n').sort(), ['one beside 993', 'two']);
 });
 

@@ -59,7 +59,8 @@ test('sees no process, file, mount, host name or descriptor of the host', async 
     assert.equal(lines.get('files'), '0 1 2 3');
     assert.equal(lines.get('host'), 'sandbox sandbox sandbox');
     assert.match(lines.get('mounts') ?? '', /^\/ \/tmp \/dev \/proc( \/proc\/[\w.-]+)+$/);
-    assert.equal(lines.get('environment'), 'PATH=/bin');
+    const identity = 'AWS_LAMBDA_INITIALIZATION_TYPE=on-demand AWS_LAMBDA_LOG_STREAM_NAME=stream';
+    assert.equal(lines.get('environment'), `PATH=/bin ${identity}`);
     assert.match(lines.get('cgroups') ?? '', /^(\/ )*\/$/);
     const root = 'bin dev etc lost+found proc tmp';
     assert.equal(lines.get('root'), `${root} and ${root}`);

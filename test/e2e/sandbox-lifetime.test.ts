@@ -70,7 +70,8 @@ test('one hundred starts at once, and nothing is left of them', async (t) => {
   const factory = await makeFactory(t);
   const spec = makeSpec(disk, { argv: ['sh', '-c', 'echo up; sleep 1000'] });
   const starts = Array.from({ length: 100 }, async (_, i) => {
-    const sandbox = await factory.start({ ...spec, sandboxId: `sandbox-${i}` });
+    const identity = { ...spec.identity, sandboxId: `sandbox-${i}` };
+    const sandbox = await factory.start({ ...spec, identity });
     assert.equal(await firstLine(sandbox.stdout), 'up');
     return sandbox;
   });

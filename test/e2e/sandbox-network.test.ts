@@ -84,7 +84,11 @@ test('outbound: the world and nothing nearer; everything is gone afterwards', as
   const script = Object.entries(asked)
     .map(([name, [to, at]]) => `(echo ${name}: $( ${ask(to, at)} )) &`)
     .join('\n');
-  const answered = await runScript(factory, { ...spec, processes: 128 }, `${script}\nwait`);
+  const answered = await runScript(
+    factory,
+    { ...spec, shape: { ...spec.shape, processes: 128 } },
+    `${script}\nwait`,
+  );
   const answers: Record<string, string> = {};
   for (const line of answered.stdout.trim().split('\n')) {
     const [name = '', answer = ''] = line.split(': ');

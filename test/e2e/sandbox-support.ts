@@ -12,6 +12,10 @@ import {
   type LeanSandboxFactoryOptions,
   type Sandbox,
   type SandboxExit,
+  type SandboxIdentity,
+  SandboxLife,
+  type SandboxProvider,
+  type SandboxShape,
   type SandboxSpec,
 } from '../../src/isolation/mod.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -46,16 +50,55 @@ let instances = 0;
 export async function makeOwnedFactory(
   ownerId: string,
   options: Partial<LeanSandboxFactoryOptions> = {},
-): Promise<LeanSandboxFactory> {
+): Promise<WatchedFactory> {
   const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
-  return new LeanSandboxFactory({ cgroups, clock: systemClock, logger: noLogger, ...options });
+  const base = { cgroups, clock: systemClock, logger: noLogger };
+  return new WatchedFactory(new LeanSandboxFactory({ ...base, ...options }));
+}
+
+/** A sandbox, and how its life goes. */
+export type WatchedSandbox = Sandbox & {
+  readonly life: SandboxLife;
+  readonly exited: Promise<SandboxExit>;
+};
+
+/** Starts a sandbox whose owner keeps what happened in its life. */
+export async function startWatched(
+  provider: SandboxProvider,
+  spec: SandboxSpec,
+  signal?: AbortSignal,
+): Promise<WatchedSandbox> {
+  const life = new SandboxLife();
+  const sandbox = await provider.start(spec, { onEvent: life.onEvent, signal });
+  return Object.assign(sandbox, { life, exited: life.exited });
+}
+
+/** A factory of lean sandboxes that watches their lives. */
+export class WatchedFactory {
+  readonly provider: LeanSandboxFactory;
+
+  constructor(provider: LeanSandboxFactory) {
+    this.provider = provider;
+  }
+
+  start(spec: SandboxSpec, signal?: AbortSignal): Promise<WatchedSandbox> {
+    return startWatched(this.provider, spec, signal);
+  }
+
+  sweep(): ReturnType<LeanSandboxFactory['sweep']> {
+    return this.provider.sweep();
+  }
+
+  close(): Promise<void> {
+    return this.provider.close();
+  }
 }
 
 /** A factory of the test's own, closed and checked for leftovers when the test ends. */
 export async function makeFactory(
   t: TestContext,
   options: Partial<LeanSandboxFactoryOptions> = {},
-): Promise<LeanSandboxFactory> {
+): Promise<WatchedFactory> {
   const ownerId = `test-${process.pid}-${instances++}`;
   const factory = await makeOwnedFactory(ownerId, options);
   t.after(async () => {
@@ -65,9 +108,18 @@ export async function makeFactory(
   return factory;
 }
 
-export function makeSpec(diskPath: string, overrides: Partial<SandboxSpec> = {}): SandboxSpec {
-  return {
+export function makeSpec(
+  diskPath: string,
+  overrides: Partial<SandboxShape & SandboxIdentity> = {},
+): SandboxSpec {
+  const identity = {
     sandboxId: 'sandbox-1',
+    logStream: 'stream',
+    initializationType: 'on-demand',
+    credentials: {},
+    deadlineMs: systemClock.monotonicMs() + 600_000,
+  } as const;
+  const shape = {
     diskPath,
     argv: ['/bin/sh', '-c', 'true'],
     environment: { PATH: '/bin' },
@@ -79,8 +131,14 @@ export function makeSpec(diskPath: string, overrides: Partial<SandboxSpec> = {})
     tmpBytes: 16 * MIB,
     processes: 64,
     openFiles: 1024,
-    ...overrides,
+    runtimeOnlyVariables: [],
   };
+  const own = Object.keys(identity);
+  const part = (ofIdentity: boolean) =>
+    Object.fromEntries(
+      Object.entries(overrides).filter(([name]) => own.includes(name) === ofIdentity),
+    );
+  return { shape: { ...shape, ...part(false) }, identity: { ...identity, ...part(true) } };
 }
 
 export interface RunResult extends SandboxExit {
@@ -90,16 +148,17 @@ export interface RunResult extends SandboxExit {
 
 /** Runs a shell script in a sandbox to its end. */
 export async function runScript(
-  factory: LeanSandboxFactory,
-  spec: SandboxSpec,
+  factory: WatchedFactory,
+  { shape, identity }: SandboxSpec,
   script: string,
 ): Promise<RunResult> {
-  const sandbox = await factory.start({ ...spec, argv: ['/bin/sh', '-c', script] });
+  const argv = ['/bin/sh', '-c', script];
+  const sandbox = await factory.start({ shape: { ...shape, argv }, identity });
   try {
     const [stdout, stderr, exit] = await Promise.all([
       text(sandbox.stdout),
       text(sandbox.stderr),
-      sandbox.exited,
+      sandbox.life.exited,
     ]);
     return { ...exit, stdout, stderr };
   } finally {
@@ -167,5 +226,3 @@ export function cgroupsOf(ownerId: string): string[] {
 function underCgroup(name: string): string {
   return join('/sys/fs/cgroup', name);
 }
-
-export type { Sandbox };

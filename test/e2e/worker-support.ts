@@ -74,7 +74,7 @@ export interface TestCompute {
 
 /** Assignment, worker, Runtime API and lean sandboxes on one disk, all real. */
 export async function makeCompute(t: TestContext, disk: string): Promise<TestCompute> {
-  const sandboxes = await makeFactory(t);
+  const { provider: sandboxes } = await makeFactory(t);
   const lines: LogLine[] = [];
   const worker = new Worker({
     devices: {

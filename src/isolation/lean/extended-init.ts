@@ -2,7 +2,8 @@ import { lstat, readdir } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { limits, SluiceError } from '../../base/mod.ts';
 import type { LaunchProgram } from '../launch/program.ts';
-import type { ExtensionExit, SandboxExtension, SandboxSpec } from '../types.ts';
+import type { ExtensionExit } from '../provider.ts';
+import { extensionEnvironmentOf, type SandboxSpec, sandboxEnvironment } from '../spec.ts';
 import { EXTENSIONS_READ_FD, PROGRAMS_WRITE_FD } from './compose/common.ts';
 import {
   composeEntrypoint,
@@ -13,25 +14,34 @@ import {
 import { errnoName, hostArchitecture, type Launcher, openPipe } from './launcher/launcher.ts';
 import { exitOfWaitStatus } from './wait-status.ts';
 
-interface Running extends SandboxExtension {
-  readonly end: (exit: ExtensionExit) => void;
-  launchError: string | undefined;
+interface Running {
+  /** Its file's name. */
+  readonly name: string;
+  launchError?: string;
+  ended: boolean;
+}
+
+export interface ExtendedInitParts {
+  readonly spec: SandboxSpec;
+  readonly launcher: Launcher;
+  readonly initPid: number;
+  /** Called once for each extension. */
+  readonly onExit: (name: string, exit: ExtensionExit) => void;
 }
 
 /** The init of a sandbox whose disk has extensions: it runs them, and then the entrypoint. */
 export class ExtendedInit {
-  readonly extensions: readonly SandboxExtension[];
+  readonly names: readonly string[];
   readonly output: Readable;
-  readonly #spec: SandboxSpec;
-  readonly #launcher: Launcher;
+  readonly #parts: ExtendedInitParts;
   readonly #programs: Writable;
   readonly #running: readonly Running[];
 
-  private constructor(spec: SandboxSpec, launcher: Launcher, initPid: number, names: string[]) {
-    this.#spec = spec;
-    this.#launcher = launcher;
-    this.#running = names.map(runningExtension);
-    this.extensions = this.#running;
+  private constructor(parts: ExtendedInitParts, names: readonly string[]) {
+    const { launcher, initPid } = parts;
+    this.#parts = parts;
+    this.names = names;
+    this.#running = names.map((name) => ({ name, ended: false }));
     this.output = openPipe(initPid, EXTENSIONS_READ_FD);
     this.#programs = openPipe(launcher.pid, PROGRAMS_WRITE_FD, 'write');
     // An init that is gone takes no program; its end is reported otherwise.
@@ -39,28 +49,30 @@ export class ExtendedInit {
   }
 
   /** Of an init that waits to be told. Throws `SANDBOX_START_FAILED` if there are too many. */
-  static async open(spec: SandboxSpec, launcher: Launcher, initPid: number): Promise<ExtendedInit> {
-    const names = await extensionsIn(`/proc/${initPid}/root`);
+  static async open(parts: ExtendedInitParts): Promise<ExtendedInit> {
+    const names = await extensionsIn(`/proc/${parts.initPid}/root`);
     if (names.length > limits.runtime.extensions) {
       const data = { step: 'start', reasonCode: 'FunctionError.TooManyExtensions' };
       const found = `${EXTENSIONS_DIRECTORY}: ${names.length} extensions`;
       const message = `${found}, more than ${limits.runtime.extensions}; remove some`;
       throw new SluiceError('SANDBOX_START_FAILED', message, { data });
     }
-    return new ExtendedInit(spec, launcher, initPid, names);
+    return new ExtendedInit(parts, names);
   }
 
   startExtensions(): void {
-    const { environment, extensionEnvironment = environment, uid, gid } = this.#spec;
-    const names = this.#running.map(({ name }) => name);
+    const { spec } = this.#parts;
+    const { uid, gid } = spec.shape;
+    const environment = extensionEnvironmentOf(spec);
     const architecture = hostArchitecture();
-    this.#run(
-      composeExtensions({ architecture, names, environment: extensionEnvironment, uid, gid }),
-    );
+    this.#run(composeExtensions({ architecture, names: this.names, environment, uid, gid }));
   }
 
   startEntrypoint(): void {
-    this.#run(composeEntrypoint(hostArchitecture(), this.#spec, this.#running.length));
+    const { spec } = this.#parts;
+    const { argv, workingDirectory } = spec.shape;
+    const entrypoint = { argv, workingDirectory, environment: sandboxEnvironment(spec) };
+    this.#run(composeEntrypoint(hostArchitecture(), entrypoint, this.names.length));
   }
 
   /** Whether a step that failed was the start of an extension. */
@@ -72,25 +84,26 @@ export class ExtendedInit {
 
   extensionExited(index: number, waitStatus: number): void {
     const extension = this.#running[index];
-    const { exitCode, signal } = exitOfWaitStatus(waitStatus);
-    extension?.end({ exitCode, signal, launchError: extension.launchError });
+    if (extension) this.#end(extension, exitOfWaitStatus(waitStatus));
   }
 
   /** No process is left. */
   close(): void {
     this.#programs.destroy();
-    for (const { end } of this.#running) end({ exitCode: null, signal: 'SIGKILL' });
+    for (const each of this.#running) this.#end(each, { exitCode: null, signal: 'SIGKILL' });
+  }
+
+  #end(extension: Running, { exitCode, signal }: ExtensionExit): void {
+    if (extension.ended) return;
+    extension.ended = true;
+    const { name, launchError } = extension;
+    this.#parts.onExit(name, { exitCode, signal, ...(launchError && { launchError }) });
   }
 
   #run(program: LaunchProgram): void {
-    this.#launcher.expect(program);
+    this.#parts.launcher.expect(program);
     this.#programs.write(program.encode());
   }
-}
-
-function runningExtension(name: string): Running {
-  const { promise, resolve } = Promise.withResolvers<ExtensionExit>();
-  return { name, exited: promise, end: resolve, launchError: undefined };
 }
 
 /** Nothing of the image runs yet; but a link of its would lead into the host's directories. */

@@ -8,11 +8,19 @@ import {
 } from '../../base/mod.ts';
 import type { CgroupPool } from '../cgroup/pool.ts';
 import type { CgroupJoin } from '../cgroup/types.ts';
-import { checkSpec } from '../spec.ts';
-import type { Sandbox, SandboxSpec, SweepReport } from '../types.ts';
+import type {
+  Sandbox,
+  SandboxOwner,
+  SandboxProvider,
+  SandboxSnapshot,
+  SweepReport,
+} from '../provider.ts';
+import { isolationLacks } from '../refusal.ts';
+import { checkSpec, type SandboxSpec } from '../spec.ts';
 import { composeStart, type SandboxNetwork } from './compose/start.ts';
 import { hostArchitecture } from './launcher/launcher.ts';
 import { type LauncherNetwork, LauncherPool } from './launcher/launcher-pool.ts';
+import { LEAN } from './lean.ts';
 import { LeanSandbox } from './lean-sandbox.ts';
 import { ScratchDisks } from './scratch-disks.ts';
 
@@ -41,7 +49,8 @@ export interface LeanSandboxFactoryOptions {
  * cgroup, without capabilities, under a system call filter (docs/decisions). For trusted tenants:
  * all sandboxes share the host's kernel.
  */
-export class LeanSandboxFactory {
+export class LeanSandboxFactory implements SandboxProvider {
+  readonly isolation = LEAN;
   readonly #options: LeanSandboxFactoryOptions;
   readonly #launchers: LauncherPool;
   readonly #scratch: ScratchDisks | undefined;
@@ -61,21 +70,21 @@ export class LeanSandboxFactory {
     );
   }
 
-  /**
-   * Resolves when the entrypoint runs. Throws `USAGE` for a spec that cannot be, and
-   * `SANDBOX_START_FAILED` naming the step; nothing is left of a start that failed.
-   */
-  async start(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
+  async start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
     checkSpec(spec);
-    signal?.throwIfAborted();
-    if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
-    const start = this.#startAnyway(spec, signal);
+    owner.signal?.throwIfAborted();
+    this.#refuseIfClosed(spec);
+    const start = this.#startAnyway(spec, owner);
     this.#starts.add(start);
     try {
       return await start;
     } finally {
       this.#starts.delete(start);
     }
+  }
+
+  async restore(_snapshot: SandboxSnapshot, spec: SandboxSpec): Promise<Sandbox> {
+    throw isolationLacks(LEAN, 'restore', spec.identity.sandboxId);
   }
 
   /** Gets ready for starts with so much room in `/tmp`, so that the first one waits for nothing. */
@@ -99,40 +108,45 @@ export class LeanSandboxFactory {
   }
 
   /** A spawner that dies under a start is no fault of the start, and has a successor. */
-  async #startAnyway(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
+  async #startAnyway(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
     try {
-      return await this.#start(spec, signal);
+      return await this.#start(spec, owner);
     } catch (error) {
       if (!isSluiceError(error, 'SANDBOX_START_FAILED') || !error.data['spawnerLost']) throw error;
-      return this.#start(spec, signal);
+      return this.#start(spec, owner);
     }
   }
 
-  async #start(spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
+  #refuseIfClosed({ identity }: SandboxSpec): void {
+    if (this.#closed) throw new SluiceError('CANCELLED', `${identity.sandboxId}: shutting down`);
+  }
+
+  async #start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
     const { cgroups, clock } = this.#options;
+    const { sandboxId, deadlineMs } = spec.identity;
     const beganMs = clock.monotonicMs();
     const { launcher, cgroup, network } = await this.#acquire(spec);
     const acquiredMs = clock.monotonicMs();
     const onStopped = () => this.#sandboxes.delete(sandbox);
-    const parts = { spec, launcher, cgroup, pool: cgroups, clock, onStopped };
+    const parts = { spec, launcher, cgroup, pool: cgroups, clock, owner, onStopped };
     const sandbox = new LeanSandbox(parts);
     this.#sandboxes.add(sandbox);
     try {
-      if (this.#closed) throw new SluiceError('CANCELLED', `${spec.sandboxId}: shutting down`);
-      const timeoutMs = limits.sandbox.startTimeoutMs;
+      this.#refuseIfClosed(spec);
+      const leftMs = Math.max(0, deadlineMs - acquiredMs);
       const launch = () =>
         this.#launch(sandbox, spec, {
           join: cgroup.join,
           launcherId: launcher.launcherId,
           network,
         });
-      await withDeadline(clock, timeoutMs, `start of ${spec.sandboxId}`, launch, signal);
-      cgroup.limitCpu(spec.cpuMillis);
+      await withDeadline(clock, leftMs, `start of ${sandboxId}`, launch, owner.signal);
+      cgroup.limitCpu(spec.shape.cpuMillis);
       this.#options.logger.debug(
-        { sandboxId: spec.sandboxId, beganMs, acquiredMs, ...sandbox.milestones },
+        { sandboxId, beganMs, acquiredMs, ...sandbox.milestones },
         'sandbox started',
       );
-      return sandbox;
+      return sandbox.live();
     } catch (error) {
       await sandbox.stop();
       throw error;
@@ -148,13 +162,14 @@ export class LeanSandboxFactory {
       readonly network: SandboxNetwork | undefined;
     },
   ): Promise<void> {
-    const path = await this.#scratch?.create(spec.tmpBytes);
+    const { tmpBytes } = spec.shape;
+    const path = await this.#scratch?.create(tmpBytes);
     try {
       const program = composeStart(spec, {
         architecture: hostArchitecture(),
         ...where,
         directIo: this.#options.directIo ?? true,
-        tmp: path === undefined ? { kind: 'memory', bytes: spec.tmpBytes } : { kind: 'disk', path },
+        tmp: path === undefined ? { kind: 'memory', bytes: tmpBytes } : { kind: 'disk', path },
       });
       await sandbox.launch(program);
     } catch (error) {
@@ -163,11 +178,11 @@ export class LeanSandboxFactory {
     }
   }
 
-  async #acquire(spec: SandboxSpec) {
+  async #acquire({ shape }: SandboxSpec) {
     const { cgroups, network } = this.#options;
     const cgroup = await cgroups.acquire();
     try {
-      cgroup.limit({ memoryBytes: spec.memoryBytes, processes: spec.processes + INIT_PROCESSES });
+      cgroup.limit({ memoryBytes: shape.memoryBytes, processes: shape.processes + INIT_PROCESSES });
       const { launcher, address } = await this.#launchers.acquire();
       const joined = address && network && { ...address, nameservers: network.nameservers };
       return { launcher, cgroup, network: joined };

@@ -5,13 +5,19 @@ import type { CgroupPool } from '../cgroup/pool.ts';
 import type { Cgroup } from '../cgroup/types.ts';
 import type { LaunchProgram } from '../launch/program.ts';
 import { pollUntil } from '../poll.ts';
-import type { Sandbox, SandboxExit, SandboxExtension, SandboxSpec } from '../types.ts';
+import type { Sandbox, SandboxExit, SandboxOwner, SandboxSnapshot } from '../provider.ts';
+import { isolationLacks } from '../refusal.ts';
+import type { SandboxSpec } from '../spec.ts';
 import { ExtendedInit } from './extended-init.ts';
 import { InnerConnections } from './inner-connections.ts';
 import type { Launcher, LaunchRecord } from './launcher/launcher.ts';
+import { LEAN } from './lean.ts';
+import { LifeGate } from './life-gate.ts';
 import { LoopDevice } from './loop-device.ts';
+import { RuntimeServer } from './runtime-server.ts';
 import { signalChild } from './signal-inside.ts';
 import { startError } from './start-error.ts';
+import { StartProgress } from './start-progress.ts';
 import { exitOfWaitStatus } from './wait-status.ts';
 
 export interface LeanSandboxParts {
@@ -20,6 +26,7 @@ export interface LeanSandboxParts {
   readonly cgroup: Cgroup;
   readonly pool: CgroupPool;
   readonly clock: Clock;
+  readonly owner: SandboxOwner;
   /** Nothing of the sandbox is left. */
   readonly onStopped: () => void;
 }
@@ -29,55 +36,53 @@ export class LeanSandbox implements Sandbox {
   readonly sandboxId: string;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  readonly exited: Promise<SandboxExit>;
-  /** When the parts of the start were done, by the clock's monotonic milliseconds. */
-  readonly milestones: { servedMs?: number; mountedMs?: number; startedMs?: number } = {};
   readonly #parts: LeanSandboxParts;
-  readonly #started = Promise.withResolvers<void>();
-  readonly #served = Promise.withResolvers<Server>();
-  readonly #initPid = Promise.withResolvers<number>();
-  readonly #entrypoint = Promise.withResolvers<void>();
+  readonly #life: LifeGate;
+  readonly #progress: StartProgress;
+  readonly #server: RuntimeServer;
+  readonly #inner: InnerConnections;
   readonly #entrypointEnded = Promise.withResolvers<void>();
+  /** Settles when the owner is told of the entrypoint's end. */
+  readonly #exited: Promise<void>;
+  readonly #loops: LoopDevice[] = [];
   #extended: ExtendedInit | undefined;
   #entrypointPid: number | undefined;
-  readonly #inner: InnerConnections;
-  readonly #connections = new Set<Socket>();
-  #server: Server | undefined;
-  readonly #loops: LoopDevice[] = [];
   #waitStatus: number | undefined;
   #peakBytes = 0;
   #released = false;
   #stopping: Promise<void> | undefined;
 
   constructor(parts: LeanSandboxParts) {
+    const { launcher, cgroup, spec } = parts;
     this.#parts = parts;
-    this.sandboxId = parts.spec.sandboxId;
-    this.#inner = new InnerConnections(parts.launcher, parts.cgroup.join, this.sandboxId);
-    this.stdout = parts.launcher.output.stdout;
-    this.stderr = parts.launcher.output.stderr;
-    const ended = Promise.race([parts.launcher.gone, this.#entrypointEnded.promise]);
-    this.exited = ended.then(() => this.#describeExit());
-    for (const { promise } of [this.#started, this.#served, this.#initPid, this.#entrypoint]) {
-      promise.catch(() => {});
-    }
+    this.sandboxId = spec.identity.sandboxId;
+    this.#life = new LifeGate(parts.owner.onEvent);
+    this.#progress = new StartProgress(this.sandboxId, parts.clock);
+    this.#server = new RuntimeServer(this.sandboxId);
+    this.#inner = new InnerConnections(launcher, cgroup.join, this.sandboxId);
+    this.stdout = launcher.output.stdout;
+    this.stderr = launcher.output.stderr;
+    const ended = Promise.race([launcher.gone, this.#entrypointEnded.promise]);
+    this.#exited = ended.then(async () => {
+      this.#life.tell({ kind: 'exited', exit: await this.#describeExit() });
+    });
   }
 
   get runtimeApi(): Server {
-    if (this.#server === undefined) {
-      throw new SluiceError(
-        'INTERNAL',
-        `${this.sandboxId}: asked for its server before it started`,
-      );
-    }
-    return this.#server;
+    return this.#server.server;
   }
 
-  get externalExtensions(): readonly SandboxExtension[] {
-    return this.#extended?.extensions ?? [];
+  get externalExtensions(): readonly string[] {
+    return this.#extended?.names ?? [];
   }
 
   get extensionOutput(): Readable | undefined {
     return this.externalExtensions.length > 0 ? this.#extended?.output : undefined;
+  }
+
+  /** When the parts of the start were done, by the clock's monotonic milliseconds. */
+  get milestones(): StartProgress['milestones'] {
+    return this.#progress.milestones;
   }
 
   /** Resolves when the entrypoint runs, or the extensions if there are any; rejects with `SANDBOX_START_FAILED` naming the step. */
@@ -85,43 +90,51 @@ export class LeanSandbox implements Sandbox {
     if (this.#stopping !== undefined) {
       throw new SluiceError('CANCELLED', `${this.sandboxId}: stopped before it started`);
     }
+    const progress = this.#progress;
     this.#parts.launcher.run(program, {
       onRecord: (record) => this.#onRecord(record),
-      onServer: (server) => this.#onServer(server),
+      onServer: (server) => {
+        this.#server.arrive(server);
+        progress.serves(server);
+      },
       onConnection: (connectionId, socket) => this.#inner.hand(connectionId, socket),
-      onSpawnerLost: () => this.#refuseStart('the spawner ended while it started', true),
+      onSpawnerLost: () => progress.refuse('the spawner ended while it started', true),
       onGone: () => {
         // An entrypoint that ended at once did start, and its server is on its way.
-        if (this.milestones.startedMs === undefined) {
-          this.#refuseStart('it was killed while it started');
-        }
+        if (!progress.entrypointStarted) progress.refuse('it was killed while it started');
         this.#extended?.close();
       },
     });
-    await Promise.all([this.#started.promise, this.#served.promise]);
+    await Promise.all([progress.started.promise, progress.served.promise]);
     if (this.externalExtensions.length === 0) await this.startEntrypoint();
   }
 
+  /** Its start has succeeded: from now on the owner is told what happens, and what has happened. */
+  live(): this {
+    this.#life.open();
+    return this;
+  }
+
   async startEntrypoint(): Promise<void> {
-    if (this.milestones.startedMs === undefined) this.#extended?.startEntrypoint();
-    await this.#entrypoint.promise;
+    if (!this.#progress.entrypointStarted) this.#extended?.startEntrypoint();
+    await this.#progress.entrypoint.promise;
   }
 
   async terminate(): Promise<void> {
     if (this.#entrypointPid === undefined || this.#waitStatus !== undefined) return;
-    await signalChild(await this.#initPid.promise, this.#entrypointPid, 'SIGTERM');
+    await signalChild(await this.#progress.initPid.promise, this.#entrypointPid, 'SIGTERM');
   }
 
   connect(port: number): Promise<Socket> {
     return this.#inner.connect(port);
   }
 
-  freeze(): Promise<void> {
-    return this.#parts.cgroup.freeze();
+  async freeze(): Promise<void> {
+    if (!this.#released) await this.#parts.cgroup.freeze();
   }
 
-  thaw(): Promise<void> {
-    return this.#parts.cgroup.thaw();
+  async thaw(): Promise<void> {
+    if (!this.#released) await this.#parts.cgroup.thaw();
   }
 
   limitCpu(cpuMillis: number): void {
@@ -135,21 +148,29 @@ export class LeanSandbox implements Sandbox {
     return this.#peakBytes;
   }
 
+  async capture(): Promise<SandboxSnapshot> {
+    throw isolationLacks(LEAN, 'capture', this.sandboxId);
+  }
+
+  async fork(spec: SandboxSpec): Promise<Sandbox> {
+    throw isolationLacks(LEAN, 'fork', spec.identity.sandboxId);
+  }
+
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop().then(this.#parts.onStopped);
+    this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   async #stop(): Promise<void> {
     const { launcher, cgroup, pool, clock } = this.#parts;
     const { stopGraceMs, stopTimeoutMs } = limits.sandbox;
-    this.#closeServer();
+    this.#server.close();
     launcher.end();
     await cgroup.kill();
     const what = `${this.sandboxId}: end of its processes`;
     await withDeadline(clock, stopGraceMs, what, () => launcher.gone).catch(() => launcher.kill());
     await withDeadline(clock, stopTimeoutMs, what, () => launcher.gone);
-    await this.exited;
+    await this.#exited;
     await this.peakMemoryBytes();
     this.#released = true;
     this.#discardOutput();
@@ -158,6 +179,8 @@ export class LeanSandbox implements Sandbox {
       const stays = `${this.sandboxId}: its loop device stays`;
       await pollUntil(clock, stays, stopTimeoutMs, () => loop.isFree());
     }
+    this.#parts.onStopped();
+    this.#life.tell({ kind: 'stopped' });
   }
 
   /** Lets go of output that nobody began to read; what is being read can be read to its end. */
@@ -167,39 +190,33 @@ export class LeanSandbox implements Sandbox {
     }
   }
 
-  #closeServer(): void {
-    this.#server?.close();
-    for (const connection of this.#connections) connection.destroy();
-  }
-
   #onRecord(record: LaunchRecord): void {
-    const { clock, spec } = this.#parts;
+    const { spec } = this.#parts;
+    const progress = this.#progress;
     switch (record.kind) {
       case 'failed':
         if (this.#extended?.takeFailure(record.step, record.errno)) return;
-        this.#fail(startError(spec, record.step, record.errno));
+        progress.fail(startError(spec, record.step, record.errno));
         return;
       case 'loop':
-        this.milestones.mountedMs = clock.monotonicMs();
+        progress.diskMounted();
         this.#loops.push(new LoopDevice(record.number));
         return;
       case 'init':
-        this.#initPid.resolve(record.pid);
+        progress.initPid.resolve(record.pid);
         return;
       case 'extensions':
         void this.#startExtensions();
         return;
       case 'extensionsStarted':
-        this.#started.resolve();
+        progress.started.resolve();
         return;
       case 'extensionExited':
         this.#extended?.extensionExited(record.index, record.waitStatus);
         return;
       case 'started':
-        this.milestones.startedMs = clock.monotonicMs();
         this.#entrypointPid = record.pid;
-        this.#started.resolve();
-        this.#entrypoint.resolve();
+        progress.entrypointRuns();
         return;
       case 'exited':
         this.#waitStatus = record.waitStatus;
@@ -210,36 +227,16 @@ export class LeanSandbox implements Sandbox {
   async #startExtensions(): Promise<void> {
     const { spec, launcher } = this.#parts;
     try {
-      this.#extended = await ExtendedInit.open(spec, launcher, await this.#initPid.promise);
+      this.#extended = await ExtendedInit.open({
+        spec,
+        launcher,
+        initPid: await this.#progress.initPid.promise,
+        onExit: (name, exit) => this.#life.tell({ kind: 'extension-exited', name, exit }),
+      });
       this.#extended.startExtensions();
     } catch (error) {
-      this.#fail(error);
+      this.#progress.fail(error);
     }
-  }
-
-  #fail(error: unknown): void {
-    for (const each of [this.#started, this.#served, this.#initPid, this.#entrypoint]) {
-      each.reject(error);
-    }
-  }
-
-  #onServer(server: Server): void {
-    this.#server = server;
-    this.milestones.servedMs = this.#parts.clock.monotonicMs();
-    if (this.#stopping !== undefined) this.#closeServer();
-    server.on('connection', (connection) => {
-      this.#connections.add(connection);
-      connection.once('close', () => this.#connections.delete(connection));
-    });
-    this.#served.resolve(server);
-  }
-
-  #refuseStart(what: string, spawnerLost = false): void {
-    const { sandboxId } = this;
-    const error = new SluiceError('SANDBOX_START_FAILED', `${sandboxId}: ${what}`, {
-      data: { sandboxId, step: 'start', spawnerLost },
-    });
-    this.#fail(error);
   }
 
   async #describeExit(): Promise<SandboxExit> {

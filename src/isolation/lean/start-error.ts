@@ -1,5 +1,5 @@
 import { SluiceError } from '../../base/mod.ts';
-import type { SandboxSpec } from '../types.ts';
+import type { SandboxSpec } from '../spec.ts';
 import { MOUNT_DISK, OPEN_DISK } from './compose/disk.ts';
 import { ENTER_WORKING_DIRECTORY, RUN_ENTRYPOINT } from './compose/entrypoint.ts';
 import { errnoName } from './launcher/launcher.ts';
@@ -19,14 +19,16 @@ const WHY: Readonly<Record<string, string>> = {
 export function startError(spec: SandboxSpec, step: string, errno: number): SluiceError {
   const name = errnoName(errno);
   const why = WHY[name] ?? name;
-  const base = { sandboxId: spec.sandboxId, step, errno: name };
+  const { shape, identity } = spec;
+  const { sandboxId } = identity;
+  const base = { sandboxId, step, errno: name };
   if (step === RUN_ENTRYPOINT) {
-    return new SluiceError('SANDBOX_START_FAILED', `entrypoint ${spec.argv[0]}: ${why}`, {
+    return new SluiceError('SANDBOX_START_FAILED', `entrypoint ${shape.argv[0]}: ${why}`, {
       data: { ...base, reasonCode: 'FunctionError.InvalidEntryPoint' },
     });
   }
   if (step === ENTER_WORKING_DIRECTORY) {
-    const { workingDirectory } = spec;
+    const { workingDirectory } = shape;
     return new SluiceError(
       'SANDBOX_START_FAILED',
       `working directory ${workingDirectory}: ${why}`,
@@ -35,7 +37,7 @@ export function startError(spec: SandboxSpec, step: string, errno: number): Slui
       },
     );
   }
-  const about = step === OPEN_DISK || step === MOUNT_DISK ? spec.diskPath : spec.sandboxId;
+  const about = step === OPEN_DISK || step === MOUNT_DISK ? shape.diskPath : sandboxId;
   return new SluiceError('SANDBOX_START_FAILED', `${about}: cannot ${step}: ${name}`, {
     data: base,
   });

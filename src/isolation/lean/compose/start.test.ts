@@ -3,16 +3,16 @@ import { describe, test } from 'node:test';
 import { MIB } from '../../../base/mod.ts';
 import type { CgroupJoin } from '../../cgroup/types.ts';
 import { systemCallNumbers } from '../../launch/system-call-numbers.ts';
-import type { SandboxSpec } from '../../types.ts';
+import type { SandboxSpec } from '../../spec.ts';
 import { entrypointCandidates } from './entrypoint.ts';
 import { composeEntrypoint, composeExtensions } from './extensions.ts';
 import { composeStart } from './start.ts';
 
-const spec: SandboxSpec = {
-  sandboxId: 'sandbox-1',
+const shape: SandboxSpec['shape'] = {
   diskPath: '/disks/one',
   argv: ['handler', '--flag'],
   environment: { PATH: '/opt/bin:/bin', KEY: 'value' },
+  runtimeOnlyVariables: [],
   workingDirectory: '/var/task',
   uid: 993,
   gid: 990,
@@ -22,6 +22,14 @@ const spec: SandboxSpec = {
   processes: 64,
   openFiles: 1024,
 };
+const identity: SandboxSpec['identity'] = {
+  sandboxId: 'sandbox-1',
+  logStream: 'stream',
+  initializationType: 'on-demand',
+  credentials: {},
+  deadlineMs: 1000,
+};
+const spec: SandboxSpec = { shape, identity };
 
 const tmp = { kind: 'disk', path: '/scratch/1' } as const;
 
@@ -90,10 +98,10 @@ for (const [version, join] of Object.entries(joins)) {
       });
 
       test('gives up what extensions must not have before it runs them', () => {
-        const { uid, gid, environment } = spec;
+        const { uid, gid, environment } = shape;
         const names = ['one', 'two'];
         const second = composeExtensions({ architecture, names, environment, uid, gid });
-        const third = composeEntrypoint(architecture, spec, names.length);
+        const third = composeEntrypoint(architecture, shape, names.length);
         const at = (call: string) =>
           second.steps.findIndex((step) => step.number === numbers.get(call));
         const order = ['setresuid', 'capset', 'seccomp', 'clone', 'execve'].map(at);
@@ -115,7 +123,8 @@ for (const [version, join] of Object.entries(joins)) {
       });
 
       test('refuses what does not fit', () => {
-        const huge = { ...spec, argv: ['handler', 'x'.repeat(600 * 1024)] };
+        const argv = ['handler', 'x'.repeat(600 * 1024)];
+        const huge = { shape: { ...shape, argv }, identity };
         const compose = () =>
           composeStart(huge, { architecture, join, launcherId: 7, directIo: true, tmp });
         assert.throws(() => compose().encode(), { code: 'USAGE' });

@@ -4,7 +4,7 @@ import { LaunchProgram, register } from '../../launch/program.ts';
 import type { Architecture } from '../../launch/system-call-numbers.ts';
 import type { NetworkAddress } from '../../network/addresses.ts';
 import { seccompFilter } from '../../seccomp/profile.ts';
-import type { SandboxSpec } from '../../types.ts';
+import { type SandboxSpec, sandboxEnvironment } from '../../spec.ts';
 import { CONTROL_FD, PROGRAMS_READ_FD, PROGRAMS_WRITE_FD, READ_ENDS } from './common.ts';
 import { runEntrypoint } from './entrypoint.ts';
 import { awaitExtensions, EXTENSIONS_DIRECTORY } from './extensions.ts';
@@ -75,11 +75,12 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   program.branchIfEqual('wait for extensions', 0, 0, end);
   program.place(alone);
   program.call('close the pipe of programs', 'close', [PROGRAMS_READ_FD]);
-  dropPrivileges(program, spec);
+  dropPrivileges(program, spec.shape);
   dieWithMonitor(program);
   program.call('close the control channel', 'close', [CONTROL_FD]);
   filterSystemCalls(program, seccompFilter(options.architecture));
-  runEntrypoint(program, spec);
+  const { argv, workingDirectory } = spec.shape;
+  runEntrypoint(program, { argv, workingDirectory, environment: sandboxEnvironment(spec) });
   program.place(end);
   return program;
 }
@@ -98,9 +99,9 @@ function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOp
   raiseInterfaces(program, options.network);
   listenForRuntime(program, options.launcherId);
   const files = { ...FILES, '/etc/resolv.conf': resolvConf(options.network?.nameservers) };
-  assembleRoot(program, { disk: { path: spec.diskPath, directIo }, tmp, files });
+  assembleRoot(program, { disk: { path: spec.shape.diskPath, directIo }, tmp, files });
   mountDevices(program);
   mountProc(program);
   sealRoot(program);
-  limitResources(program, spec.openFiles);
+  limitResources(program, spec.shape.openFiles);
 }

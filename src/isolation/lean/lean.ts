@@ -1,0 +1,2 @@
+/** What errors and reports call this kind of isolation. */
+export const LEAN = 'lean';
