@@ -36,6 +36,7 @@ export const errorCatalogue = {
   IMAGE_NOT_FOUND: callerFault(404),
   IMAGE_PLATFORM_MISSING: callerFault(),
   IMAGE_MEDIA_TYPE_UNKNOWN: callerFault(415),
+  IMAGE_COMPRESSION_UNKNOWN: callerFault(415),
   IMAGE_MALFORMED: callerFault(),
   IMAGE_DIGEST_MISMATCH: callerFault(),
   IMAGE_LAYER_TRUNCATED: callerFault(),

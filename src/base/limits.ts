@@ -20,14 +20,18 @@ export const limits = {
     flattenersWaiting: 1000,
     /** Images whose manifest is found again when their account installs them once more. */
     installsRemembered: 10_000,
-    layers: 127,
+    layers: 1000,
     /** Members of an archive that packs an image: blobs, links, legacy metadata. */
     archiveMembers: 100_000,
+    /** A compressed archive that packs an image, once it is unpacked. */
+    archiveBytes: 11 * GIB,
     manifestBytes: 4 * MIB,
     configBytes: 4 * MIB,
     pathBytes: 4096,
     nameBytes: 255,
     paxHeaderBytes: 1 * MIB,
+    /** Of a configuration's entry point and command, and of its environment. */
+    processBytes: 1 * MIB,
     symlinkBytes: 4095,
     xattrNameBytes: 255,
     xattrValueBytes: 64 * KIB,

@@ -42,12 +42,21 @@ export interface LargeValue {
   readonly value: Buffer;
 }
 
-function toDisk(name: ByteString, value: Buffer): DiskXattr {
-  const found = xattrPrefixes.find((each) =>
-    each.whole ? name === each.prefix : name.startsWith(each.prefix),
+function prefixOf(name: ByteString) {
+  return xattrPrefixes.find((each) =>
+    each.whole ? name === each.prefix : name.startsWith(each.prefix) && name !== each.prefix,
   );
+}
+
+/** Whether ext4 has a number for the name's prefix: others no Linux file system stores. */
+export function isStorableXattr(name: ByteString): boolean {
+  return prefixOf(name) !== undefined;
+}
+
+function toDisk(name: ByteString, value: Buffer): DiskXattr {
+  const found = prefixOf(name);
   const rest = found?.whole ? '' : name.slice(found?.prefix.length ?? 0);
-  if (!found || (rest === '' && !found.whole) || rest.length > 255 || name.includes('\0')) {
+  if (!found || rest.length > 255 || name.includes('\0')) {
     throw new SluiceError('IMAGE_ENTRY_INVALID', `ext4 stores no attribute named ${name}`, {
       data: { xattr: name },
     });

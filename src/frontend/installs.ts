@@ -16,6 +16,7 @@ import {
   type FunctionKey,
   type FunctionRecord,
   type FunctionStore,
+  type ImageOverrides,
   type InstalledCode,
   installFailed,
   installSucceeded,
@@ -48,11 +49,29 @@ const reasonCodes: Partial<Record<ErrorCode, string>> = {
   HOST_LACKS: 'InvalidRuntime',
 };
 
-/** What a failed install leaves as state reason: its own words, the nearest of Lambda's codes. */
+/**
+ * What a failed install leaves as state reason: the nearest of Lambda's codes, and the error's own
+ * words where the image, the code or its registry is at fault. What is wrong with the region is for
+ * its log: such words name this host's paths and processes.
+ */
 export function reasonOf(error: unknown): StateReason {
-  const { code, message } = toSluiceError(error);
+  const { code, message, traits } = toSluiceError(error);
   const invalidImage = code.startsWith('IMAGE_') ? 'InvalidImage' : 'InternalError';
-  return { text: message, code: reasonCodes[code] ?? invalidImage };
+  const isTheirs = traits.fault === 'caller' || code.startsWith('REGISTRY_') || code in reasonCodes;
+  const text = isTheirs ? message : 'The region could not install the code. Please try again.';
+  return { text, code: reasonCodes[code] ?? invalidImage };
+}
+
+/** Throws `IMAGE_MALFORMED` when neither the image nor the function says what to run. */
+function checkRunnable(code: InstalledCode, overrides: ImageOverrides | undefined): void {
+  const { entrypoint, command } = code.imageConfig;
+  const words = [...(overrides?.entryPoint ?? entrypoint), ...(overrides?.command ?? command)];
+  if (words[0]) return;
+  throw new SluiceError(
+    'IMAGE_MALFORMED',
+    `${code.resolvedImageUri}: it has no ENTRYPOINT and no CMD; ` +
+      'set one in the image, or ImageConfig.EntryPoint',
+  );
 }
 
 type Outcome = { readonly code: InstalledCode } | { readonly reason: StateReason };
@@ -134,7 +153,13 @@ export class Installs {
         source.kind === 'image'
           ? this.#options.installer.install({ ...common, imageUri: source.imageUri }, signal)
           : this.#installZip(common, record, source.sha256, signal);
-      return { code: await this.#slots.run(work, signal) };
+      const installed = await this.#slots.run(work, signal);
+      checkRunnable(installed, configuration.imageOverrides);
+      for (const warning of installed.warnings ?? []) {
+        const fields = { account: record.accountId, function: record.name, warning };
+        this.#options.logger.warn(fields, 'an image was installed with a warning');
+      }
+      return { code: installed };
     } catch (error) {
       const fields = { account: record.accountId, function: record.name, error };
       if (!signal.aborted) this.#options.logger.warn(fields, 'an install failed');

@@ -1,4 +1,5 @@
 import { type ErrorCode, isSluiceError, limits, SluiceError } from '../base/mod.ts';
+import { isStorableXattr } from '../ext4/mod.ts';
 import { type ByteString, printable, readTar, type TarEntry } from '../oci/mod.ts';
 import type { DiskTarget } from './disk-target.ts';
 import { cleanPath, DirectoryResolver, EntryPathError, joinPath, splitPath } from './entry-path.ts';
@@ -15,8 +16,13 @@ function isHostAttribute(name: ByteString): boolean {
   );
 }
 
+/** Names that a report of what was left out lists. */
+const LEFT_OUT_NAMES_MAX = 10;
+
 export interface AppliedLayer {
   readonly entries: number;
+  /** Attributes that no Linux file system stores and that were left out, with how many had each. */
+  readonly leftOut: ReadonlyMap<ByteString, number>;
 }
 
 export interface ApplyLayerOptions {
@@ -58,12 +64,13 @@ export async function applyLayer(
     }
   }
   await disk.endLayer();
-  return { entries };
+  return { entries, leftOut: applier.leftOut };
 }
 
 class LayerApplier {
   readonly #disk: DiskTarget;
   readonly #directories: DirectoryResolver;
+  readonly leftOut = new Map<ByteString, number>();
 
   constructor(disk: DiskTarget) {
     this.#disk = disk;
@@ -89,7 +96,7 @@ class LayerApplier {
         path: target,
         kind: entry.kind,
         ...{ mode, uid, gid, mtimeSeconds, mtimeNanoseconds, sizeBytes },
-        xattrs: imageAttributes(entry.xattrs),
+        xattrs: this.#attributes(entry.xattrs),
         ...(linkTarget !== undefined && { linkTarget }),
         ...(entry.deviceMajor !== undefined && { deviceMajor: entry.deviceMajor }),
         ...(entry.deviceMinor !== undefined && { deviceMinor: entry.deviceMinor }),
@@ -97,6 +104,19 @@ class LayerApplier {
       },
       entry.content(),
     );
+  }
+
+  #attributes(xattrs: ReadonlyMap<ByteString, Buffer>): ReadonlyMap<ByteString, Buffer> {
+    if (xattrs.size === 0) return xattrs;
+    const kept = new Map<ByteString, Buffer>();
+    for (const [name, value] of xattrs) {
+      if (isHostAttribute(name)) continue;
+      if (isStorableXattr(name)) kept.set(name, value);
+      else if (this.leftOut.has(name) || this.leftOut.size < LEFT_OUT_NAMES_MAX) {
+        this.leftOut.set(name, (this.leftOut.get(name) ?? 0) + 1);
+      }
+    }
+    return kept;
   }
 
   /** Acts on a whiteout; false when the path is none after all. */
@@ -155,11 +175,6 @@ class LayerApplier {
 }
 
 const noAttributes: ReadonlyMap<ByteString, Buffer> = new Map();
-
-function imageAttributes(xattrs: ReadonlyMap<ByteString, Buffer>): ReadonlyMap<ByteString, Buffer> {
-  if (xattrs.size === 0) return xattrs;
-  return new Map([...xattrs].filter(([name]) => !isHostAttribute(name)));
-}
 
 /** Puts the layer and the entry before what went wrong with it. */
 function named(error: unknown, layerDigest: string, path: ByteString): unknown {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { formatBytes, limits, MIB, SluiceError } from '../base/mod.ts';
 import { type DiskSink, type DiskSummary, DiskWriter } from '../ext4/mod.ts';
-import type { OciImage } from '../oci/mod.ts';
+import { type ByteString, type OciImage, printable } from '../oci/mod.ts';
 import { applyLayer } from './apply-layer.ts';
 import type { ImagePhase } from './progress.ts';
 
@@ -21,10 +21,13 @@ export interface FlattenSummary extends DiskSummary {
   readonly entries: number;
   /** Of the layers, uncompressed. */
   readonly tarBytes: number;
+  /** What of the image is not on the disk, in words for whoever made it. */
+  readonly warnings: readonly string[];
 }
 
 /** Progress is told this often, and at each layer's start. */
 const PROGRESS_BYTES = 4 * MIB;
+const WARNINGS_MAX = 20;
 
 /**
  * Flattens an image to an ext4 disk, layer by layer, each read once as a stream. On an error the
@@ -41,6 +44,7 @@ export async function flattenImage(
   const bytesTotal = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
   let bytesDone = 0;
   let entries = 0;
+  const warnings: string[] = [];
   const budget = new SizeBudget(sizeLimitBytes);
   try {
     for (const [index, layer] of image.layers.entries()) {
@@ -57,14 +61,26 @@ export async function flattenImage(
         ...(options.signal && { signal: options.signal }),
       });
       entries += applied.entries;
+      for (const [name, count] of applied.leftOut) {
+        if (warnings.length < WARNINGS_MAX)
+          warnings.push(leftOutWarning(layer.digest, name, count));
+      }
     }
     options.onBytes?.('metadata', bytesDone, bytesTotal);
     const summary = await disk.finish();
-    return { ...summary, layers: image.layers.length, entries, tarBytes: budget.usedBytes };
+    const tarBytes = budget.usedBytes;
+    return { ...summary, layers: image.layers.length, entries, tarBytes, warnings };
   } catch (error) {
     await disk.abort();
     throw error;
   }
+}
+
+function leftOutWarning(layerDigest: string, name: ByteString, entries: number): string {
+  return (
+    `layer ${layerDigest}: attribute "${printable(name)}" of ${entries} ` +
+    `${entries === 1 ? 'entry' : 'entries'} was left out: no Linux file system stores it`
+  );
 }
 
 /** Stops a stream that decompresses to more than an image may have, before it is all read. */

@@ -8,4 +8,5 @@ export {
 } from './add-image.ts';
 export { type FlattenOptions, type FlattenSummary, flattenImage } from './flatten.ts';
 export { flattenToFile } from './flatten-to-file.ts';
+export { type ImageProcess, imageProcess } from './image-process.ts';
 export type { ImagePhase, ImageProgress, OnProgress } from './progress.ts';

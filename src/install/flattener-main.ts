@@ -7,7 +7,7 @@ import {
   toSluiceError,
 } from '../base/mod.ts';
 import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.ts';
-import { addImage, type ImageRecord } from '../image/mod.ts';
+import { addImage, type ImageRecord, imageProcess } from '../image/mod.ts';
 import { type OciImage, openImage } from '../oci/mod.ts';
 import { flattenerView, openOrigin } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
@@ -55,12 +55,22 @@ async function mayFlatten(image: OciImage): Promise<boolean> {
   return (await order) === 'flatten';
 }
 
+/** A runtime's base is the operator's: its name and place are not for a function's owner. */
+function baseFailure(runtime: string, cause: unknown): SluiceError {
+  const { code, message } = toSluiceError(cause);
+  const text = `${runtime}: this region cannot read the base image of the runtime (${code})`;
+  return new SluiceError('HOST_LACKS', text, { data: { base: message }, cause });
+}
+
 /** Answers nothing when the image need not be flattened. */
 async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
   const startMs = systemClock.monotonicMs();
   const platform = { os: 'linux', architecture: job.architecture } as const;
-  const { authFile } = job;
-  const opened = await openImage(job.imageUri, { platform, ...(authFile && { authFile }) });
+  const { authFile, spoolDirectory } = job;
+  const opening = { platform, spoolDirectory, ...(authFile && { authFile }) };
+  const opened = await openImage(job.imageUri, opening).catch((error: unknown) => {
+    throw job.zip ? baseFailure(job.zip.runtime, error) : error;
+  });
   if (job.asksFirst && !(await mayFlatten(opened))) {
     await opened.close();
     return undefined;
@@ -68,6 +78,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
     const image = job.zip ? await zipImage(opened, job.zip) : opened;
+    const runs = imageProcess(image.config, image.resolvedReference);
     const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger));
     const record = await addImage(image, {
       sealer: {
@@ -85,7 +96,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
       onProgress: (progress) => void tell({ type: 'progress', progress }),
     });
     const imageBytes = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
-    return describe(record, imageBytes, (systemClock.monotonicMs() - startMs) / 1000);
+    return describe(record, runs, imageBytes, (systemClock.monotonicMs() - startMs) / 1000);
   } finally {
     l2?.close();
     await opened.close();
@@ -102,8 +113,13 @@ async function openPrimer(settings: L2Settings): Promise<L2Source> {
   return openL2(source, settings, { clock: systemClock, meter: noMeter, logger: noLogger });
 }
 
-function describe(record: ImageRecord, imageBytes: number, seconds: number): FlattenedImage {
-  const { imageReference, imageDigest, imageConfig: config } = record.metadata;
+function describe(
+  record: ImageRecord,
+  runs: ReturnType<typeof imageProcess>,
+  imageBytes: number,
+  seconds: number,
+): FlattenedImage {
+  const { imageReference, imageDigest } = record.metadata;
   return {
     manifestId: record.manifestId,
     resolvedReference: imageReference,
@@ -116,13 +132,8 @@ function describe(record: ImageRecord, imageBytes: number, seconds: number): Fla
     imageBytes,
     seconds,
     peakMemoryBytes: process.resourceUsage().maxRSS * BYTES_PER_KIB,
-    process: {
-      entrypoint: config.entrypoint ?? [],
-      command: config.cmd ?? [],
-      environment: config.env,
-      workingDirectory: config.workingDir ?? '/',
-      user: config.user ?? '',
-    },
+    process: runs.process,
+    warnings: [...runs.warnings, ...record.warnings],
   };
 }
 

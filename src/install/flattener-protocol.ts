@@ -1,6 +1,6 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import type { ImageProgress } from '../image/mod.ts';
+import type { ImageProcess, ImageProgress } from '../image/mod.ts';
 import type { OriginPlace } from '../origin/mod.ts';
 import type { ZipCode } from './zip-image.ts';
 
@@ -47,13 +47,9 @@ export interface FlattenedImage {
   readonly imageBytes: number;
   readonly seconds: number;
   readonly peakMemoryBytes: number;
-  readonly process: {
-    readonly entrypoint: readonly string[];
-    readonly command: readonly string[];
-    readonly environment: readonly string[];
-    readonly workingDirectory: string;
-    readonly user: string;
-  };
+  readonly process: ImageProcess;
+  /** What of the image was left out or mended, in words for whoever made it. */
+  readonly warnings: readonly string[];
 }
 
 /** The answer to `opened`. */

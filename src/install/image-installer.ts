@@ -95,6 +95,7 @@ export class ImageInstaller implements CodeInstaller {
       codeSizeBytes: image.imageBytes,
       codeSha256: image.imageDigest.replace(/^sha256:/, ''),
       imageConfig: image.process,
+      ...(image.warnings.length > 0 && { warnings: image.warnings }),
     };
   }
 

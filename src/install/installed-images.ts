@@ -32,7 +32,9 @@ export class InstalledImages {
   /** `undefined` when there is none, or when its manifest is not in the key's root any more. */
   async find(key: InstalledImageKey): Promise<FlattenedImage | undefined> {
     try {
-      const image: FlattenedImage = JSON.parse(await readFile(this.#path(key), 'utf8'));
+      const kept = JSON.parse(await readFile(this.#path(key), 'utf8'));
+      // Those kept by an older Sluice have no warnings.
+      const image: FlattenedImage = { warnings: [], ...kept };
       const bytes = await this.#manifests.getManifest(key.rootId, image.manifestId);
       const isOwn = readManifestHeader(bytes).accountId === key.accountId;
       return isOwn ? image : undefined;

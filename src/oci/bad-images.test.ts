@@ -97,9 +97,9 @@ test('documents that are none, or of kinds that nobody knows, are refused', asyn
     ],
     [
       'too many layers',
-      (m) => ({ ...m, layers: Array(200).fill(m['layers'][0]) }),
+      (m) => ({ ...m, layers: Array(1001).fill(m['layers'][0]) }),
       'IMAGE_MALFORMED',
-      /200 layers/,
+      /1001 layers/,
     ],
   ];
   for (const [name, change, code, pattern] of cases) {

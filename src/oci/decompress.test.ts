@@ -15,7 +15,7 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function through(bytes: Buffer, size = 65_536): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of decompressed(pieces(bytes, size), layer)) parts.push(part);
+  for await (const part of decompressed(pieces(bytes, size), { what: layer })) parts.push(part);
   return Buffer.concat(parts);
 }
 

@@ -1,22 +1,38 @@
 import { Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { isSluiceError, MIB, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { type ErrorData, isSluiceError, MIB, SluiceError, systemErrorCode } from '../base/mod.ts';
 import { ByteReader } from './byte-reader.ts';
-import type { Digest } from './digest.ts';
+import { unknownCompression } from './documents.ts';
 import { isZstdMagic, ZstdFrameError, ZstdFrameFilter } from './zstd-frames.ts';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
+/** With those that are told by their first bytes, to be refused by name. */
+export type FoundCompression = Compression | 'xz' | 'bzip2';
 
 /** What one call into zlib may answer: fewer, larger calls leave the main thread alone. */
 const OUTPUT_BYTES = 1 * MIB;
 /** How far decompression runs ahead of its reader. */
 const AHEAD_BYTES = 4 * MIB;
 
-/** By the first four bytes, as containerd and docker tell; media types lie often enough. */
-export function detectCompression(head: Buffer): Compression {
+const XZ_MAGIC = Buffer.from('fd377a585a00', 'hex');
+/** After `BZh` and the level: the magic of a block, or of the end where there is none. */
+const BZIP2_MAGICS = ['314159265359', '177245385090'];
+export const COMPRESSION_HEAD_BYTES = 10;
+
+/** By the first ten bytes, as containerd and docker tell; media types lie often enough. */
+export function detectCompression(head: Buffer): FoundCompression {
   if (head.length >= 3 && head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return 'gzip';
   if (head.length >= 4 && isZstdMagic(head.readUInt32LE(0))) return 'zstd';
+  if (head.subarray(0, XZ_MAGIC.length).equals(XZ_MAGIC)) return 'xz';
+  const isBzip2 = /^BZh[1-9]$/.test(head.toString('latin1', 0, 4));
+  if (isBzip2 && BZIP2_MAGICS.includes(head.toString('hex', 4, 10))) return 'bzip2';
   return 'none';
+}
+
+/** What is decompressed, for errors: `layer sha256:…`, or an archive. */
+export interface Decompressed {
+  readonly what: string;
+  readonly data?: ErrorData;
 }
 
 /**
@@ -26,26 +42,28 @@ export function detectCompression(head: Buffer): Compression {
  */
 export async function* decompressed(
   source: AsyncIterable<Buffer>,
-  layerDigest: Digest,
+  subject: Decompressed,
 ): AsyncGenerator<Buffer> {
   const reader = new ByteReader(source);
   try {
-    await reader.ensure(4);
-    const head = reader.peek(4);
-    const compression = detectCompression(head);
+    await reader.ensure(COMPRESSION_HEAD_BYTES);
+    const compression = detectCompression(reader.peek(COMPRESSION_HEAD_BYTES));
+    if (compression === 'xz' || compression === 'bzip2') {
+      throw unknownCompression(subject.what, compression);
+    }
     if (compression === 'none') {
       yield* remaining(reader);
     } else if (compression === 'gzip') {
       yield* through(
         remaining(reader),
         createGunzip({ chunkSize: OUTPUT_BYTES, ...ahead }),
-        layerDigest,
+        subject,
       );
     } else {
       yield* through(
-        withoutSkippableFrames(remaining(reader), layerDigest),
+        withoutSkippableFrames(remaining(reader), subject),
         createZstdDecompress({ chunkSize: OUTPUT_BYTES, ...ahead }),
-        layerDigest,
+        subject,
       );
     }
   } finally {
@@ -61,19 +79,19 @@ async function* remaining(reader: ByteReader): AsyncGenerator<Buffer> {
 
 async function* withoutSkippableFrames(
   source: AsyncIterable<Buffer>,
-  layerDigest: Digest,
+  subject: Decompressed,
 ): AsyncGenerator<Buffer> {
   const frames = new ZstdFrameFilter();
   for await (const bytes of source) {
     yield* frames.filter(bytes);
   }
-  if (!frames.complete) throw endsEarly(layerDigest);
+  if (!frames.complete) throw endsEarly(subject);
 }
 
 async function* through(
   source: AsyncGenerator<Buffer>,
   transform: Transform,
-  layerDigest: Digest,
+  subject: Decompressed,
 ): AsyncGenerator<Buffer> {
   let input: Readable | undefined;
   try {
@@ -87,7 +105,7 @@ async function* through(
   } catch (error) {
     // The blob's own verdict goes first: bytes that are not the digest's explain all the rest.
     if (input && !isSluiceError(error)) await drain(input);
-    throw decompressError(error, layerDigest);
+    throw decompressError(error, subject);
   } finally {
     input?.destroy();
     transform.destroy();
@@ -105,22 +123,22 @@ async function drain(input: Readable): Promise<void> {
   for await (const _ of input);
 }
 
-function endsEarly(layerDigest: Digest, cause?: unknown): SluiceError {
+function endsEarly(subject: Decompressed, cause?: unknown): SluiceError {
   return new SluiceError(
     'IMAGE_LAYER_TRUNCATED',
-    `layer ${layerDigest}: its compressed stream ends early; build or fetch the image again`,
-    { data: { layer: layerDigest }, cause },
+    `${subject.what}: its compressed stream ends early; build or fetch the image again`,
+    { ...(subject.data && { data: subject.data }), cause },
   );
 }
 
-function decompressError(error: unknown, layerDigest: Digest): unknown {
+function decompressError(error: unknown, subject: Decompressed): unknown {
   const code = systemErrorCode(error) ?? '';
-  if (code === 'Z_BUF_ERROR') return endsEarly(layerDigest, error);
+  if (code === 'Z_BUF_ERROR') return endsEarly(subject, error);
   if (error instanceof ZstdFrameError || code.startsWith('Z_') || code.startsWith('ZSTD_')) {
     return new SluiceError(
       'IMAGE_LAYER_CORRUPT',
-      `layer ${layerDigest}: it does not decompress (${(error as Error).message})`,
-      { data: { layer: layerDigest }, cause: error },
+      `${subject.what}: it does not decompress (${(error as Error).message})`,
+      { ...(subject.data && { data: subject.data }), cause: error },
     );
   }
   return error;

@@ -6,6 +6,7 @@ import {
   isForeignLayerMediaType,
   isLayerMediaType,
   manifestMediaTypes,
+  unreadCompression,
 } from './media-types.ts';
 
 /** image-spec, descriptor.md. */
@@ -35,6 +36,16 @@ function unknownMediaType(where: string, mediaType: string, hint: string): Sluic
   return new SluiceError('IMAGE_MEDIA_TYPE_UNKNOWN', `${where}: media type ${shown} ${hint}`, {
     data: { mediaType: shown },
   });
+}
+
+/** `where`: the layer or the archive. */
+export function unknownCompression(where: string, compression: string): SluiceError {
+  return new SluiceError(
+    'IMAGE_COMPRESSION_UNKNOWN',
+    `${where}: it is compressed with ${compression}, which is not read here; ` +
+      'build or copy the image with gzip or zstd',
+    { data: { where, compression } },
+  );
 }
 
 /** A JSON object, or `IMAGE_MALFORMED`. */
@@ -108,25 +119,28 @@ function guessMediaType(json: Json): string | undefined {
 
 /** The `manifests` of an index, or of a layout's `index.json`. */
 export function indexEntries(json: Json, where: string): IndexEntry[] {
-  const manifests = json['manifests'];
+  const manifests = json['manifests'] ?? [];
   if (!Array.isArray(manifests)) throw malformed(where, '"manifests" is no list');
   return manifests.map((each, index) => {
     const at = `${where}: manifests[${index}]`;
     const descriptor = parseDescriptor(each, at);
     const json = each as Json;
-    const platform = isObject(json['platform']) ? json['platform'] : undefined;
+    const platform = platformOf(json['platform']);
     return {
       ...descriptor,
-      ...(platform && {
-        platform: {
-          os: String(platform['os'] ?? ''),
-          architecture: String(platform['architecture'] ?? ''),
-          ...(typeof platform['variant'] === 'string' && { variant: platform['variant'] }),
-        },
-      }),
+      ...(platform && { platform }),
       annotations: stringMap(json['annotations']),
     };
   });
+}
+
+/** Empty words are Go's for no word: a platform of them names none. */
+function platformOf(value: unknown): IndexEntry['platform'] {
+  if (!isObject(value)) return undefined;
+  const word = (key: string) => (typeof value[key] === 'string' ? value[key] : '');
+  const [os, architecture, variant] = [word('os'), word('architecture'), word('variant')];
+  if (os === '' && architecture === '') return undefined;
+  return { os, architecture, ...(variant !== '' && { variant }) };
 }
 
 function manifestOf(json: Json, where: string): ImageDocument {
@@ -134,7 +148,8 @@ function manifestOf(json: Json, where: string): ImageDocument {
   if (!configMediaTypes.includes(config.mediaType)) {
     throw unknownMediaType(where, config.mediaType, 'of its config is no container image');
   }
-  const list = json['layers'];
+  // Go writes an empty list as null.
+  const list = json['layers'] ?? [];
   if (!Array.isArray(list)) throw malformed(where, '"layers" is no list');
   if (list.length > limits.image.layers) {
     throw malformed(where, `it has ${list.length} layers; the limit is ${limits.image.layers}`);
@@ -145,6 +160,8 @@ function manifestOf(json: Json, where: string): ImageDocument {
       const hint = `of layer ${layer.digest} is non-distributable; build the image without it`;
       throw unknownMediaType(where, layer.mediaType, hint);
     }
+    const compression = unreadCompression(layer.mediaType);
+    if (compression) throw unknownCompression(`layer ${layer.digest}`, compression);
     if (!isLayerMediaType(layer.mediaType)) {
       const hint = `of layer ${layer.digest} is unknown; use tar, tar+gzip or tar+zstd`;
       throw unknownMediaType(where, layer.mediaType, hint);
@@ -156,7 +173,8 @@ function manifestOf(json: Json, where: string): ImageDocument {
 
 function parseDescriptor(value: unknown, where: string): Descriptor {
   if (!isObject(value)) throw malformed(where, 'it is no descriptor');
-  const { mediaType, digest, size } = value;
+  const { digest, size } = value;
+  const mediaType = value['mediaType'] ?? '';
   if (typeof mediaType !== 'string') throw malformed(where, 'its "mediaType" is no string');
   if (!isDigest(digest)) {
     throw malformed(where, `its "digest" is ${JSON.stringify(digest)?.slice(0, 100)}`);

@@ -32,10 +32,10 @@ export function parseImageConfig(bytes: Buffer, where: string): ImageConfig {
   const json = parseJsonObject(bytes, where);
   const run = isObject(json['config']) ? json['config'] : {};
   const rootfs = json['rootfs'];
-  if (!isObject(rootfs) || !Array.isArray(rootfs['diff_ids'])) {
-    throw malformed(where, 'it has no "rootfs.diff_ids"');
-  }
-  const diffIds = rootfs['diff_ids'].map((each) => {
+  // Go writes an empty list as null; an image of no layers has no need of one.
+  const list = isObject(rootfs) ? (rootfs['diff_ids'] ?? []) : undefined;
+  if (!Array.isArray(list)) throw malformed(where, 'it has no "rootfs.diff_ids"');
+  const diffIds = list.map((each) => {
     if (!isDigest(each)) throw malformed(where, 'a "diff_id" is no digest');
     return each;
   });
@@ -45,7 +45,7 @@ export function parseImageConfig(bytes: Buffer, where: string): ImageConfig {
     if (typeof value !== 'string') throw malformed(where, `"${key}" is no string`);
     return value;
   };
-  const list = (key: string) => {
+  const words = (key: string) => {
     const value = run[key];
     if (value === undefined || value === null) return undefined;
     // Docker wrote a bare string here once.
@@ -60,9 +60,9 @@ export function parseImageConfig(bytes: Buffer, where: string): ImageConfig {
     os: text(json, 'os') ?? '',
     variant: text(json, 'variant'),
     created: text(json, 'created'),
-    entrypoint: list('Entrypoint'),
-    cmd: list('Cmd'),
-    env: list('Env') ?? [],
+    entrypoint: words('Entrypoint'),
+    cmd: words('Cmd'),
+    env: words('Env') ?? [],
     workingDir: text(run, 'WorkingDir'),
     user: text(run, 'User'),
     stopSignal: text(run, 'StopSignal'),

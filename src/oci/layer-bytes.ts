@@ -15,6 +15,7 @@ export function layerBytes(
   stored: AsyncIterable<Buffer>,
   { layerDigest, stored: expected, diffId }: LayerChecks,
 ): AsyncIterable<Buffer> {
+  const subject = { what: `layer ${layerDigest}`, data: { layer: layerDigest } };
   const checked = expected ? verified(stored, { ...expected, layerDigest }) : stored;
-  return verified(decompressed(checked, layerDigest), { digest: diffId, layerDigest });
+  return verified(decompressed(checked, subject), { digest: diffId, layerDigest });
 }

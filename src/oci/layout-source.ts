@@ -3,7 +3,7 @@ import { type Digest, verifyDigest } from './digest.ts';
 import { type Descriptor, type IndexEntry, indexEntries, parseJsonObject } from './documents.ts';
 import type { ImageSource, ManifestBytes } from './image-source.ts';
 import type { LayoutFiles } from './layout-files.ts';
-import { choosePlatform, type Platform } from './platform.ts';
+import { type Platform, platformCandidates } from './platform.ts';
 import type { LayoutReference } from './reference.ts';
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -78,7 +78,7 @@ export class LayoutSource implements ImageSource {
       );
     }
     const oneImage = new Set(named.map((entry) => entry.annotations[REF_NAME])).size === 1;
-    if (oneImage) return choosePlatform(named, platform, `${this.name}: index.json`);
+    if (oneImage) return platformCandidates(named, platform, `${this.name}: index.json`)[0];
     throw new SluiceError(
       'IMAGE_REFERENCE_INVALID',
       `${this.name}: it holds several images; name one by its tag: ${known}`,

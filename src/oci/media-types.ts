@@ -15,7 +15,18 @@ export const manifestMediaTypes: readonly string[] = [
   mediaTypes.ociManifest,
   mediaTypes.dockerManifest,
 ];
-export const configMediaTypes: readonly string[] = [mediaTypes.ociConfig, mediaTypes.dockerConfig];
+/**
+ * Besides the two that are right, what registries and builders have written in their stead, as
+ * Docker's engine and containerd accept it; what the config holds is checked when it is read.
+ */
+export const configMediaTypes: readonly string[] = [
+  mediaTypes.ociConfig,
+  mediaTypes.dockerConfig,
+  'application/octet-stream',
+  'application/json',
+  'text/html',
+  '',
+];
 
 const layerMediaTypes: ReadonlySet<string> = new Set(
   [mediaTypes.ociLayer, mediaTypes.dockerLayer].flatMap((base) => [
@@ -29,6 +40,12 @@ const layerMediaTypes: ReadonlySet<string> = new Set(
 
 export function isLayerMediaType(mediaType: string): boolean {
   return layerMediaTypes.has(mediaType);
+}
+
+/** The compression that a layer's media type names and that is not read here. */
+export function unreadCompression(mediaType: string): 'xz' | 'bzip2' | undefined {
+  const suffix = /[.+](xz|bzip2|bz2)$/.exec(mediaType)?.[1];
+  return suffix === 'bz2' ? 'bzip2' : (suffix as 'xz' | 'bzip2' | undefined);
 }
 
 /** Layers that may not be pushed to a registry and lie elsewhere (Windows bases). */

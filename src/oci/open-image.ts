@@ -1,14 +1,17 @@
-import { type Clock, MIB, SluiceError, systemClock } from '../base/mod.ts';
+import { tmpdir } from 'node:os';
+import { type Clock, MIB, systemClock } from '../base/mod.ts';
+import type { SpoolOptions } from './archive-spool.ts';
 import type { Digest } from './digest.ts';
 import { DockerArchiveSource } from './docker-archive-source.ts';
-import { malformed, parseImageDocument } from './documents.ts';
+import { malformed } from './documents.ts';
+import { checkPlatform, findManifest } from './find-manifest.ts';
 import { type ImageConfig, parseImageConfig } from './image-config.ts';
-import type { ImageSource, ManifestBytes } from './image-source.ts';
+import type { ImageSource } from './image-source.ts';
 import { layerBytes } from './layer-bytes.ts';
 import { LayerThread } from './layer-thread/layer-thread.ts';
 import { LayoutDirectory } from './layout-files.ts';
 import { LayoutSource } from './layout-source.ts';
-import { choosePlatform, hostPlatform, type Platform, platformName } from './platform.ts';
+import { hostPlatform, type Platform } from './platform.ts';
 import { type ImageReference, parseImageReference, referenceBase } from './reference.ts';
 import type { Credentials } from './registry/credentials.ts';
 import { RegistrySource } from './registry/registry-source.ts';
@@ -21,6 +24,8 @@ export interface OpenImageOptions {
   readonly credentials?: Credentials;
   /** A file in the form of `~/.docker/config.json`; none is read unless named. */
   readonly authFile?: string;
+  /** Where a compressed archive is unpacked to while it is open; the host's /tmp unless given. */
+  readonly spoolDirectory?: string;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -86,27 +91,29 @@ async function openSource(
     case 'oci':
       return new LayoutSource(new LayoutDirectory(reference.path), reference);
     case 'oci-archive':
-      return new LayoutSource(await TarArchive.open(reference.path), reference);
+      return new LayoutSource(await TarArchive.open(reference.path, spoolOf(options)), reference);
     case 'docker-archive':
-      return openDockerArchive(reference);
+      return openDockerArchive(reference, options);
     case 'registry':
       return RegistrySource.open(reference, { clock: systemClock, ...options });
   }
 }
 
+function spoolOf({ spoolDirectory = tmpdir(), signal }: OpenImageOptions): SpoolOptions {
+  return { spoolDirectory, ...(signal && { signal }) };
+}
+
 /** Older archives have a `manifest.json`; what has none may still be a layout. */
 async function openDockerArchive(
   reference: ImageReference & { kind: 'docker-archive' },
+  options: OpenImageOptions,
 ): Promise<ImageSource> {
-  const archive = await TarArchive.open(reference.path);
+  const archive = await TarArchive.open(reference.path, spoolOf(options));
   if (!(await archive.has('manifest.json')) && (await archive.has('index.json'))) {
     return new LayoutSource(archive, { ...reference, kind: 'oci-archive' });
   }
   return new DockerArchiveSource(archive, reference);
 }
-
-/** How many indexes may point at each other before it is called a circle. */
-const INDEX_DEPTH_MAX = 4;
 
 async function readImage(
   reference: ImageReference,
@@ -145,29 +152,6 @@ async function readImage(
       await source.close();
     },
   };
-}
-
-async function findManifest(source: ImageSource, platform: Platform, signal?: AbortSignal) {
-  let found: ManifestBytes = await source.root(platform, signal);
-  for (let depth = 0; depth < INDEX_DEPTH_MAX; depth++) {
-    const where = `${source.name}: manifest ${found.digest}`;
-    const document = parseImageDocument(found.bytes, where, found.mediaType);
-    if (document.kind === 'manifest') return { manifest: document, digest: found.digest };
-    found = await source.manifest(choosePlatform(document.entries, platform, where), signal);
-  }
-  throw malformed(source.name, `its indexes are nested more than ${INDEX_DEPTH_MAX} deep`);
-}
-
-/** An image outside an index says in its configuration what it is built for. */
-function checkPlatform(config: ImageConfig, platform: Platform, name: string): void {
-  const { os, architecture } = config;
-  if (os === '' && architecture === '') return;
-  if (os === platform.os && architecture === platform.architecture) return;
-  throw new SluiceError(
-    'IMAGE_PLATFORM_MISSING',
-    `${name}: the image is for ${platformName(config)} and not for ${platformName(platform)}`,
-    { data: { platform: platformName(platform), there: platformName(config) } },
-  );
 }
 
 /** Layers smaller than this are decompressed where they are used: a thread costs more. */

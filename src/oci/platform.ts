@@ -28,23 +28,34 @@ function variantFits(wanted: Platform, found: string | undefined): boolean {
   return found === undefined || found === 'v1';
 }
 
-/** The entry for `platform`, the first of several. Throws `IMAGE_PLATFORM_MISSING`. */
-export function choosePlatform(
+/**
+ * The entries that may be for `platform`: the first that says so, else all that say nothing, of
+ * which the configuration must tell. Throws `IMAGE_PLATFORM_MISSING` when there is none.
+ */
+export function platformCandidates(
   entries: readonly IndexEntry[],
   platform: Platform,
   where: string,
-): IndexEntry {
+): readonly [IndexEntry, ...IndexEntry[]] {
   const fits = entries.find(
     (entry) =>
       entry.platform?.os === platform.os &&
       entry.platform.architecture === platform.architecture &&
       variantFits(platform, entry.platform.variant),
   );
-  const only = entries.length === 1 && entries[0]!.platform === undefined ? entries[0] : undefined;
-  const chosen = fits ?? only;
-  if (chosen !== undefined) return chosen;
-  const there = entries.map((entry) => (entry.platform ? platformName(entry.platform) : 'unnamed'));
-  throw new SluiceError(
+  if (fits !== undefined) return [fits];
+  const [unnamed, ...others] = entries.filter((entry) => entry.platform === undefined);
+  if (unnamed !== undefined) return [unnamed, ...others];
+  const there = entries.map((entry) => platformName(entry.platform!));
+  throw platformMissing(platform, there, where);
+}
+
+export function platformMissing(
+  platform: Platform,
+  there: readonly string[],
+  where: string,
+): SluiceError {
+  return new SluiceError(
     'IMAGE_PLATFORM_MISSING',
     `${where}: there is no ${platformName(platform)}, only ${there.join(', ') || 'nothing'}; ` +
       'build the image for this platform',

@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { KIB, limits, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { type SpoolOptions, uncompressedArchive } from './archive-spool.ts';
 import type { SkippableSource } from './byte-reader.ts';
 import { type ByteString, byteString } from './byte-string.ts';
-import { detectCompression } from './decompress.ts';
 import { malformed } from './documents.ts';
 import { type LayoutFiles, notFound, readAll, readRange } from './layout-files.ts';
 import { readTar } from './tar/tar-reader.ts';
@@ -58,18 +58,11 @@ export class TarArchive implements LayoutFiles {
     this.#members = members;
   }
 
-  static async open(path: string): Promise<TarArchive> {
-    const file = await openFile(path);
+  static async open(path: string, options: SpoolOptions): Promise<TarArchive> {
+    let file = await openFile(path);
     try {
+      file = await uncompressedArchive(file, path, options);
       const { size } = await file.stat();
-      const head = await readAll(readRange(file, 0, 4));
-      const compression = detectCompression(head);
-      if (compression !== 'none') {
-        throw malformed(
-          path,
-          `the archive is compressed; unpack it with "${compression} -d" first`,
-        );
-      }
       return new TarArchive(path, file, await indexMembers(file, size, path));
     } catch (error) {
       await file.close();

@@ -35,6 +35,8 @@ export interface InstalledCode {
   /** Hexadecimal for an image (its digest), base64 for a zip archive, as Lambda has it. */
   readonly codeSha256: string;
   readonly imageConfig: ImageProcess;
+  /** What of the image was left out or mended. */
+  readonly warnings?: readonly string[];
 }
 
 /** `ImageConfig` of a function: overrides of the image's own. */

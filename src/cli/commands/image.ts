@@ -46,8 +46,11 @@ function registerFlatten(parent: Command): void {
       const flat = await flattenReference(image, options.output, progress.update).finally(
         progress.end,
       );
-      const text = `${options.output}: ${formatBytes(flat.diskBytes)} disk, ${flat.inodes} inodes, ${formatBytes(flat.dataBytes)} of data`;
-      output.answer({ output: options.output, ...flat }, text);
+      const lines = [
+        `${options.output}: ${formatBytes(flat.diskBytes)} disk, ${flat.inodes} inodes, ${formatBytes(flat.dataBytes)} of data`,
+        ...flat.warnings.map((each) => `warning: ${each}`),
+      ];
+      output.answer({ output: options.output, ...flat }, lines.join('\n'));
     },
   );
 }
@@ -74,6 +77,7 @@ function registerAdd(parent: Command): void {
         `chunks     ${added.chunks}, ${added.zeroChunks} of them zero`,
         `new        ${added.newChunks} chunks, ${formatBytes(added.newBytes)}`,
         `took       ${formatMs(added.seconds * 1000)}, at most ${formatBytes(added.peakMemoryBytes)} of memory`,
+        ...added.warnings.map((each) => `warning    ${each}`),
       ];
       output.answer(added, lines.join('\n'));
     },

@@ -5,7 +5,8 @@ import { parseSparseList } from './sparse.ts';
 import type { DataExtent } from './tar-entry.ts';
 import type { TarHeader } from './tar-header.ts';
 
-const XATTR_PREFIXES = ['SCHILY.xattr.', 'LIBARCHIVE.xattr.'];
+const SCHILY_XATTR = 'SCHILY.xattr.';
+const LIBARCHIVE_XATTR = 'LIBARCHIVE.xattr.';
 
 /** What the extension headers in front of an entry add to its own header. */
 export interface TarExtensions {
@@ -68,6 +69,7 @@ export class ExtensionCollector {
       }
     }
     for (const [key, value] of values) applyRecord(key, value, header, extensions);
+    for (const [key, value] of values) applyLibarchive(key, value, extensions.xattrs);
     applySparse(values, sparseNumbers, header, extensions);
   }
 }
@@ -83,13 +85,14 @@ function applyRecord(
   header: TarHeader,
   extensions: TarExtensions,
 ): void {
-  const prefix = XATTR_PREFIXES.find((each) => key.startsWith(each));
-  if (prefix !== undefined) {
-    if (key.length > prefix.length) extensions.xattrs.set(key.slice(prefix.length), value);
+  // An empty value takes back what an earlier header said (POSIX pax): attributes too, as Go's
+  // archive/tar reads them, and with it Docker, containerd and umoci.
+  if (value.length === 0) return;
+  if (key.startsWith(SCHILY_XATTR)) {
+    const name = key.slice(SCHILY_XATTR.length);
+    if (name !== '') extensions.xattrs.set(name, value);
     return;
   }
-  // An empty value takes back what an earlier header said (POSIX pax).
-  if (value.length === 0) return;
   if (key === 'path') header.path = text(key, value);
   else if (key === 'linkpath') header.linkTarget = text(key, value);
   else if (key === 'size') header.sizeBytes = paxInteger(key, value);
@@ -101,6 +104,19 @@ function applyRecord(
     extensions.mtimeNanoseconds = time.nanoseconds;
   } else if (key === 'SCHILY.devmajor') header.deviceMajor = paxInteger(key, value);
   else if (key === 'SCHILY.devminor') header.deviceMinor = paxInteger(key, value);
+}
+
+/**
+ * libarchive's own form, beside SCHILY's or alone: the name is URL-encoded, the value base64
+ * (`archive_write_set_format_pax.c`). Where both are there SCHILY's goes first.
+ */
+function applyLibarchive(key: ByteString, value: Buffer, xattrs: Map<ByteString, Buffer>): void {
+  if (!key.startsWith(LIBARCHIVE_XATTR) || value.length === 0) return;
+  const name = key
+    .slice(LIBARCHIVE_XATTR.length)
+    .replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const decoded = Buffer.from(value.toString('latin1'), 'base64');
+  if (name !== '' && decoded.length > 0 && !xattrs.has(name)) xattrs.set(name, decoded);
 }
 
 function text(key: string, value: Buffer): ByteString {

@@ -85,12 +85,13 @@ class TarParser {
     }
   }
 
-  /** Skips what nobody read of the entry that `next` answered. */
+  /** Skips what nobody read of the entry that `next` answered. Padding may be cut off at the end. */
   async finishEntry(): Promise<void> {
-    const unread = this.#contentLeft + this.#paddingBytes;
+    const [unread, padded] = [this.#contentLeft, this.#paddingBytes];
     this.#contentLeft = 0;
     this.#paddingBytes = 0;
     if (unread > 0) await this.#skip(unread);
+    if (padded > 0) await this.#reader.skip(padded);
   }
 
   /** The next header; undefined after the end-of-archive mark or where the stream ends instead. */
