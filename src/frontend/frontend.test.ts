@@ -84,6 +84,28 @@ test('an install that fails ends in Failed with the cause; the function cannot b
   assert.match(refused.message, /following state: Failed$/);
 });
 
+test('an image with nothing to run ends in Failed, unless the function says what to run', async (t) => {
+  const { client } = await startFrontend(t);
+  const lambda = client();
+  const settled = async (name: string, more: object) => {
+    await create(lambda, {
+      FunctionName: name,
+      Code: { ImageUri: 'localhost:5000/idle:1' },
+      ...more,
+    });
+    const read = () => lambda.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+    let got = await read();
+    for (let i = 0; i < 100 && got.State === 'Pending'; i++) got = await read();
+    return got;
+  };
+  const failed = await settled('idle', {});
+  assert.equal(failed.State, 'Failed');
+  assert.equal(failed.StateReasonCode, 'InvalidImage');
+  assert.match(failed.StateReason ?? '', /^localhost:5000\/idle@sha256:.*no ENTRYPOINT and no CMD/);
+  const told = await settled('told', { ImageConfig: { EntryPoint: ['/bin/run'] } });
+  assert.equal(told.State, 'Active');
+});
+
 test('while an update installs, the old code serves and further updates wait', async (t) => {
   const { client, installer, invoker } = await startFrontend(t);
   const lambda = client();

@@ -17,12 +17,12 @@ const escaped = (name: string) =>
     (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`,
   );
 
-/** The tree of the disk that a layout's image is flattened to, in the form of `treeOf`. */
+/** The tree of the disk that an image is flattened to, in the form of `treeOf`. */
 export async function flattenedDiskTree(
-  layout: string,
+  reference: string,
   spoolDirectory: string,
 ): Promise<{ tree: Record<string, Node>; warnings: readonly string[] }> {
-  const image = await openImage(`oci:${layout}`);
+  const image = await openImage(reference, { platform: { os: 'linux', architecture: 'amd64' } });
   const disk = new MemoryDisk();
   try {
     const summary = await flattenImage(image, { sink: disk, spoolDirectory });

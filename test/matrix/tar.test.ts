@@ -75,7 +75,7 @@ async function askUmoci(t: TestContext, each: TarCase): Promise<Verdict> {
 async function flatten(t: TestContext, each: TarCase): Promise<Verdict> {
   try {
     const spool = join(temporaryDirectory(t, 'spool'), 'spool');
-    const { tree, warnings } = await flattenedDiskTree(layoutOf(t, each), spool);
+    const { tree, warnings } = await flattenedDiskTree(`oci:${layoutOf(t, each)}`, spool);
     return { takes: brief(tree), warnings };
   } catch (error) {
     if (!isSluiceError(error)) throw error;

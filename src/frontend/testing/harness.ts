@@ -55,7 +55,10 @@ export class FixedCredentials implements CredentialStore {
   }
 }
 
-/** Installs at once, unless a test holds it or the image's name says that it fails. */
+/**
+ * Installs at once, unless a test holds it or the image's name says that it fails (`missing`) or
+ * that it has nothing to run (`idle`).
+ */
 export class FakeInstaller implements CodeInstaller {
   readonly requests: InstallRequest[] = [];
   gate: Promise<void> = Promise.resolve();
@@ -77,7 +80,7 @@ export class FakeInstaller implements CodeInstaller {
       codeSizeBytes: 123_456,
       codeSha256: digest,
       imageConfig: {
-        entrypoint: ['/bin/handler'],
+        entrypoint: request.imageUri.includes('idle') ? [] : ['/bin/handler'],
         command: [],
         environment: [],
         workingDirectory: '/',
