@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { isSluiceError, limits } from '../base/mod.ts';
-import type { AsyncEvent, EventStore, FailedEvent } from './types.ts';
+import type { AsyncEvent, EventCapacity, EventStore, FailedEvent } from './types.ts';
 
 export const eventOf = (n: number, more: Partial<AsyncEvent> = {}): AsyncEvent => ({
   accountId: '000000000000',
@@ -26,7 +26,7 @@ const failureOf = (n: number): FailedEvent => ({
 /** What every store of events must do; `open` makes an empty one that ends with the test. */
 export function eventStoreConformance(
   name: string,
-  open: (t: TestContext, options?: { events?: number }) => Promise<EventStore>,
+  open: (t: TestContext, capacity?: EventCapacity) => Promise<EventStore>,
 ): void {
   describe(`${name} as an event store`, () => {
     test('gives back what it was given, once', async (t) => {
@@ -142,6 +142,17 @@ export function eventStoreConformance(
       const failures = await store.failures('000000000000', 2);
       assert.deepEqual(failures, [failureOf(3), failureOf(2)]);
       assert.deepEqual(await store.failures('111111111111', 2), []);
+    });
+
+    test('forgets the oldest failures beyond its limit', async (t) => {
+      const store = await open(t, { failures: 3 });
+      for (let n = 1; n <= 5; n++) {
+        await store.enqueue(eventOf(n));
+        const [claimed] = await store.claim(5000, 1);
+        await store.remove(claimed!.eventId, failureOf(n));
+      }
+      const failures = await store.failures('000000000000', 100);
+      assert.deepEqual(failures, [failureOf(5), failureOf(4), failureOf(3)]);
     });
 
     test('says how much it holds and since when', async (t) => {

@@ -9,15 +9,17 @@ import { eventOf, eventStoreConformance } from './event-store.conformance.ts';
 import { queuesOf } from './fair-share.ts';
 import { MemoryEventQueue } from './memory-event-queue.ts';
 import { SqliteEventQueue } from './sqlite-event-queue.ts';
+import { SqliteEvents } from './sqlite-events.ts';
+import type { EventCapacity } from './types.ts';
 
-async function openSqlite(t: TestContext, options: { events?: number } = {}) {
+async function openSqlite(t: TestContext, capacity: EventCapacity = {}) {
   const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
-  const store = await SqliteEventQueue.open({ path, ...options });
+  const store = await SqliteEventQueue.open({ path, ...capacity });
   t.after(() => store.close());
   return store;
 }
 
-eventStoreConformance('memory', async (_, options) => new MemoryEventQueue(options));
+eventStoreConformance('memory', async (_, capacity) => new MemoryEventQueue(capacity));
 eventStoreConformance('SQLite', openSqlite);
 
 describe('the SQLite event store', () => {
@@ -56,6 +58,62 @@ describe('the SQLite event store', () => {
     await asked;
     await closing;
     await assert.rejects(store.stats(), (error) => isSluiceError(error, 'CANCELLED'));
+  });
+});
+
+describe('a batch that is rolled back', () => {
+  const openEvents = (t: TestContext) => {
+    const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
+    const events = new SqliteEvents(path, { events: 100, failures: 10 });
+    t.after(() => events.close());
+    return events;
+  };
+  const commit = <T>(events: SqliteEvents, work: () => T): T => {
+    events.begin();
+    const value = work();
+    events.commit();
+    return value;
+  };
+
+  test('has claimed nothing: its events are claimed by the next', (t) => {
+    const events = openEvents(t);
+    commit(events, () => {
+      for (const n of [1, 2, 3]) events.enqueue(eventOf(n));
+    });
+    const kept = commit(events, () => events.claim(5000, 1)).map(({ eventId }) => eventId);
+    events.begin();
+    assert.equal(events.claim(5000, 10).length, 2);
+    events.rolledBack();
+    assert.equal(events.stats().claimed, 1, 'the claim of the batch before stands');
+    const again = commit(events, () => events.claim(5000, 10)).map(({ eventId }) => eventId);
+    assert.equal(again.length, 2);
+    assert.ok(!again.includes(kept[0]!));
+  });
+
+  test('has added, put back and removed nothing: its owner can do so again', (t) => {
+    const events = openEvents(t);
+    commit(events, () => {
+      for (const n of [1, 2]) events.enqueue(eventOf(n));
+    });
+    const [one, two] = commit(events, () => events.claim(5000, 2));
+    const end = () => {
+      events.enqueue(eventOf(3));
+      events.remove(one!.eventId, undefined);
+      events.save(two!.eventId, { visibleAtMs: 9000, invokes: 1, refusals: 0 }, true);
+    };
+    events.begin();
+    end();
+    events.rolledBack();
+    const { events: count, claimed } = events.stats();
+    assert.deepEqual([count, claimed], [2, 2]);
+    assert.deepEqual(
+      commit(events, () => events.claim(5000, 10)),
+      [],
+      'they are claimed still',
+    );
+    commit(events, end);
+    const left = commit(events, () => events.claim(9000, 10));
+    assert.deepEqual(left.map(({ requestId }) => requestId).sort(), ['r-2', 'r-3']);
   });
 });
 

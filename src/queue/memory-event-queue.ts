@@ -2,6 +2,7 @@ import { assert, limits } from '../base/mod.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import type {
   AsyncEvent,
+  EventCapacity,
   EventProgress,
   EventStore,
   FailedEvent,
@@ -15,12 +16,14 @@ export class MemoryEventQueue implements EventStore {
   readonly #queueOf = new Map<number, number>();
   readonly #claimed = new Set<number>();
   readonly #eventsMax: number;
+  readonly #failuresMax: number;
   #failures: FailedEvent[] = [];
   #eventsEver = 0;
   #turn = 0;
 
-  constructor(options: { events?: number } = {}) {
-    this.#eventsMax = options.events ?? limits.queue.events;
+  constructor({ events, failures }: EventCapacity = {}) {
+    this.#eventsMax = events ?? limits.queue.events;
+    this.#failuresMax = failures ?? limits.queue.failures;
     this.#queues = Array.from({ length: limits.queue.queues }, () => new Map());
   }
 
@@ -83,7 +86,7 @@ export class MemoryEventQueue implements EventStore {
     this.#claimed.delete(eventId);
     if (!failure) return;
     this.#failures.push(failure);
-    if (this.#failures.length > limits.queue.failures) this.#failures.shift();
+    if (this.#failures.length > this.#failuresMax) this.#failures.shift();
   }
 
   async nextDueMs(): Promise<number | undefined> {

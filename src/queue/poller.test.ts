@@ -186,6 +186,39 @@ describe('the poller', () => {
     }
   });
 
+  test('tells nobody of an ending that is not in the store yet', async () => {
+    const clock = new VirtualClock(1_763_700_000_000);
+    const store = new MemoryEventQueue();
+    const order: string[] = [];
+    let stored = () => {};
+    const save = store.save.bind(store);
+    store.save = async (eventId, progress, release) => {
+      order.push(
+        `save ${progress.ending?.condition}, ${progress.ending?.deliveries.length} to tell`,
+      );
+      await new Promise<void>((resolve) => {
+        stored = resolve;
+      });
+      await save(eventId, progress, release);
+      order.push('saved');
+    };
+    const poller = new Poller({
+      ...{ store, clock, logger: noLogger },
+      invoker: { invoke: async () => ok },
+      policies: { of: async () => policy },
+      destinations: { deliver: async ({ target }) => void order.push(`tell ${target}`) },
+    });
+    await store.enqueue(eventOf(1, { receivedMs: clock.nowMs() }));
+    poller.wake();
+    await clock.advance(60_000);
+    assert.deepEqual(order, ['save Success, 1 to tell'], 'nobody is told while it is being saved');
+    stored();
+    await clock.advance(0);
+    assert.deepEqual(order.slice(1), ['saved', 'tell arn:good']);
+    assert.equal((await store.stats()).events, 0);
+    await poller.close();
+  });
+
   test('gives up an event that has grown too old', async () => {
     const refused: EventResult[] = Array.from({ length: 99 }, () => ({ kind: 'refused' }));
     const { enqueue, pass, delivered, store } = bench(refused, { maximumEventAgeMs: 60_000 });

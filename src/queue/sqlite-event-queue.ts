@@ -11,6 +11,7 @@ import type {
 } from './sqlite-protocol.ts';
 import type {
   AsyncEvent,
+  EventCapacity,
   EventProgress,
   EventStore,
   FailedEvent,
@@ -38,9 +39,9 @@ export class SqliteEventQueue implements EventStore {
   }
 
   /** Rejects with `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. */
-  static async open(options: { path: string; events?: number }): Promise<SqliteEventQueue> {
-    const { path, events = limits.queue.events } = options;
-    const workerData: ThreadSettings = { path, events };
+  static async open(options: { path: string } & EventCapacity): Promise<SqliteEventQueue> {
+    const { path, events = limits.queue.events, failures = limits.queue.failures } = options;
+    const workerData: ThreadSettings = { path, capacity: { events, failures } };
     const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData });
     try {
       const [answer] = (await once(thread, 'message')) as [ThreadAnswer];

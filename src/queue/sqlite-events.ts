@@ -1,9 +1,11 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { assert, limits, SluiceError } from '../base/mod.ts';
+import { Claims } from './claims.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
 import type {
   AsyncEvent,
+  EventCapacity,
   EventEnding,
   EventProgress,
   FailedEvent,
@@ -19,19 +21,15 @@ type Row = Record<string, string | number | bigint | Uint8Array | null>;
  */
 export class SqliteEvents {
   readonly #database: DatabaseSync;
-  readonly #eventsMax: number;
+  readonly #capacity: Required<EventCapacity>;
   readonly #statements = new Map<string, StatementSync>();
-  /** Claimed event → its internal queue. */
-  readonly #claimed = new Map<number, number>();
-  readonly #claimedOf: number[];
+  readonly #claims = new Claims(limits.queue.queues);
   readonly #depths: number[];
-  #batchClaims: number[] = [];
   #turn = 0;
 
-  constructor(path: string, eventsMax: number) {
-    this.#eventsMax = eventsMax;
+  constructor(path: string, capacity: Required<EventCapacity>) {
+    this.#capacity = capacity;
     this.#depths = new Array<number>(limits.queue.queues).fill(0);
-    this.#claimedOf = new Array<number>(limits.queue.queues).fill(0);
     this.#database = new DatabaseSync(path, { timeout: 5000 });
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     this.#migrate(path);
@@ -39,7 +37,7 @@ export class SqliteEvents {
   }
 
   begin(): void {
-    this.#batchClaims = [];
+    this.#claims.begin();
     this.#database.exec('BEGIN IMMEDIATE');
   }
 
@@ -50,7 +48,7 @@ export class SqliteEvents {
   /** Nothing of the batch was done. */
   rolledBack(): void {
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-    for (const eventId of this.#batchClaims) this.#unclaim(eventId);
+    this.#claims.rollBack();
     this.#loadDepths();
   }
 
@@ -64,7 +62,8 @@ export class SqliteEvents {
     const candidates = queuesOf(`${accountId}/${functionName}`, queues, queuesPerFunction);
     const queue = shortest(candidates, (each) => this.#depths[each] ?? 0);
     const depth = this.#depths[queue] ?? 0;
-    requireRoom(functionName, { depth, events: this.#eventCount(), eventsMax: this.#eventsMax });
+    const { events: eventsMax } = this.#capacity;
+    requireRoom(functionName, { depth, events: this.#eventCount(), eventsMax });
     this.#run(
       `INSERT INTO events (queue, visible_at_ms, received_ms, account_id, function_name, qualifier,
          request_id, trace_id, payload, invokes, refusals) VALUES (?,?,?,?,?,?,?,?,?,0,0)`,
@@ -91,9 +90,7 @@ export class SqliteEvents {
       else {
         idle = 0;
         const event = this.#read(next.eventId);
-        this.#claimed.set(event.eventId, queue);
-        this.#claimedOf[queue] = (this.#claimedOf[queue] ?? 0) + 1;
-        this.#batchClaims.push(event.eventId);
+        this.#claims.take(event.eventId, queue);
         events.push(event);
       }
     }
@@ -110,20 +107,20 @@ export class SqliteEvents {
       ending === undefined ? null : JSON.stringify(ending),
       eventId,
     );
-    if (release) this.#unclaim(eventId);
+    if (release) this.#claims.release(eventId);
   }
 
   remove(eventId: number, failure: FailedEvent | undefined): void {
-    const queue = this.#claimed.get(eventId);
+    const queue = this.#claims.queueOf(eventId);
     this.#run('DELETE FROM events WHERE event_id = ?', eventId);
     if (queue !== undefined) this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
-    this.#unclaim(eventId);
+    this.#claims.release(eventId);
     if (!failure) return;
     const sql = 'INSERT INTO failures (account_id, body) VALUES (?, ?)';
     this.#run(sql, failure.accountId, JSON.stringify(failure));
     this.#run(
       'DELETE FROM failures WHERE failure_id <= (SELECT max(failure_id) FROM failures) - ?',
-      limits.queue.failures,
+      this.#capacity.failures,
     );
   }
 
@@ -147,12 +144,12 @@ export class SqliteEvents {
   stats(): QueueStats {
     const [oldest] = this.#all('SELECT received_ms FROM events ORDER BY event_id LIMIT 1');
     const oldestReceivedMs = oldest && Number(oldest['received_ms']);
-    return { events: this.#eventCount(), claimed: this.#claimed.size, oldestReceivedMs };
+    return { events: this.#eventCount(), claimed: this.#claims.size, oldestReceivedMs };
   }
 
   /** Whether it has events that may be claimed, now or later. */
   #isOpen(queue: number): boolean {
-    const claimed = this.#claimedOf[queue] ?? 0;
+    const claimed = this.#claims.countOf(queue);
     return claimed < limits.queue.claimsPerQueue && (this.#depths[queue] ?? 0) > claimed;
   }
 
@@ -164,9 +161,9 @@ export class SqliteEvents {
          ORDER BY visible_at_ms, event_id LIMIT ?`,
       queue,
       Math.floor(nowMs),
-      (this.#claimedOf[queue] ?? 0) + 1,
+      this.#claims.countOf(queue) + 1,
     );
-    const row = rows.find((each) => !this.#claimed.has(Number(each['event_id'])));
+    const row = rows.find((each) => !this.#claims.has(Number(each['event_id'])));
     return row && { eventId: Number(row['event_id']), visibleAtMs: Number(row['visible_at_ms']) };
   }
 
@@ -174,13 +171,6 @@ export class SqliteEvents {
     const [row] = this.#all('SELECT * FROM events WHERE event_id = ?', eventId);
     assert(row, `event ${eventId} is there`);
     return eventOfRow(row);
-  }
-
-  #unclaim(eventId: number): void {
-    const queue = this.#claimed.get(eventId);
-    if (queue === undefined) return;
-    this.#claimed.delete(eventId);
-    this.#claimedOf[queue] = (this.#claimedOf[queue] ?? 1) - 1;
   }
 
   #eventCount(): number {

@@ -1,10 +1,11 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
 import type { SqliteEvents } from './sqlite-events.ts';
+import type { EventCapacity } from './types.ts';
 
 /** What the thread that owns the database is started with. */
 export interface ThreadSettings {
   readonly path: string;
-  readonly events: number;
+  readonly capacity: Required<EventCapacity>;
 }
 
 export type Operation =

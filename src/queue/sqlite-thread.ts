@@ -52,8 +52,8 @@ function runBatch(events: SqliteEvents, calls: readonly Call[]): ThreadAnswer {
   }
 }
 
-function serve(port: MessagePort, { path, events: eventsMax }: ThreadSettings): void {
-  const events = new SqliteEvents(path, eventsMax);
+function serve(port: MessagePort, { path, capacity }: ThreadSettings): void {
+  const events = new SqliteEvents(path, capacity);
   port.on('message', (first: ThreadRequest) => {
     const requests: ThreadRequest[] = [first];
     for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) {

@@ -61,6 +61,13 @@ export interface FailedEvent {
   readonly failedMs: number;
 }
 
+/** How much a store holds; `limits.queue` says where nothing is given. */
+export interface EventCapacity {
+  readonly events?: number;
+  /** Records of failed events, of all accounts together; the oldest go first. */
+  readonly failures?: number;
+}
+
 export interface QueueStats {
   readonly events: number;
   readonly claimed: number;
