@@ -124,6 +124,7 @@ class Agent {
       this.#dismiss(command.deviceId);
     }
     this.#command(command);
+    if (command.type === 'open') command.device.dataKey.fill(0);
   }
 
   #command(command: LoopCommand): void {

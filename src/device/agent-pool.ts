@@ -78,6 +78,8 @@ export class AgentPool<Settings> {
     } catch (error) {
       this.#released(agent, device);
       throw error;
+    } finally {
+      message.dataKey.fill(0);
     }
     return device;
   }

@@ -8,7 +8,7 @@ import {
   SluiceError,
 } from '../base/mod.ts';
 import type { FuseFile } from '../fuse/mod.ts';
-import { openManifest } from '../seal/mod.ts';
+import { type Manifest, openManifest } from '../seal/mod.ts';
 import { AccessRecorder } from './access-log.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
 import { DeviceCounters, type DeviceStats } from './device-counters.ts';
@@ -63,7 +63,7 @@ export class DeviceTable {
     return [...this.#byNode.values()];
   }
 
-  /** Throws the manifest's errors, and `OVERLOADED`. The data key is overwritten. */
+  /** Throws the manifest's errors, and `OVERLOADED`. The request's data key is overwritten. */
   open(request: DeviceRequest): LoopDevice {
     const { deviceId, rootId } = request;
     const { memory, clock } = this.#options;
@@ -71,9 +71,7 @@ export class DeviceTable {
     if (this.#byNode.size >= limits.device.devicesPerAgent) {
       throw new SluiceError('OVERLOADED', `${deviceId}: the agent shows its limit of devices`);
     }
-    const dataKey = Buffer.from(request.dataKey);
-    const manifest = openManifest(Buffer.from(request.manifestBytes), dataKey);
-    dataKey.fill(0);
+    const manifest = openAndWipeKey(request);
     const pageCount = Math.ceil(manifest.diskBytes / PAGE_SIZE_BYTES);
     const overlay = request.writable ? this.#makeOverlay(request, pageCount) : undefined;
     const counters = new DeviceCounters();
@@ -120,5 +118,14 @@ export class DeviceTable {
       random: this.#options.random,
       scratch: this.#scratch,
     });
+  }
+}
+
+function openAndWipeKey({ manifestBytes, dataKey }: DeviceRequest): Manifest {
+  try {
+    const key = Buffer.from(dataKey.buffer, dataKey.byteOffset, dataKey.byteLength);
+    return openManifest(Buffer.from(manifestBytes), key);
+  } finally {
+    dataKey.fill(0);
   }
 }

@@ -10,6 +10,7 @@ import { timeBudget } from '../../test/support/time-budget.ts';
 import {
   CHUNK_SIZE_BYTES,
   type Clock,
+  KIB,
   limits,
   MIB,
   PAGE_SIZE_BYTES,
@@ -114,6 +115,41 @@ test('a source that never answers fails the read at its deadline', async (t) => 
   await read;
 });
 
+test('a large read of one chunk that is in memory shows what was written over it', async (t) => {
+  const disk = randomBytes(2 * CHUNK_SIZE_BYTES);
+  const { open } = await rig(t, disk);
+  const device = await open({ writable: true });
+  const bytes = 64 * KIB;
+  assert.ok(disk.subarray(4096, 4096 + bytes).equals(await device.read(4096, bytes)));
+  const written = randomBytes(PAGE_SIZE_BYTES);
+  await device.write(8192, written);
+  await device.discard(16_384, PAGE_SIZE_BYTES);
+  const expected = Buffer.from(disk);
+  written.copy(expected, 8192);
+  expected.fill(0, 16_384, 16_384 + PAGE_SIZE_BYTES);
+  assert.ok(expected.subarray(4096, 4096 + bytes).equals(await device.read(4096, bytes)));
+  const far = CHUNK_SIZE_BYTES + 4096;
+  assert.ok(expected.subarray(far, far + bytes).equals(await device.read(far, bytes)));
+});
+
+test('a replay takes half of the memory tier at most', async (t) => {
+  const disk = randomBytes(12 * CHUNK_SIZE_BYTES);
+  const { open, source, sealed } = await rig(t, disk);
+  const runs = Array.from({ length: 12 }, (_, chunk) => [chunk * 128, 1, 0] as const);
+  const device = await open({ replay: { manifestId: sealed.manifestId, runs } }, 16);
+  while ((await device.stats()).chunksFetched < 8) await systemClock.sleep(1);
+  await device.read(11 * CHUNK_SIZE_BYTES, 4096);
+  assert.equal(source.names.length, 9, 'eight of the log, and the one that is read');
+});
+
+test('a closed device reads nothing', async (t) => {
+  const { open } = await rig(t, randomBytes(CHUNK_SIZE_BYTES));
+  const device = await open();
+  await device.read(0, 4096);
+  await device.close();
+  await assert.rejects(device.read(0, 4096), isError('DEVICE_CLOSED'));
+});
+
 test('closing a device fails what still waits', async (t) => {
   const { open, source } = await rig(t, randomBytes(CHUNK_SIZE_BYTES));
   const device = await open();
@@ -197,7 +233,10 @@ test('any mix of reads, writes and discards, many at once, is as on plain bytes'
   const { open } = await rig(t, disk);
   const range = fc.record({
     at: fc.nat(disk.length - 1),
-    bytes: fc.oneof(fc.integer({ min: 1, max: 9000 }), fc.constantFrom(4096, MIB, MIB + 4096)),
+    bytes: fc.oneof(
+      fc.integer({ min: 1, max: 9000 }),
+      fc.constantFrom(4096, 64 * KIB, 200 * KIB, MIB, MIB + 4096),
+    ),
   });
   const step = fc.record({ kind: fc.constantFrom('read', 'write', 'discard'), range });
   const run = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {

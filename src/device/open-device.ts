@@ -22,7 +22,10 @@ export interface OpenDevice {
   readonly replay?: AccessLog;
 }
 
-/** What the agent is told; it never learns the account. Throws `USAGE` for an id unfit as a name. */
+/**
+ * What the agent is told, with a data key of its own; it never learns the account. Throws `USAGE`
+ * for an id unfit as a name.
+ */
 export function toDeviceRequest(request: OpenDevice): DeviceRequest {
   const { deviceId, manifestBytes, dataKey, rootId, writable, replay } = request;
   if (!DEVICE_ID.test(deviceId)) {
@@ -31,7 +34,7 @@ export function toDeviceRequest(request: OpenDevice): DeviceRequest {
   return {
     deviceId,
     manifestBytes,
-    dataKey,
+    dataKey: Buffer.from(dataKey),
     rootId,
     writable,
     overlayLimitBytes: request.overlayLimitBytes ?? limits.device.overlayBytes,

@@ -187,6 +187,22 @@ describe('the Runtime API', () => {
     assert.equal((await outcome).kind, 'response');
     const late = await respond('r-1', '2');
     assert.deepEqual([late.status, typeOf(late)], [403, 'InvalidStateTransition']);
+    const again = api.invoke(eventOf('r-2'));
+    assert.equal((await next()).headers['lambda-runtime-aws-request-id'], 'r-2');
+    assert.equal((await respond('r-2', '2')).status, 202);
+    assert.equal((await again).kind, 'response');
+  });
+
+  test('refuses a second next while one is open, and the first gets the event', async (t) => {
+    const { api, next, respond } = await runtime(t);
+    const first = next();
+    await api.ready;
+    const second = await next();
+    assert.deepEqual([second.status, typeOf(second)], [403, 'InvalidStateTransition']);
+    const outcome = api.invoke(eventOf('r-1'));
+    assert.equal((await first).headers['lambda-runtime-aws-request-id'], 'r-1');
+    await respond('r-1', '1');
+    assert.equal((await outcome).kind, 'response');
   });
 
   test('refuses a response mode that it does not know', async (t) => {

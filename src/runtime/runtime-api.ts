@@ -223,7 +223,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
 
   #next(response: ServerResponse): void {
     const before = this.#parked;
-    this.#parked ??= response;
+    this.#parked = response;
     const effects = this.#step({ type: 'next' });
     if (this.#refused(effects, response)) {
       this.#parked = before;

@@ -38,7 +38,10 @@ test('whatever the runtime does, each event is delivered once and answered at mo
         state = after;
         if (each.type === 'next-gone') open = false;
         for (const effect of effects) {
-          if (effect.type === 'park') open = true;
+          if (effect.type === 'park') {
+            assert.ok(!open, 'one next is open at a time');
+            open = true;
+          }
           if (effect.type === 'deliver') {
             assert.ok(given !== undefined && !delivered, 'one event, delivered once');
             delivered = true;
