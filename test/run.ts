@@ -81,6 +81,8 @@ if (files.length === 0) {
 }
 const directory = mkdtempSync(join(tmpdir(), 'sluice-tests-'));
 process.env[RUN_DIRECTORY] = directory;
+// Every process strips and compiles the same sources: half of what a short command takes.
+process.env['NODE_COMPILE_CACHE'] ??= join(directory, 'compiled');
 process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 

@@ -38,7 +38,7 @@ test('create, wait, get, invoke, delete, with the stock SDK', async (t) => {
   assert.equal(created.Timeout, 7);
   assert.equal(created.MemorySize, 128);
   assert.match(created.LastModified ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$/);
-  const waiter = { client: lambda, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  const waiter = { client: lambda, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 };
   await waitUntilFunctionActiveV2(waiter, { FunctionName: 'f' });
   const got = await lambda.send(new GetFunctionCommand({ FunctionName: 'f' }));
   assert.equal(got.Configuration?.State, 'Active');
@@ -132,7 +132,7 @@ test('while an update installs, the old code serves and further updates wait', a
       arnOf('f'),
   });
   open();
-  const waiter = { client: lambda, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  const waiter = { client: lambda, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 };
   await waitUntilFunctionUpdatedV2(waiter, { FunctionName: 'f' });
   await lambda.send(new InvokeCommand({ FunctionName: 'f' }));
   const fresh = invoker.requests.at(-1)?.version;
@@ -169,7 +169,7 @@ test('a configuration update replaces what it names and keeps the rest', async (
       Environment: { Variables: { BB: 'c' } },
     }),
   );
-  const waiter = { client: lambda, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  const waiter = { client: lambda, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 };
   await waitUntilFunctionUpdatedV2(waiter, { FunctionName: 'f' });
   const got = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: 'f' }));
   assert.equal(got.MemorySize, 512);

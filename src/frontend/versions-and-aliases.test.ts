@@ -23,7 +23,7 @@ import { create, createActive, refusal } from './testing/lambda.ts';
 const FunctionName = 'f';
 const arn = `arn:aws:lambda:${REGION}:000000000000:function:f`;
 const waiter = (client: LambdaClient) => ({
-  ...{ client, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 },
+  ...{ client, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 },
 });
 
 async function update(lambda: LambdaClient, ImageUri: string) {

@@ -25,7 +25,7 @@ async function setUp(t: TestContext) {
   const create = (input: Partial<sdk.CreateFunctionCommandInput> = {}) =>
     lambda.send(new sdk.CreateFunctionCommand({ ...base, ...input }));
   const settled = async () => {
-    const waiter = { client: lambda, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+    const waiter = { client: lambda, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 };
     await sdk.waitUntilFunctionActiveV2(waiter, { FunctionName });
     await sdk.waitUntilFunctionUpdatedV2(waiter, { FunctionName });
   };
@@ -193,7 +193,7 @@ test('a layer may be shared, and outlives its deletion in the functions that too
   assert.equal((await refusal(other.send(again))).name, 'AccessDeniedException');
   await lambda.send(new sdk.DeleteLayerVersionCommand(layer));
   const code = makeZip({ x: 'new' });
-  const waiter = { client: other, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  const waiter = { client: other, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 };
   await sdk.waitUntilFunctionActiveV2(waiter, { FunctionName: 'theirs' });
   const update = { FunctionName: 'theirs', ZipFile: code };
   await other.send(new sdk.UpdateFunctionCodeCommand(update));

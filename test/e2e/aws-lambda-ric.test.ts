@@ -31,7 +31,7 @@ export const streamed = awslambda.streamifyResponse(async (event, stream) => {
 `;
 const broken = `throw new SyntaxError('at the very beginning');\nexport const handler = 0;\n`;
 
-test("AWS's own runtime client runs in an image", { timeout: 900_000 }, async (t) => {
+test("AWS's own runtime client runs in an image", { timeout: 1_700_000 }, async (t) => {
   if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup', ...RIC_NEEDS)) return;
   const ric = await awsLambdaRic();
   const files: Record<string, Buffer | string> = {

@@ -9,6 +9,7 @@ import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 
+// Runs alone: it compares all mounts, loop devices and processes of the host.
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
 async function createAndInvoke(region: RunningRegion, name: string, imageUri: string) {

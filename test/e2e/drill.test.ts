@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ColdCacheDrill } from '../../src/serve/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
 import { runOrThrow } from '../support/run.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 
-const drills = () => readdirSync(tmpdir()).filter((name) => name.startsWith('sluice-drill-'));
-
-test('the drill shows what the limit on starts spares the origin', async () => {
-  const before = drills();
+test('the drill shows what the limit on starts spares the origin', async (t) => {
+  const TMPDIR = temporaryDirectory(t, 'drill');
   const load = ['--invokes-per-second', '40', '--functions', '20', '--seconds', '3'];
   const rig = [
     '--nodes',
@@ -24,7 +22,8 @@ test('the drill shows what the limit on starts spares the origin', async () => {
     '--json',
   ];
   const sluice = join(repositoryRoot, 'bin/sluice');
-  const text = await runOrThrow(sluice, ['drill', 'cold-cache', ...load, ...rig]);
+  const env = { ...process.env, TMPDIR };
+  const text = await runOrThrow(sluice, ['drill', 'cold-cache', ...load, ...rig], { env });
   const [limited, unlimited] = (JSON.parse(text) as { runs: ColdCacheDrill[] }).runs;
   assert.ok(limited && unlimited);
   // A start reads one chunk after the other, so that no more gets wait than starts are allowed.
@@ -35,5 +34,5 @@ test('the drill shows what the limit on starts spares the origin', async () => {
   for (const { invokes, answered, refused } of limited.seconds) {
     assert.ok(invokes > 0 && answered + refused <= invokes);
   }
-  assert.deepEqual(drills(), before, 'the rig is gone');
+  assert.deepEqual(readdirSync(TMPDIR), [], 'the rig is gone');
 });

@@ -120,7 +120,10 @@ describe('event source mappings', { skip: lacks }, () => {
     const FunctionName = 'f';
     const DeadLetterConfig = { TargetArn: letters.arn };
     await client.send(new UpdateFunctionConfigurationCommand({ FunctionName, DeadLetterConfig }));
-    await waitUntilFunctionUpdatedV2({ client, maxWaitTime: 60, minDelay: 1 }, { FunctionName });
+    await waitUntilFunctionUpdatedV2(
+      { client, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.5 },
+      { FunctionName },
+    );
     await client.send(
       new PutFunctionEventInvokeConfigCommand({
         FunctionName,

@@ -43,7 +43,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
       }),
     );
     await waitUntilFunctionActiveV2(
-      { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
+      { client, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.5 },
       { FunctionName: name },
     );
   };
@@ -248,7 +248,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
           Role: 'arn:aws:iam::111111111111:role/any',
         }),
       );
-      const waiter = { client: stranger, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
+      const waiter = { client: stranger, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.5 };
       await waitUntilFunctionActiveV2(waiter, { FunctionName });
       const got = await stranger.send(new GetFunctionCommand({ FunctionName }));
       // Of the image itself: its size and digest, which the caller knows.
@@ -268,7 +268,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     });
     await client.send(new UpdateFunctionCodeCommand({ FunctionName: 'updated', ImageUri: other }));
     await waitUntilFunctionUpdatedV2(
-      { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
+      { client, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.5 },
       { FunctionName: 'updated' },
     );
     assert.equal((await invoke('updated', {})).body, 'new');
@@ -288,7 +288,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     );
     await assert.rejects(
       waitUntilFunctionActiveV2(
-        { client, maxWaitTime: 30, minDelay: 1, maxDelay: 1 },
+        { client, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.5 },
         { FunctionName: 'broken' },
       ),
     );

@@ -14,7 +14,7 @@ import { run, runOrThrow } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const sluice = join(repositoryRoot, 'bin/sluice');
-const guestTools = ['qemu-system-x86_64', 'busybox', 'cpio', 'apt-get', 'dpkg-deb'] as const;
+const guestTools = ['qemu-system-x86_64', '/bin/busybox', 'cpio', 'apt-get', 'dpkg-deb'] as const;
 const judges = ['nbdcopy', 'e2fsck', 'debugfs'] as const;
 const NEEDS = [...guestTools, ...judges].map((tool): HostNeed => `tool:${tool}`);
 

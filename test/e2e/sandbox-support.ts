@@ -20,7 +20,13 @@ import {
 } from '../../src/isolation/mod.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-export const SANDBOX_NEEDS = ['root', 'loop', 'cgroup', 'tool:busybox', 'tool:mke2fs'] as const;
+export const SANDBOX_NEEDS = [
+  'root',
+  'loop',
+  'cgroup',
+  'tool:/bin/busybox',
+  'tool:mke2fs',
+] as const;
 
 const BUSYBOX = '/bin/busybox';
 

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { changeSetting, ensureDataDirectory } from '../../src/config/mod.ts';
+import { AWS, AWS_NEED } from '../support/aws.ts';
 import { hostHas, hostLacks } from '../support/host.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
@@ -15,6 +16,8 @@ import { type ClientCase, type ClientResult, clientCases } from './stock-clients
 import { runWithSdk } from './stock-clients/sdk-driver.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup', 'tool:curl');
+/** Debian's, which has Debian's boto3. */
+const python = '/usr/bin/python3';
 
 function judge(cases: readonly ClientCase[], results: readonly ClientResult[]): void {
   for (const [index, { operation, input, expect }] of cases.entries()) {
@@ -55,11 +58,11 @@ describe('one table of cases, three stock clients', { skip: lacks }, () => {
   });
 
   test("Debian's boto3", async (t) => {
-    if (!hostHas(t, 'tool:python3')) return;
-    const probe = await run('/usr/bin/python3', ['-c', 'import boto3']);
-    if (!hostHas(t, probe.status === 0 ? 'tool:python3' : 'tool:python3-boto3')) return;
+    if (!hostHas(t, `tool:${python}`)) return;
+    const probe = await run(python, ['-c', 'import boto3']);
+    if (probe.status !== 0 && !hostHas(t, 'tool:python3-boto3')) return;
     const script = join(import.meta.dirname, 'stock-clients/boto3-driver.py');
-    const child = spawn('/usr/bin/python3', [script, region.endpoint], {
+    const child = spawn(python, [script, region.endpoint], {
       env: region.awsEnvironment(),
     });
     const parts: Buffer[] = [];
@@ -72,24 +75,24 @@ describe('one table of cases, three stock clients', { skip: lacks }, () => {
   });
 
   test("Debian's aws command, with a part of the table", async (t) => {
-    if (!hostHas(t, 'tool:aws')) return;
+    if (!hostHas(t, AWS_NEED)) return;
     const cases = clientCases('cli', queue.arn).filter((each) => each.brief);
     assert.ok(cases.length >= 8);
     judge(cases, await runWithAwsCli(region, cases, scratch.path));
   });
 
   test('a signature that is wrong is refused in the words that the aws command knows', async (t) => {
-    if (!hostHas(t, 'tool:aws')) return;
+    if (!hostHas(t, AWS_NEED)) return;
     const words = ['lambda', 'list-functions', '--endpoint-url', region.endpoint];
     const env = region.awsEnvironment();
     const forged = { ...env, AWS_ACCESS_KEY_ID: 'AKIAFORGED', AWS_SECRET_ACCESS_KEY: 'forged' };
-    const refused = await run('/usr/bin/aws', words, { env: forged });
+    const refused = await run(AWS, words, { env: forged });
     assert.match(refused.stderr, /UnrecognizedClientException/);
     const stolen = /aws_access_key_id = (\S+)/.exec(
       readFileSync(region.credentialsFile, 'utf8'),
     )?.[1];
     const wrong = { ...env, AWS_ACCESS_KEY_ID: stolen, AWS_SECRET_ACCESS_KEY: 'not the secret' };
-    const mismatch = await run('/usr/bin/aws', words, { env: wrong });
+    const mismatch = await run(AWS, words, { env: wrong });
     assert.match(mismatch.stderr, /InvalidSignatureException/);
   });
 });

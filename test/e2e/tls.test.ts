@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { parseCredentials } from '../../src/config/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
+import { AWS, AWS_NEED } from '../support/aws.ts';
 import { hostHas } from '../support/host.ts';
 import { startRegion } from '../support/region.ts';
 import { run, runOrThrow } from '../support/run.ts';
@@ -14,7 +15,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
 const sluice = join(repositoryRoot, 'bin/sluice');
 
 test('a region serves HTTPS to stock clients that trust its authority', async (t) => {
-  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup', 'tool:openssl', 'tool:aws')) return;
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup', 'tool:openssl', AWS_NEED)) return;
   const directory = temporaryDirectory(t, 'tls');
   const at = (name: string) => join(directory, name);
   const openssl = (...words: string[]) => runOrThrow('openssl', words);
@@ -47,7 +48,7 @@ test('a region serves HTTPS to stock clients that trust its authority', async (t
 
   const words = ['lambda', 'list-functions', '--endpoint-url', endpoint, '--ca-bundle'];
   const env = region.awsEnvironment();
-  const listed = await runOrThrow('/usr/bin/aws', [...words, at('ca.pem')], { env });
+  const listed = await runOrThrow(AWS, [...words, at('ca.pem')], { env });
   assert.deepEqual(JSON.parse(listed).Functions, []);
   const own = await run(sluice, ['function', 'list', '--json', '--data', region.dataDirectory]);
   assert.equal(own.status, 0, own.stderr);

@@ -6,6 +6,7 @@ import { startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
+// Runs alone: the bridge that is new on the host has to be its region's.
 const bridges = async () => {
   const listed = await runOrThrow('ip', ['-o', 'link', 'show', 'type', 'bridge']);
   return [...listed.matchAll(/: (slu[0-9a-f]{8}): /g)].map((match) => match[1] ?? '');

@@ -69,7 +69,7 @@ describe('zip functions and layers', { skip: lacks }, () => {
   let layerArns: string[] = [];
 
   const settled = async (FunctionName: string) => {
-    const waiter = { client, maxWaitTime: 60, minDelay: 0.2, maxDelay: 0.5 };
+    const waiter = { client, maxWaitTime: 600, minDelay: 0.2, maxDelay: 0.5 };
     await sdk.waitUntilFunctionActiveV2(waiter, { FunctionName });
     await sdk.waitUntilFunctionUpdatedV2(waiter, { FunctionName });
   };

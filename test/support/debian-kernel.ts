@@ -1,8 +1,9 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { runOrThrow } from './run.ts';
+import { cachedByInputs } from './shared.ts';
 
 /** What a virtio disk on PCI takes, each after what it needs; ext4 is in the kernel itself. */
 const MODULES = [
@@ -26,24 +27,19 @@ async function fetchKernel(): Promise<string> {
   const depends = await runOrThrow('apt-cache', ['depends', 'linux-image-cloud-amd64'], { env });
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
   if (name === undefined) throw new Error(`linux-image-cloud-amd64 names no kernel: ${depends}`);
-  const caches = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  const kept = join(caches, 'sluice-tests', name);
-  if (existsSync(kept)) return kept;
-  mkdirSync(join(caches, 'sluice-tests'), { recursive: true });
-  const work = mkdtempSync(`${kept}.`);
-  try {
-    await runOrThrow('apt-get', ['download', '-q', name], { cwd: work, env, timeoutMs: 120_000 });
-    await runOrThrow('sh', ['-c', 'dpkg-deb -x ./*.deb unpacked'], { cwd: work });
-    const release = name.slice('linux-image-'.length);
-    const drivers = join(work, 'unpacked/lib/modules', release, 'kernel/drivers');
-    const picked = join(work, 'picked');
-    for (const file of MODULES) cpSync(join(drivers, file), join(picked, file));
-    cpSync(join(work, 'unpacked/boot', `vmlinuz-${release}`), join(picked, 'vmlinuz'));
-    renameSync(picked, kept);
-    return kept;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  return cachedByInputs('kernel', [name, ...MODULES], async (directory) => {
+    const cwd = mkdtempSync(join(tmpdir(), 'sluice-kernel-'));
+    try {
+      await runOrThrow('apt-get', ['download', '-q', name], { cwd, env });
+      await runOrThrow('sh', ['-c', 'dpkg-deb -x ./*.deb unpacked'], { cwd });
+      const release = name.slice('linux-image-'.length);
+      const drivers = join(cwd, 'unpacked/lib/modules', release, 'kernel/drivers');
+      for (const file of MODULES) cpSync(join(drivers, file), join(directory, file));
+      cpSync(join(cwd, 'unpacked/boot', `vmlinuz-${release}`), join(directory, 'vmlinuz'));
+    } finally {
+      rmSync(cwd, { recursive: true, force: true });
+    }
+  });
 }
 
 /**

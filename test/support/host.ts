@@ -1,10 +1,13 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 
 const LACKS = 'this host lacks ';
 
-/** What a test may need of the host, besides Node. `tool:NAME` is a program on the PATH. */
+/**
+ * What a test may need of the host, besides Node. `tool:NAME` is a program on the PATH; with a
+ * directory, `tool:/usr/bin/aws`, that one and no other of its name.
+ */
 export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
 
 const debianPackages: Record<string, string> = {
@@ -20,15 +23,18 @@ const debianPackages: Record<string, string> = {
 };
 
 function findTool(name: string): boolean {
+  if (name.startsWith('/')) return isExecutable(name);
   const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`;
-  return path.split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return path.split(delimiter).some((directory) => isExecutable(join(directory, name)));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function lack(need: HostNeed): string | undefined {
@@ -37,7 +43,9 @@ function lack(need: HostNeed): string | undefined {
   if (need === 'loop') return existsSync('/dev/loop-control') ? undefined : '/dev/loop-control';
   if (need === 'cgroup') return existsSync('/sys/fs/cgroup') ? undefined : '/sys/fs/cgroup';
   const tool = need.slice('tool:'.length);
-  return findTool(tool) ? undefined : `${tool} (apt-get install ${debianPackages[tool] ?? tool})`;
+  if (findTool(tool)) return undefined;
+  const name = basename(tool);
+  return `${tool} (apt-get install ${debianPackages[name] ?? name})`;
 }
 
 /**

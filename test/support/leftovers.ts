@@ -28,9 +28,7 @@ function processes(): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()}`)
-    .filter((line) =>
-      /src\/cli\/main\.ts|agent-main\.ts|flattener-main\.ts|isolation\/launch/.test(line),
-    );
+    .filter((line) => /^\d+ (\S*node .*\bsrc\/\S+main\.ts|\S*\/launch\.\S+|init$)/.test(line));
 }
 
 function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {

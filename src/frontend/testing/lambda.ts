@@ -25,7 +25,7 @@ export async function createActive(
   input: Partial<CreateFunctionCommandInput> = {},
 ) {
   await create(client, input);
-  const waiter = { client, maxWaitTime: 5, minDelay: 0.02, maxDelay: 0.05 };
+  const waiter = { client, maxWaitTime: 600, minDelay: 0.02, maxDelay: 0.05 };
   await waitUntilFunctionActiveV2(waiter, { FunctionName: input.FunctionName ?? 'f' });
 }
 

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AWS } from '../../support/aws.ts';
 import type { RunningRegion } from '../../support/region.ts';
 import { run } from '../../support/run.ts';
 import type { ClientCase, ClientResult } from './cases.ts';
-
-const aws = '/usr/bin/aws';
 
 const kebab = (name: string) =>
   name
@@ -47,7 +46,7 @@ export async function runWithAwsCli(
   for (const each of cases) {
     const words = ['--endpoint-url', region.endpoint, '--output', 'json', 'lambda'];
     words.push(...wordsOf(each, scratch), ...(each.operation === 'Invoke' ? [payload] : []));
-    const { status, stdout, stderr } = await run(aws, words, { env: region.awsEnvironment() });
+    const { status, stdout, stderr } = await run(AWS, words, { env: region.awsEnvironment() });
     const refused = /An error occurred \((\w+)\)/.exec(stderr)?.[1];
     assert.ok(status === 0 || refused, `${words.join(' ')}: ${stderr}`);
     const answer = stdout.trim() === '' ? {} : JSON.parse(stdout);

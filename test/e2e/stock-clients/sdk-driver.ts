@@ -22,7 +22,7 @@ async function runCase(
 ): Promise<ClientResult> {
   try {
     if (operation.startsWith('wait:')) {
-      const settings = { client, maxWaitTime: 60, minDelay: 0.1, maxDelay: 0.2 };
+      const settings = { client, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.2 };
       await (all[`waitUntil${operation.slice(5)}`] as Wait)(settings, input);
       return {};
     }
