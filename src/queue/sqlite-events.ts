@@ -1,5 +1,6 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { assert, limits, SluiceError } from '../base/mod.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { assert, limits } from '../base/mod.ts';
+import { openDatabase } from '../database/mod.ts';
 import { Claims } from './claims.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
@@ -30,9 +31,7 @@ export class SqliteEvents {
   constructor(path: string, capacity: Required<EventCapacity>) {
     this.#capacity = capacity;
     this.#depths = new Array<number>(limits.queue.queues).fill(0);
-    this.#database = new DatabaseSync(path, { timeout: 5000 });
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    this.#migrate(path);
+    this.#database = openDatabase(path, eventQueueMigrations);
     this.#loadDepths();
   }
 
@@ -182,20 +181,6 @@ export class SqliteEvents {
     for (const row of this.#all('SELECT queue, count(*) AS depth FROM events GROUP BY queue')) {
       this.#depths[Number(row['queue'])] = Number(row['depth']);
     }
-  }
-
-  #migrate(path: string): void {
-    const [row] = this.#all('PRAGMA user_version');
-    const version = Number(row?.['user_version']);
-    if (version > eventQueueMigrations.length) {
-      throw new SluiceError(
-        'STORE_CORRUPT',
-        `${path}: schema ${version} is newer than this Sluice knows; use a newer one`,
-      );
-    }
-    const steps = eventQueueMigrations.slice(version).join('\n');
-    const stamp = `PRAGMA user_version = ${eventQueueMigrations.length}`;
-    this.#database.exec(`BEGIN IMMEDIATE; ${steps}; ${stamp}; COMMIT`);
   }
 
   #statement(sql: string): StatementSync {

@@ -1,64 +1,65 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
-import { isTestCode, repositoryRoot, sourceFiles } from './repository.ts';
+import { repositoryTexts } from './repository.ts';
+import { isProduction } from './rule.ts';
+import { type LayerMap, layerRule } from './rules/layers.ts';
 
-/** Rows of the design, top to bottom: a folder imports only folders of rows above its own. */
-const rows = [
-  ['base'],
-  ['oci', 'zip', 'ext4', 'erasure', 'seal', 'fuse', 'nbd'],
-  ['config', 'telemetry', 'database'],
-  ['origin', 'cache', 'image', 'device', 'gc'],
-  ['records', 'queue', 'accounts'],
-  ['assignment'],
-  ['runtime', 'isolation'],
-  ['worker'],
-  ['agent', 'catalogue', 'install'],
-  ['dispatch'],
-  ['delivery'],
-  ['frontend', 'serve', 'cli'],
-];
-/** In the last row `serve` composes the face, and the command line composes on top of it. */
-const lastRowImports: Record<string, readonly string[]> = {
-  serve: ['frontend'],
-  cli: ['frontend', 'serve'],
+const map: LayerMap = {
+  rows: [
+    ['base'],
+    ['oci', 'zip', 'ext4', 'erasure', 'seal', 'fuse', 'nbd'],
+    ['config', 'telemetry', 'database'],
+    ['origin', 'cache', 'image', 'device', 'gc'],
+    ['records', 'queue', 'accounts'],
+    ['assignment'],
+    ['runtime', 'isolation'],
+    ['worker'],
+    ['agent', 'catalogue', 'install'],
+    ['dispatch'],
+    ['delivery'],
+    ['frontend', 'serve', 'cli'],
+  ],
+  /** In the last row `serve` composes the face, and the command line composes on top of it. */
+  exceptions: { serve: ['frontend'], cli: ['frontend', 'serve'] },
 };
 
-const rowOf = new Map(rows.flatMap((row, index) => row.map((folder) => [folder, index] as const)));
-const importPattern = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
-
-function violations(file: string): string[] {
-  const source = resolve(repositoryRoot, 'src');
-  const [folder = ''] = relative(source, file).split('/');
-  const row = rowOf.get(folder);
-  const found: string[] = [];
-  if (row === undefined)
-    return [`${relative(repositoryRoot, file)}: the layer map has no “${folder}”`];
-  for (const match of readFileSync(file, 'utf8').matchAll(importPattern)) {
-    const target = resolve(dirname(file), match[1] ?? '');
-    const inside = relative(source, target);
-    const [otherFolder = ''] = inside.split('/');
-    if (otherFolder === folder) continue;
-    const where = `${relative(repositoryRoot, file)} imports ${inside}`;
-    const otherRow = rowOf.get(otherFolder);
-    if (inside.startsWith('..') || otherRow === undefined) found.push(`${where}: outside src`);
-    else if (otherRow >= row && !lastRowImports[folder]?.includes(otherFolder)) {
-      found.push(`${where}: not a row above`);
-    } else if (inside !== join(otherFolder, 'mod.ts')) found.push(`${where}: not through mod.ts`);
-  }
-  return found;
-}
-
 test('a folder imports only folders of rows above it, through their mod.ts', () => {
-  const files = sourceFiles('src').filter((file) => !isTestCode(file));
-  assert.ok(files.length > 20, 'the test sees the source');
-  assert.deepEqual(files.flatMap(violations), []);
+  const files = repositoryTexts();
+  assert.ok(files.filter(isProduction).length > 300, 'the test sees the source');
+  assert.deepEqual(layerRule(map).check(files), []);
 });
 
-test('the layer test itself catches an import of a row below', () => {
-  const file = resolve(repositoryRoot, 'src/base/mod.ts');
-  assert.deepEqual(violations(file), []);
-  const row = rowOf.get('base');
-  assert.ok(row !== undefined && row < (rowOf.get('serve') ?? -1));
+const small: LayerMap = { rows: [['base'], ['cache', 'origin'], ['cli']], exceptions: {} };
+const others = small.rows.flat().map((folder) => ({ path: `src/${folder}/mod.ts`, text: '' }));
+const from = (link: string) => `import { a } from '${link}';`;
+const check = (path: string, text: string, map = small) =>
+  layerRule(map).check([{ path, text }, ...others]);
+
+const refused: readonly [what: string, path: string, text: string][] = [
+  ['a row below', 'src/base/a.ts', from('../cli/mod.ts')],
+  ['a row below, two folders down', 'src/base/b/a.ts', from('../../cli/mod.ts')],
+  ['a sibling', 'src/cache/a.ts', from('../origin/mod.ts')],
+  ['a type of a sibling', 'src/cache/a.ts', "import type { A } from '../origin/mod.ts';"],
+  ['what a sibling passes on', 'src/cache/mod.ts', "export { a } from '../origin/mod.ts';"],
+  ['another file than the door', 'src/cli/a.ts', from('../base/clock.ts')],
+  ['an import in the middle', 'src/base/a.ts', "const a = await import('../cli/mod.ts');"],
+  ['an inline type', 'src/base/a.ts', "let a: import('../cli/mod.ts').A;"],
+  ['tests', 'src/cli/a.ts', from('../../test/support/run.ts')],
+  ['a folder without a row', 'src/cli/a.ts', from('../attic/mod.ts')],
+  ['a file in a folder without a row', 'src/attic/a.ts', ''],
+];
+for (const [what, path, text] of refused) {
+  test(`the layer rule refuses ${what}`, () => assert.equal(check(path, text).length, 1));
+}
+
+test('the layer rule refuses a row for a folder that is gone', () => {
+  assert.equal(check('src/cli/a.ts', '', { ...small, rows: [...small.rows, ['sim']] }).length, 1);
+});
+
+test('the layer rule accepts rows above, the own folder, exceptions and what tests import', () => {
+  assert.deepEqual(check('src/cli/a.ts', `${from('../cache/mod.ts')}\n${from('./b/c.ts')}`), []);
+  assert.deepEqual(check('src/cache/l1/a.ts', from('../l2/b.ts')), []);
+  const exceptions = { cache: ['origin'] };
+  assert.deepEqual(check('src/cache/a.ts', from('../origin/mod.ts'), { ...small, exceptions }), []);
+  assert.deepEqual(check('src/base/a.test.ts', from('../../test/support/run.ts')), []);
 });
