@@ -21,12 +21,12 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell, unmountFuse } from '../fuse/mod.ts';
-import { ScopedChunkSource } from '../origin/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { AgentTelemetry } from './agent-telemetry.ts';
 import { OpenManifests } from './open-manifests.ts';
+import { ScopedTiers } from './scoped-tiers.ts';
 import { openTiers } from './tiers.ts';
 
 type Command = AgentCommand<AgentSettings>;
@@ -53,7 +53,7 @@ class Agent {
   readonly #memory: Uint8Array;
   readonly #fuseFd: number;
   readonly #root: AgentLoopData['root'];
-  readonly #scope: ScopedChunkSource;
+  readonly #scope: ScopedTiers;
   readonly #filler: ChunkFiller;
   /** Devices that the loop is opening, by the request's id. */
   readonly #opening = new Map<number, string>();
@@ -62,7 +62,7 @@ class Agent {
   constructor(options: AgentOptions) {
     const { fuseFd, root, overlayDirectory, memoryBytes, source, near, tiers, rehearse } = options;
     this.#opened = options.opened;
-    this.#scope = new ScopedChunkSource(source);
+    this.#scope = new ScopedTiers(source, near);
     const memory = ChunkSlots.allocate(memoryBytes);
     this.#memory = new Uint8Array(memory);
     const { port1, port2 } = new MessageChannel();
@@ -71,8 +71,8 @@ class Agent {
     this.#root = root;
     this.#filler = new ChunkFiller({
       memoryBytes: Buffer.from(memory),
-      source: this.#scope,
-      near: scopedNear(this.#scope, near),
+      source: this.#scope.source,
+      near: this.#scope.near,
       meter: options.meter,
       tierOf: (name) => tiers.take(name),
       clock: systemClock,
@@ -147,16 +147,6 @@ class Agent {
     const manifestId = this.#opened.remove(deviceId);
     if (manifestId !== undefined) this.#scope.dismiss(manifestId);
   }
-}
-
-/** Near tiers cut down to what the open manifests name. */
-function scopedNear(scope: ScopedChunkSource, near: NearTiers): NearTiers {
-  return {
-    readIntoSync: (ref, into) =>
-      scope.admits(ref.name) ? near.readIntoSync(ref, into) : undefined,
-    readInto: async (ref, into) =>
-      scope.admits(ref.name) ? await near.readInto(ref, into) : undefined,
-  };
 }
 
 /** Ends the process at once, its blocked thread too; the mount goes with its namespace. */
