@@ -61,7 +61,12 @@ const codeSettings = z.strictObject({
 
 /** Base images of zip functions by runtime; this host's own files where none is named. */
 const runtimeSettings = z.record(
-  z.string().regex(/^(nodejs\d+\.x|python3\.\d+|provided(\.al2|\.al2023)?)$/, 'is no runtime'),
+  z
+    .string()
+    .regex(
+      /^(nodejs\d+\.x|python3\.\d+|provided\.al2(023)?|java\d+(\.al2)?|dotnet\d+|ruby\d\.\d)$/,
+      'is no runtime',
+    ),
   z.string().min(1),
 );
 
@@ -84,6 +89,17 @@ const destinationSettings = z.strictObject({
     .default([]),
 });
 
+/** How the addresses of function URLs are formed. */
+const urlSettings = z.strictObject({
+  /**
+   * `host` is Lambda's own form, a name for each URL, which needs a wildcard in DNS unless clients
+   * know that names below localhost are this host; `path` works wherever the region itself does.
+   */
+  form: z.enum(['host', 'path']).default('host'),
+  /** What the names end in, with the port; localhost and the region's port if absent. */
+  domain: z.string().min(1).max(253).optional(),
+});
+
 const settingsSchema = z.strictObject({
   destinations: destinationSettings.default({ allow: [] }),
   origin: originSettings.default({ kind: 'directory' }),
@@ -94,6 +110,9 @@ const settingsSchema = z.strictObject({
   starts: startSettings.default(startSettings.parse({})),
   /** Without it there are no queues. */
   sqs: queueSettings.optional(),
+  /** What becomes of VpcConfig and FileSystemConfigs, which nothing here acts on. */
+  unsupported: z.enum(['refuse', 'warn']).default('refuse'),
+  urls: urlSettings.default({ form: 'host' }),
 });
 
 /** What an operator may set of a region, in `config.json` of its data directory. */

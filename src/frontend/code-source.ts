@@ -47,9 +47,11 @@ export async function storeArchive(
   code: Pick<CodeInput, 'ZipFile' | 'S3Bucket' | 'S3Key' | 'S3ObjectVersion'>,
 ): Promise<CodeSource & { kind: 'zip' }> {
   const { archive, objects } = zipSupport(services);
-  const bytes = code.ZipFile
-    ? Buffer.from(code.ZipFile, 'base64')
-    : await readObject(objects, code);
+  const bytes =
+    code.ZipFile === undefined
+      ? await readObject(objects, code)
+      : Buffer.from(code.ZipFile, 'base64');
+  if (bytes.length === 0) throw invalidParameter('Uploaded file must be a non-empty zip');
   const unzippedBytes = requireZip(bytes);
   const sha256 = await archive.put(accountId, bytes);
   return { kind: 'zip', sha256, sizeBytes: bytes.length, unzippedBytes };

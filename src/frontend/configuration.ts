@@ -8,7 +8,6 @@ import type {
 import { invalidParameter } from './api-error.ts';
 import { isDeliverable } from './destinations.ts';
 import type { ConfigurationInput, CreateFunctionInput } from './function-inputs.ts';
-import { requireRuntime } from './runtimes.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 3;
 
@@ -65,14 +64,16 @@ function overridesOf(input: NonNullable<ConfigurationInput['ImageConfig']>): Ima
   };
 }
 
-/** What a caller may ask for and this service has not: said, rather than silently left out. */
-function refuseUnsupported(input: ConfigurationInput): void {
-  if (input.VpcConfig?.SubnetIds?.length || input.VpcConfig?.SecurityGroupIds?.length) {
-    throw invalidParameter('VpcConfig is not supported: there are no VPCs here.');
-  }
-  if (input.FileSystemConfigs?.length) {
-    throw invalidParameter('FileSystemConfigs is not supported: there are no file systems here.');
-  }
+/** Members that ask for what no region here has, of a given input. */
+export function unsupportedMembers(input: ConfigurationInput): string[] {
+  const { VpcConfig, FileSystemConfigs } = input;
+  return [
+    ...(VpcConfig?.SubnetIds?.length || VpcConfig?.SecurityGroupIds?.length ? ['VpcConfig'] : []),
+    ...(FileSystemConfigs?.length ? ['FileSystemConfigs'] : []),
+  ];
+}
+
+function refuseUndeliverable(input: ConfigurationInput): void {
   const deadLetter = input.DeadLetterConfig?.TargetArn;
   if (deadLetter && !isDeliverable(deadLetter)) {
     throw invalidParameter(
@@ -90,11 +91,8 @@ function refuseForPackage(packageType: PackageType, input: ConfigurationInput): 
           'PackageType is IMAGE.',
       );
     }
-  } else {
-    if (input.ImageConfig) {
-      throw invalidParameter('Please provide ImageConfig only for functions of packageType Image.');
-    }
-    if (input.Runtime !== undefined) requireRuntime(input.Runtime);
+  } else if (input.ImageConfig) {
+    throw invalidParameter('Please provide ImageConfig only for functions of packageType Image.');
   }
 }
 
@@ -104,7 +102,7 @@ export function applyConfiguration(
   input: ConfigurationInput,
   layers: readonly LayerReference[] = current.layers,
 ): FunctionConfiguration {
-  refuseUnsupported(input);
+  refuseUndeliverable(input);
   refuseForPackage(current.packageType, input);
   const { TracingConfig, SnapStart, DeadLetterConfig, EphemeralStorage, Environment } = input;
   const next: { -readonly [K in keyof FunctionConfiguration]: FunctionConfiguration[K] } = {
@@ -125,6 +123,18 @@ export function applyConfiguration(
   if (input.ImageConfig) next.imageOverrides = overridesOf(input.ImageConfig);
   if (DeadLetterConfig) setOrClear(next, 'deadLetterTargetArn', DeadLetterConfig.TargetArn);
   if (input.KMSKeyArn !== undefined) setOrClear(next, 'kmsKeyArn', input.KMSKeyArn);
+  if (input.VpcConfig) {
+    const { SubnetIds = [], SecurityGroupIds = [] } = input.VpcConfig;
+    next.vpc = { subnetIds: SubnetIds, securityGroupIds: SecurityGroupIds };
+    if (SubnetIds.length + SecurityGroupIds.length === 0) delete next.vpc;
+  }
+  if (input.FileSystemConfigs) {
+    next.fileSystems = input.FileSystemConfigs.map((each) => ({
+      arn: each.Arn,
+      localMountPath: each.LocalMountPath,
+    }));
+    if (next.fileSystems.length === 0) delete next.fileSystems;
+  }
   return next;
 }
 

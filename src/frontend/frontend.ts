@@ -42,7 +42,11 @@ export interface FrontendOptions {
   /** Without one, provisioned concurrency is refused. */
   readonly provisioner?: Provisioner;
   /** What function URLs end with, `HOST[:PORT]`; the port listened on at `localhost` if absent. */
-  readonly functionUrlDomain?: string;
+  readonly functionUrlDomain?: string | undefined;
+  /** `path` for clients that cannot resolve a name for each URL. */
+  readonly functionUrlForm?: 'host' | 'path';
+  /** What becomes of members that nothing here acts on; `refuse` if absent. */
+  readonly unsupported?: 'refuse' | 'warn';
   /** Serves HTTPS, and nothing else, when given. */
   readonly tls?: TlsIdentity;
   readonly clock: Clock;
@@ -69,6 +73,7 @@ export class Frontend {
   /** What runs the events of the queue. */
   readonly queued: QueuedInvokes;
   readonly #functionUrlDomain: string | undefined;
+  readonly #functionUrlForm: 'host' | 'path';
   readonly #secure: boolean;
   #port = 0;
 
@@ -76,6 +81,7 @@ export class Frontend {
     const { region, store, credentials, installer, invoker, events, clock, random } = options;
     const logger = options.logger ?? noLogger;
     this.#functionUrlDomain = options.functionUrlDomain;
+    this.#functionUrlForm = options.functionUrlForm ?? 'host';
     this.#secure = options.tls !== undefined;
     this.#cache = new FunctionCache(store, limits.functions.cached);
     this.#archives = new ArchiveUpkeep(options.zip, store, logger);
@@ -91,7 +97,8 @@ export class Frontend {
       zip: options.zip,
       archives: this.#archives,
       downloads: new DownloadLinks(random.bytes(32)),
-      functionUrl: (urlId) => `${this.#urlOrigin(urlId)}/`,
+      functionUrl: (urlId) => this.#functionUrl(urlId),
+      unsupported: options.unsupported ?? 'refuse',
       cache: this.#cache,
       installs: this.#installs,
     };
@@ -145,10 +152,11 @@ export class Frontend {
     this.#cache.close();
   }
 
-  #urlOrigin(urlId: string): string {
+  #functionUrl(urlId: string): string {
     const domain = this.#functionUrlDomain ?? `localhost:${this.#port}`;
     const scheme = this.#secure ? 'https' : 'http';
-    return `${scheme}://${urlId}.lambda-url.${this.#services.region}.${domain}`;
+    if (this.#functionUrlForm === 'path') return `${scheme}://${domain}/lambda-url/${urlId}/`;
+    return `${scheme}://${urlId}.lambda-url.${this.#services.region}.${domain}/`;
   }
 }
 

@@ -41,9 +41,16 @@ const configurationMembers = {
   Layers: list(layerArn),
   VpcConfig: structure(
     {},
-    { SubnetIds: list(string(), { max: 16 }), SecurityGroupIds: list(string(), { max: 5 }) },
+    {
+      SubnetIds: list(string({ max: 1024, min: 0, pattern: 'subnet-[0-9a-z]*' }), { max: 16 }),
+      SecurityGroupIds: list(string({ max: 1024, min: 0, pattern: 'sg-[0-9a-zA-Z]*' }), { max: 5 }),
+      Ipv6AllowedForDualStack: boolean(),
+    },
   ),
-  FileSystemConfigs: list(structure({}, {}), { max: 1 }),
+  FileSystemConfigs: list(
+    structure({ Arn: string({ max: 200 }), LocalMountPath: string({ max: 160 }) }, {}),
+    { max: 1 },
+  ),
   DeadLetterConfig: structure({}, { TargetArn: string({ pattern: `()|${destinationPattern}` }) }),
   KMSKeyArn: arnOrEmpty,
   SnapStart: structure({}, { ApplyOn: string({ values: ['PublishedVersions', 'None'] }) }),
@@ -57,6 +64,16 @@ const configurationMembers = {
     },
   ),
 } as const;
+
+const noSigning = 'this region verifies no code signatures.';
+const noDurable = 'this region has no durable executions.';
+const noProviders = 'this region has no capacity providers.';
+const publishTo = 'versions are published by number only.';
+const refusedConfiguration = { CapacityProviderConfig: noProviders, DurableConfig: noDurable };
+const refusedCode = {
+  S3ObjectStorageMode: 'code is always copied.',
+  SourceKMSKeyArn: 'code archives are kept under the key of the account.',
+};
 
 const role = string({ pattern: 'arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+' });
 const architectures = list(string({ values: ['x86_64', 'arm64'] }), { max: 1, min: 1 });
@@ -72,7 +89,7 @@ export const createFunctionInput = structure(
   {
     FunctionName: string({ max: lambda.functionArnChars, min: 1, pattern: functionNamePattern }),
     Role: role,
-    Code: structure({}, codeMembers),
+    Code: structure({}, codeMembers, refusedCode),
   },
   {
     ...configurationMembers,
@@ -81,11 +98,18 @@ export const createFunctionInput = structure(
     Publish: boolean(),
     Tags: map(string(), string()),
   },
+  {
+    ...refusedConfiguration,
+    CodeSigningConfigArn: noSigning,
+    PublishTo: publishTo,
+    TenancyConfig: 'sandboxes are not kept apart by tenant.',
+  },
 );
 
 export const updateFunctionConfigurationInput = structure(
   {},
   { ...configurationMembers, Role: role, RevisionId: string() },
+  refusedConfiguration,
 );
 
 export const updateFunctionCodeInput = structure(
@@ -97,6 +121,7 @@ export const updateFunctionCodeInput = structure(
     DryRun: boolean(),
     RevisionId: string(),
   },
+  { ...refusedCode, PublishTo: publishTo },
 );
 
 export type CreateFunctionInput = ShapeType<typeof createFunctionInput>;

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { limits } from '../base/mod.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, invalidParameter } from './api-error.ts';
 import type { ApiRequest } from './operation.ts';
 import { string, throwBreaches } from './shapes.ts';
 
@@ -23,6 +23,14 @@ function badContent(message: string, cause?: unknown): ApiError {
 }
 
 export function readInvokeOptions(request: ApiRequest): InvokeOptions {
+  if (request.headers['x-amz-tenant-id'] !== undefined) {
+    throw invalidParameter('TenantId is not supported: no function here isolates tenants.');
+  }
+  if (request.headers['x-amz-durable-execution-name'] !== undefined) {
+    throw invalidParameter(
+      'DurableExecutionName is not supported: this region has no durable executions.',
+    );
+  }
   const type = request.headers['x-amz-invocation-type'] ?? 'RequestResponse';
   const logType = request.headers['x-amz-log-type'] ?? 'None';
   if (typeof type !== 'string' || typeof logType !== 'string') {

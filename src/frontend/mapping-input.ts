@@ -29,9 +29,7 @@ const foreignMembers = {
   LoggingConfig: anything,
   MaximumRecordAgeInSeconds: anything,
   MaximumRetryAttempts: anything,
-  MetricsConfig: anything,
   ParallelizationFactor: anything,
-  ProvisionedPollerConfig: anything,
   Queues: anything,
   SelfManagedEventSource: anything,
   SelfManagedKafkaEventSourceConfig: anything,
@@ -50,6 +48,14 @@ const settings = {
   ),
   FunctionResponseTypes: list(string({ values: ['ReportBatchItemFailures'] }), { max: 1 }),
   MaximumBatchingWindowInSeconds: number({ max: 300, min: 0 }),
+  MetricsConfig: structure({}, { Metrics: list(string(), { max: 3, min: 0 }) }),
+  ProvisionedPollerConfig: structure(
+    {},
+    {
+      MinimumPollers: number({ max: 200, min: 1 }),
+      MaximumPollers: number({ max: 2000, min: 1 }),
+    },
+  ),
   ScalingConfig: structure({}, { MaximumConcurrency: number({ max: 1000, min: 2 }) }),
   ...foreignMembers,
 } as const;
@@ -71,6 +77,8 @@ export type MappingSettingsInput = ShapeType<typeof updateInput>;
 
 export function readCreateMapping(request: ApiRequest): CreateMappingInput {
   const input = readInput(request, createInput);
+  // Whatever else was given, what it is for decides what is wrong with it.
+  refuseOtherSources(input.EventSourceArn);
   if (input.StartingPosition !== undefined) {
     throw invalidParameter('StartingPosition is not valid for SQS event sources.');
   }
@@ -96,6 +104,23 @@ function requireNoForeignMember(input: MappingSettingsInput): void {
   }
 }
 
+const otherSources: readonly (readonly [RegExp, string])[] = [
+  [/^arn:[^:]+:kinesis:/, 'Amazon Kinesis'],
+  [/^arn:[^:]+:dynamodb:/, 'Amazon DynamoDB streams'],
+  [/^arn:[^:]+:kafka:/, 'Amazon MSK'],
+  [/^arn:[^:]+:mq:/, 'Amazon MQ'],
+  [/^arn:[^:]+:rds:/, 'Amazon DocumentDB'],
+];
+
+function refuseOtherSources(arn: string | undefined): void {
+  const kind = otherSources.find(([pattern]) => pattern.test(arn ?? ''))?.[1];
+  if (kind === undefined) return;
+  throw invalidParameter(
+    `Unrecognized event source. Those of ${kind} are not supported: queues that speak the ` +
+      'protocol of Amazon SQS are.',
+  );
+}
+
 /** Throws unless it names a queue, which is all that this region reads. */
 export function requireQueueArn(arn: string | undefined): string {
   if (arn !== undefined && isQueueArn(arn)) return arn;
@@ -112,6 +137,8 @@ type Settings = Pick<
   | 'enabled'
   | 'filters'
   | 'maximumConcurrency'
+  | 'metrics'
+  | 'provisionedPollers'
   | 'reportsItemFailures'
 >;
 
@@ -128,6 +155,10 @@ export function mergeMappingSettings(current: Settings, input: MappingSettingsIn
   const maximumConcurrency = input.ScalingConfig
     ? input.ScalingConfig.MaximumConcurrency
     : current.maximumConcurrency;
+  const metrics = input.MetricsConfig ? input.MetricsConfig.Metrics : current.metrics;
+  const provisionedPollers = input.ProvisionedPollerConfig
+    ? pollersOf(input.ProvisionedPollerConfig)
+    : current.provisionedPollers;
   const types = input.FunctionResponseTypes;
   return {
     batchSize: input.BatchSize ?? current.batchSize,
@@ -136,6 +167,19 @@ export function mergeMappingSettings(current: Settings, input: MappingSettingsIn
     reportsItemFailures: types ? types.length > 0 : current.reportsItemFailures,
     ...(filters === undefined ? {} : { filters }),
     ...(maximumConcurrency === undefined ? {} : { maximumConcurrency }),
+    ...(metrics?.length ? { metrics } : {}),
+    ...(provisionedPollers ? { provisionedPollers } : {}),
+  };
+}
+
+function pollersOf({
+  MinimumPollers: minimum,
+  MaximumPollers: maximum,
+}: NonNullable<MappingSettingsInput['ProvisionedPollerConfig']>): Settings['provisionedPollers'] {
+  if (minimum === undefined && maximum === undefined) return undefined;
+  return {
+    ...(minimum === undefined ? {} : { minimum }),
+    ...(maximum === undefined ? {} : { maximum }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { functionArn, versionName } from '../catalogue/mod.ts';
 import type { FunctionRecord, VersionRecord } from '../records/mod.ts';
 import type { ApiRequest } from './operation.ts';
@@ -6,6 +7,11 @@ import type { Services } from './services.ts';
 /** `2025-01-31T12:00:00.000+0000`, the form of most dates in this API. */
 export function isoDate(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '+0000');
+}
+
+/** Names the base that serves a runtime: one version of each, so the name alone decides. */
+export function runtimeVersionArn(region: string, runtime: string): string {
+  return `arn:aws:lambda:${region}::runtime:${createHash('sha256').update(runtime).digest('hex')}`;
 }
 
 /** `FunctionConfiguration` of the model; `qualifier` is what the ARN ends with, if anything. */
@@ -43,6 +49,10 @@ export function renderConfiguration(
     ...renderStates(version),
     PackageType: config.packageType,
     ...renderImageOverrides(version),
+    ...renderKept(version),
+    ...(config.runtime && !image
+      ? { RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(region, config.runtime) } }
+      : {}),
     Architectures: [config.architecture],
     EphemeralStorage: { Size: config.ephemeralStorageMb },
     SnapStart: { ApplyOn: config.snapStartApplyOn, OptimizationStatus: 'Off' },
@@ -84,6 +94,31 @@ function renderImageOverrides({ configuration }: VersionRecord): Record<string, 
         ...(workingDirectory ? { WorkingDirectory: workingDirectory } : {}),
       },
     },
+  };
+}
+
+/** What is kept for the templates that say it. */
+function renderKept({
+  configuration: { vpc, fileSystems },
+}: VersionRecord): Record<string, unknown> {
+  return {
+    ...(vpc
+      ? {
+          VpcConfig: {
+            SubnetIds: vpc.subnetIds,
+            SecurityGroupIds: vpc.securityGroupIds,
+            VpcId: '',
+          },
+        }
+      : {}),
+    ...(fileSystems
+      ? {
+          FileSystemConfigs: fileSystems.map((each) => ({
+            Arn: each.arn,
+            LocalMountPath: each.localMountPath,
+          })),
+        }
+      : {}),
   };
 }
 

@@ -4,7 +4,6 @@ import { invalidParameter } from './api-error.ts';
 export const supportedRuntimes = [
   'nodejs22.x',
   'nodejs24.x',
-  'provided',
   'provided.al2',
   'provided.al2023',
   'python3.9',
@@ -18,22 +17,39 @@ export const supportedRuntimes = [
 /** Names that the service knows, and no longer takes (service model, enum Runtime). */
 const retiredRuntimes: readonly string[] = (
   'nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x ' +
-  'nodejs18.x nodejs20.x java8 java8.al2 java11 java17 java21 java25 python2.7 python3.6 ' +
-  'python3.7 python3.8 dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 ' +
-  'dotnet8 dotnet10 nodejs4.3-edge go1.x ruby2.5 ruby2.7 ruby3.2 ruby3.3 ruby3.4'
+  'nodejs18.x nodejs20.x java8 python2.7 python3.6 python3.7 python3.8 dotnetcore1.0 ' +
+  'dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 nodejs4.3-edge go1.x ruby2.5 ruby2.7 provided'
 ).split(' ');
 
-/** What a layer may say that it is for. */
-export const knownRuntimes: readonly string[] = [...supportedRuntimes, ...retiredRuntimes];
+/** Names that the service takes; a region here has no base of its own for them. */
+const absentRuntimes: readonly string[] =
+  'java8.al2 java11 java17 java21 java25 dotnet8 dotnet10 ruby3.2 ruby3.3 ruby3.4'.split(' ');
 
-/** Throws for a runtime that no sandbox here could run. */
-export function requireRuntime(runtime: string): void {
+/** What a layer may say that it is for. */
+export const knownRuntimes: readonly string[] = [
+  ...supportedRuntimes,
+  ...absentRuntimes,
+  ...retiredRuntimes,
+];
+
+/**
+ * Throws for a runtime that no sandbox here could run. `namedBases` are the runtimes that the
+ * region has an image of the operator's for.
+ */
+export function requireRuntime(runtime: string, namedBases: readonly string[] = []): void {
   if ((supportedRuntimes as readonly string[]).includes(runtime)) return;
+  if (namedBases.includes(runtime)) return;
   if (retiredRuntimes.includes(runtime)) {
     throw invalidParameter(
       `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS ` +
         'Lambda functions. We recommend you use a supported runtime while creating or updating ' +
         'functions.',
+    );
+  }
+  if (absentRuntimes.includes(runtime)) {
+    throw invalidParameter(
+      `This region has no ${runtime} base: its operator can name one with the setting ` +
+        `runtime.${runtime}; or create the function from a container image.`,
     );
   }
   throw invalidParameter(

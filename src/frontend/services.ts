@@ -23,6 +23,7 @@ export interface Services {
   readonly downloads: DownloadLinks;
   /** The address of a function URL, as clients reach it. */
   readonly functionUrl: (urlId: string) => string;
+  readonly unsupported: 'refuse' | 'warn';
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

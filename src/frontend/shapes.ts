@@ -1,4 +1,4 @@
-import { ApiError } from './api-error.ts';
+import { ApiError, invalidParameter } from './api-error.ts';
 
 /** One rule on a value, with the words in which the API reports its breach. */
 interface Constraint<T> {
@@ -13,6 +13,8 @@ export interface Shape<T> {
   cast(value: unknown): T;
   /** Reports breaches of this shape and of what is inside it. */
   check(value: T, path: string, breaches: string[]): void;
+  /** How messages show the value, where that is not how JSON would. */
+  print?(value: T): string;
 }
 
 export type ShapeType<S> = S extends Shape<infer T> ? T : never;
@@ -40,8 +42,8 @@ function print(value: unknown): string {
   return String(value);
 }
 
-function report(value: unknown, path: string, text: string): string {
-  const shown = value === undefined ? 'null' : `'${print(value).slice(0, 1024)}'`;
+function report(value: unknown, path: string, text: string, printed = print(value)): string {
+  const shown = value === undefined ? 'null' : `'${printed.slice(0, 1024)}'`;
   return `Value ${shown} at '${path}' failed to satisfy constraint: ${text}`;
 }
 
@@ -115,11 +117,14 @@ export function number(rules: { min?: number; max?: number; whole?: boolean }): 
       holds: (value) => value >= min,
     });
   }
-  return simple(constraints, (value) => {
+  const shape = simple(constraints, (value) => {
     if (typeof value !== 'number') return wrongType(value, whole ? 'Integer' : 'Double');
     if (whole && !Number.isInteger(value)) return wrongType(value, 'Integer');
     return value;
   });
+  // The service prints a double that is whole with its `.0`.
+  const print = (value: number) => (Number.isInteger(value) ? value.toFixed(1) : String(value));
+  return whole ? shape : { ...shape, print };
 }
 
 export function boolean(): Shape<boolean> {
@@ -156,7 +161,7 @@ export function map<T>(key: Shape<string>, value: Shape<T>): Shape<Record<string
   const constraints: Constraint<Record<string, T>>[] = [];
   if (key.constraints.length > 0) {
     constraints.push({
-      text: every(key, 'Map keys'),
+      text: every({ ...key, constraints: [...key.constraints, notNull] }, 'Map keys'),
       holds: (given) =>
         Object.keys(given).every((each) => key.constraints.every((rule) => rule.holds(each))),
     });
@@ -168,13 +173,25 @@ export function map<T>(key: Shape<string>, value: Shape<T>): Shape<Record<string
         Object.values(given).every((each) => value.constraints.every((rule) => rule.holds(each))),
     });
   }
-  return simple(constraints, (given) => {
-    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-      return wrongType(given, 'Map');
-    }
-    const entries = Object.entries(given).map(([name, each]) => [name, value.cast(each)] as const);
-    return Object.fromEntries(entries);
-  });
+  const shown = (given: Record<string, T>) =>
+    `{${Object.entries(given)
+      .map(([name, each]) => `${name}=${value.print?.(each) ?? print(each)}`)
+      .join(', ')}}`;
+  return {
+    constraints,
+    cast(given) {
+      if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+        return wrongType(given, 'Map');
+      }
+      const entries = Object.entries(given);
+      return Object.fromEntries(entries.map(([name, each]) => [name, value.cast(each)] as const));
+    },
+    check(given, path, breaches) {
+      for (const each of constraints) {
+        if (!each.holds(given)) breaches.push(report(given, path, each.text, shown(given)));
+      }
+    },
+  };
 }
 
 type Members = Readonly<Record<string, Shape<unknown>>>;
@@ -182,10 +199,23 @@ type Structure<R extends Members, O extends Members> = {
   -readonly [K in keyof R]: ShapeType<R[K]>;
 } & { -readonly [K in keyof O]?: ShapeType<O[K]> };
 
-/** An object; members that the shape does not name are ignored, and null is the same as absent. */
+/** Members that the service knows and a region here has nothing for, each with the reason. */
+export type RefusedMembers = Readonly<Record<string, string>>;
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined || value === '' || value === false) return true;
+  return typeof value === 'object' && Object.values(value).every(isEmpty);
+}
+
+/**
+ * An object; members that the shape does not name are ignored, and null is the same as absent.
+ * Nothing that would be served elsewhere is dropped in silence: `refused` members that say
+ * anything are refused in words.
+ */
 export function structure<const R extends Members, const O extends Members>(
   required: R,
   optional: O,
+  refused: RefusedMembers = {},
 ): Shape<Structure<R, O>> {
   const members: Record<string, Shape<unknown>> = { ...required, ...optional };
   return {
@@ -193,6 +223,10 @@ export function structure<const R extends Members, const O extends Members>(
     cast(value) {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         return wrongType(value, 'Structure');
+      }
+      for (const [name, reason] of Object.entries(refused)) {
+        const given = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : null;
+        if (!isEmpty(given)) throw invalidParameter(`${name} is not supported: ${reason}`);
       }
       const out: Record<string, unknown> = {};
       for (const [name, shape] of Object.entries(members)) {

@@ -189,7 +189,7 @@ test('aliases are refused in the words of the service', async (t) => {
   assert.equal(await make('10'), `ResourceNotFoundException: Function not found: ${arn}:10`);
   assert.equal(
     await make('1', { '2': 2 }),
-    "ValidationException: 1 validation error detected: Value '{2=2}' at " +
+    "ValidationException: 1 validation error detected: Value '{2=2.0}' at " +
       "'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must " +
       'satisfy constraint: [Member must have value less than or equal to 1.0, Member must have ' +
       'value greater than or equal to 0.0, Member must not be null]',

@@ -46,4 +46,6 @@ export interface ZipSupport {
   readonly installer: ZipInstaller;
   readonly archive: CodeArchive;
   readonly layers: LayerStore;
+  /** Runtimes that the operator named a base image for. */
+  readonly namedBases?: readonly string[];
 }

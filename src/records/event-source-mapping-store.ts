@@ -24,6 +24,10 @@ export interface EventSourceMappingRecord {
   /** Event patterns as the caller wrote them, of which one must match; absent for all messages. */
   readonly filters?: readonly string[];
   readonly maximumConcurrency?: number;
+  /** Kept for the tools that set it: the region's own metrics count each mapping's events anyway. */
+  readonly metrics?: readonly string[];
+  /** Kept as `metrics` is; pollers here scale by themselves. */
+  readonly provisionedPollers?: { readonly minimum?: number; readonly maximum?: number };
   /** Whether the function's answer names the messages that failed. */
   readonly reportsItemFailures: boolean;
   /** What the caller wants; `state` follows. */

@@ -81,6 +81,13 @@ export interface FunctionConfiguration {
   readonly deadLetterTargetArn?: string;
   readonly kmsKeyArn?: string;
   readonly snapStartApplyOn: 'None' | 'PublishedVersions';
+  /** Kept so that templates can move here; nothing acts on it. */
+  readonly vpc?: {
+    readonly subnetIds: readonly string[];
+    readonly securityGroupIds: readonly string[];
+  };
+  /** Kept as `vpc` is. */
+  readonly fileSystems?: readonly { readonly arn: string; readonly localMountPath: string }[];
 }
 
 export type State = 'Pending' | 'Active' | 'Inactive' | 'Failed';
@@ -166,10 +173,23 @@ export interface UrlRecord {
   /** 32 lower-case alphanumerics, unguessable, unique in the store. */
   readonly urlId: string;
   readonly authType: 'NONE' | 'AWS_IAM';
-  readonly invokeMode: 'BUFFERED' | 'RESPONSE_STREAM';
+  /** Absent where the caller left it to the default, `BUFFERED`. */
+  readonly invokeMode?: 'BUFFERED' | 'RESPONSE_STREAM';
   readonly cors?: CorsRecord;
   readonly createdMs: number;
   readonly lastModifiedMs: number;
+}
+
+/** What the newest published version was made from, so that the same is not published twice. */
+export interface LastPublished {
+  readonly version: number;
+  readonly fingerprint: string;
+}
+
+/** When a managed runtime is updated; kept for the tools that ask. */
+export interface RuntimeManagementRecord {
+  readonly updateRuntimeOn: 'Auto' | 'FunctionUpdate' | 'Manual';
+  readonly runtimeVersionArn?: string;
 }
 
 export interface CorsRecord {
@@ -194,7 +214,7 @@ export interface FunctionRecord {
   readonly nextVersion: number;
   /** Published and deleted since; with `nextVersion` it says which versions exist. */
   readonly removedVersions: readonly number[];
-  readonly lastPublished?: { readonly version: number; readonly fingerprint: string };
+  readonly lastPublished?: LastPublished;
   readonly tags: Readonly<Record<string, string>>;
   readonly reservedConcurrency?: number;
   readonly aliases: Readonly<Record<string, AliasRecord>>;
@@ -202,6 +222,9 @@ export interface FunctionRecord {
   readonly eventInvokeConfigs: Readonly<Record<string, EventInvokeRecord>>;
   readonly provisionedConcurrency: Readonly<Record<string, ProvisionedConcurrencyRecord>>;
   readonly urls: Readonly<Record<string, UrlRecord>>;
+  /** Lambda's own default is `Terminate`; nothing here detects loops, so it is only kept. */
+  readonly recursiveLoop?: 'Allow' | 'Terminate';
+  readonly runtimeManagement?: Readonly<Record<string, RuntimeManagementRecord>>;
 }
 
 /** What a sandbox is made of: one immutable version of one function of one account. */

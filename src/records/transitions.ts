@@ -107,17 +107,17 @@ export function installSucceeded(
   const { work, stateReason: _, lastUpdateReason: __, ...rest } = record.latest;
   if (work?.id !== workId) return undefined;
   const { configuration, source } = rest;
-  return {
-    ...record,
-    latest: {
-      ...rest,
-      code,
-      serving: { servingId: stamp.newId(), configuration, source, code },
-      state: 'Active',
-      lastUpdateStatus: 'Successful',
-      revisionId: stamp.newId(),
-    },
+  const latest: VersionRecord = {
+    ...rest,
+    code,
+    serving: { servingId: stamp.newId(), configuration, source, code },
+    state: 'Active',
+    lastUpdateStatus: 'Successful',
+    revisionId: stamp.newId(),
   };
+  if (work.publishAs === undefined) return { ...record, latest };
+  const lastPublished = { version: work.publishAs, fingerprint: fingerprint(latest) };
+  return { ...record, latest, lastPublished };
 }
 
 /**
@@ -147,11 +147,13 @@ export function installFailed(
 
 /** Two versions with equal fingerprints run the same code in the same way. */
 export function fingerprint(version: VersionRecord): string {
-  const { description: _, ...configuration } = version.configuration;
-  return JSON.stringify([version.code?.codeSha256 ?? version.source, configuration]);
+  return JSON.stringify([version.code?.codeSha256 ?? version.source, version.configuration]);
 }
 
-/** The version that publishing `$LATEST` makes, or the number of one that is the same. */
+/**
+ * The version that publishing `$LATEST` makes, or the number of the last one where that is the
+ * same. Either way `$LATEST` has a new revision id afterwards.
+ */
 export function publish(
   record: FunctionRecord,
   description: string | undefined,
@@ -159,13 +161,16 @@ export function publish(
 ): FunctionChange & { published: VersionRecord | number } {
   requireSettled(record);
   const print = fingerprint(record.latest);
-  if (record.lastPublished?.fingerprint === print) {
-    return { function: record, published: record.lastPublished.version };
+  const latest = { ...record.latest, revisionId: stamp.newId() };
+  const last = record.lastPublished;
+  if (last?.fingerprint === print) {
+    return { function: { ...record, latest }, published: last.version };
   }
   const published = nextVersionOf(record, description, stamp);
   return {
     function: {
       ...record,
+      latest,
       nextVersion: record.nextVersion + 1,
       lastPublished: { version: published.version, fingerprint: print },
     },
@@ -184,8 +189,16 @@ export function publishWithWork(
   if (latest.work === undefined) {
     throw new SluiceError('INTERNAL', `${record.name}: nothing is being installed`);
   }
-  const { serving: _, code: __, work: ___, ...rest } = nextVersionOf(record, description, stamp);
-  const published: VersionRecord = { ...rest, state: 'Pending', stateReason: creating };
+  const { configuration, source, version, revisionId, lastModifiedMs } = nextVersionOf(
+    record,
+    description,
+    stamp,
+  );
+  const published: VersionRecord = {
+    ...{ version, configuration, source, revisionId, lastModifiedMs },
+    state: 'Pending',
+    stateReason: creating,
+  };
   return {
     function: {
       ...record,

@@ -18,6 +18,7 @@ export async function openZipSupport({ data, installer }: Stores): Promise<ZipSu
   const { s3 } = settings.code;
   return {
     ...(s3 && { objects: new S3Objects(s3) }),
+    namedBases: Object.keys(settings.runtime),
     archive,
     installer: new RuntimeZipInstaller(installer, bases),
     layers: SqliteLayerStore.open(join(data.state, 'layers.sqlite')),

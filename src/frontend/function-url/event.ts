@@ -21,6 +21,18 @@ export interface UrlEventFacts {
 }
 
 const textual = /^(text\/|application\/(json|javascript|xml)\b|[^;]*\+(json|xml)\b)/i;
+/** Of one connection and none of the function's business (RFC 9110, section 7.6.1). */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
 const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
 /** `12/Mar/2020:19:03:58 +0000`. */
@@ -34,7 +46,7 @@ function headersOf(facts: UrlEventFacts): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(facts.headers)) {
     // What only this server can know is not taken from a client.
-    if (name === 'cookie' || name.startsWith('x-amzn-tls-')) continue;
+    if (name === 'cookie' || name.startsWith('x-amzn-tls-') || hopByHop.has(name)) continue;
     if (value !== undefined) headers[name] = String(value);
   }
   const { tls } = facts;

@@ -77,7 +77,7 @@ test('a URL is configured, read, changed, listed and taken away', async (t) => {
   assert.match(url, /^http:\/\/[a-z0-9]{32}\.lambda-url\.us-east-1\.localhost:\d+\/$/);
   const got = await lambda.send(new sdk.GetFunctionUrlConfigCommand({ FunctionName }));
   assert.deepEqual(got.Cors, { AllowOrigins: ['*'], MaxAge: 5 });
-  assert.equal(got.InvokeMode, 'BUFFERED');
+  assert.equal(got.InvokeMode, undefined);
   const changed = await lambda.send(
     new sdk.UpdateFunctionUrlConfigCommand({ FunctionName, InvokeMode: 'RESPONSE_STREAM' }),
   );
@@ -111,7 +111,7 @@ test('the function sees the request as payload format 2.0', async (t) => {
   assert.deepEqual(rest, {
     version: '2.0',
     routeKey: '$default',
-    rawPath: '/a%20b/c',
+    rawPath: '/a b/c',
     rawQueryString: 'x=1&y=2&x=3&e=',
     cookies: ['a=1', 'b=2'],
     queryStringParameters: { x: '1,3', y: '2', e: '' },
@@ -301,5 +301,31 @@ test('a streaming URL sends what the prelude says, then the bytes', async (t) =>
   };
   await assert.rejects(ask(harness, url), 'a part is not taken for the whole');
   answering(harness, 'buffered');
-  assert.equal((await ask(harness, url)).body, 'buffered');
+  assert.equal((await ask(harness, url)).body, '"buffered"');
+});
+
+test('a path is decoded once and its slashes are folded', async (t) => {
+  const { harness, url } = await withUrl(t);
+  answering(harness, { ok: true });
+  await ask(harness, url, { path: '//pa2%25Fth/1' });
+  const event = JSON.parse(String(harness.invoker.requests.at(-1)?.payload));
+  assert.equal(event.rawPath, '/pa2%Fth/1');
+  assert.equal(event.requestContext.http.path, '/pa2%Fth/1');
+});
+
+test('objects and lists come without white space, and headers of the connection stay here', async (t) => {
+  const { harness, url } = await withUrl(t);
+  harness.invoker.answer = () => ({
+    ...{ status: 'ok', executedVersion: '$LATEST' },
+    payload: Buffer.from('[1, {"a": 2}]'),
+  });
+  const answer = await ask(harness, url, {
+    headers: { te: 'trailers', 'keep-alive': 'timeout=5' },
+  });
+  assert.equal(answer.body, '[1,{"a":2}]');
+  const event = JSON.parse(String(harness.invoker.requests.at(-1)?.payload));
+  assert.deepEqual(
+    ['te', 'keep-alive', 'connection'].filter((name) => name in event.headers),
+    [],
+  );
 });

@@ -68,7 +68,8 @@ export function inferResponse(payload: Buffer): UrlResponse {
   }
   if (typeof value === 'string') return { status: 200, headers: json, body: Buffer.from(value) };
   if (typeof value !== 'object' || value === null || !('statusCode' in value)) {
-    return { status: 200, headers: json, body: payload };
+    // Parsed and printed again: objects and lists come without the handler's white space.
+    return { status: 200, headers: json, body: Buffer.from(JSON.stringify(value)) };
   }
   const described = value as Record<string, unknown>;
   const headers = headersOf(described['headers'], described['cookies']);

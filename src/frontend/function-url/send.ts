@@ -3,7 +3,7 @@ import type { Clock } from '../../base/mod.ts';
 import type { InvokeOutcome, InvokeRequest, Invoker } from '../../dispatch/mod.ts';
 import { finish, writeChunk } from '../http/responses.ts';
 import { invokeStreaming, type StreamWriter } from '../stream-relay.ts';
-import { badGateway, inferResponse, readPrelude, type UrlResponse } from './response.ts';
+import { badGateway, readPrelude, type UrlResponse } from './response.ts';
 
 /** Type of a stream that begins with a JSON head and eight zero bytes. */
 const PRELUDE_TYPE = 'application/vnd.awslambda.http-integration-response';
@@ -37,7 +37,10 @@ export async function sendStreamed(
   const body: StreamWriter = (chunk) => writeChunk(response, chunk);
   if (contentType === undefined) {
     const outcome = await streaming.forward(body);
-    return outcome.status === 'ok' ? inferResponse(outcome.payload) : badGateway();
+    if (outcome.status !== 'ok') return badGateway();
+    // Nothing is inferred from what an ordinary handler returns: its JSON is the body.
+    const headers = { 'Content-Type': 'application/json' };
+    return { status: 200, headers, body: outcome.payload };
   }
   let outcome: InvokeOutcome;
   if (contentType !== PRELUDE_TYPE) {

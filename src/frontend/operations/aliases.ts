@@ -186,20 +186,20 @@ export function deleteAlias(services: Services): Operation {
         const { [name]: _, ...rest } = all;
         return rest;
       };
-      await changeFunction(services, reference, (record) => {
-        if (Object.hasOwn(record.provisionedConcurrency, name)) {
-          throw conflict('Version is pointed by a Provisioned Concurrency alias');
-        }
+      const before = await findFunction(services, reference);
+      const record = await changeFunction(services, reference, (current) => {
         return {
           function: {
-            ...record,
-            aliases: without(record.aliases),
-            policies: without(record.policies),
-            eventInvokeConfigs: without(record.eventInvokeConfigs),
-            urls: without(record.urls),
+            ...current,
+            aliases: without(current.aliases),
+            policies: without(current.policies),
+            eventInvokeConfigs: without(current.eventInvokeConfigs),
+            provisionedConcurrency: without(current.provisionedConcurrency),
+            urls: without(current.urls),
           },
         };
       });
+      await provisionFunction(services, record, before);
       return noContent;
     },
   };

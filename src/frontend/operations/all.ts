@@ -46,16 +46,18 @@ import {
   putProvisionedConcurrencyConfig,
 } from './provisioned-concurrency.ts';
 import { getFunction, getFunctionConfiguration, listFunctions } from './read-functions.ts';
+import { getFunctionRecursionConfig, putFunctionRecursionConfig } from './recursion-config.ts';
+import { refusedOperations } from './refused-operations.ts';
 import {
   deleteFunctionConcurrency,
   getFunctionConcurrency,
   putFunctionConcurrency,
 } from './reserved-concurrency.ts';
+import { getRuntimeManagementConfig, putRuntimeManagementConfig } from './runtime-management.ts';
 import { listTags, tagResource, untagResource } from './tags.ts';
 import { updateFunctionCode, updateFunctionConfiguration } from './update-function.ts';
 import {
   getFunctionCodeSigningConfig,
-  getRuntimeManagementConfig,
   listVersionsByFunction,
   publishVersion,
 } from './versions.ts';
@@ -77,6 +79,9 @@ const functionOperations = [
   listAliases,
   getFunctionCodeSigningConfig,
   getRuntimeManagementConfig,
+  putRuntimeManagementConfig,
+  getFunctionRecursionConfig,
+  putFunctionRecursionConfig,
 ];
 
 const settingOperations = [
@@ -124,9 +129,9 @@ const eventSourceOperations = [
   deleteEventSourceMapping,
 ];
 
-/** Every operation of the API that this frontend answers. */
+/** Every operation of the API that this frontend answers, be it with a refusal. */
 export function allOperations(services: Services): Operation[] {
-  return [
+  const served = [
     invoke,
     invokeAsync,
     invokeWithResponseStream,
@@ -134,5 +139,6 @@ export function allOperations(services: Services): Operation[] {
     ...settingOperations,
     ...layerOperations,
     ...eventSourceOperations,
-  ].map((each) => each(services));
+  ];
+  return [...served.map((each) => each(services)), ...refusedOperations(services)];
 }

@@ -15,7 +15,9 @@ import {
   readInput,
 } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
+import { requireRuntime } from '../runtimes.ts';
 import { type Services, stampOf } from '../services.ts';
+import { judgeUnsupported } from '../unsupported-members.ts';
 import { requireTogetherSmall } from '../zip-archive.ts';
 import { requireTags } from './tags.ts';
 
@@ -37,8 +39,12 @@ async function create(services: Services, request: ApiRequest): Promise<ApiRespo
   authorizeFunction(services, request, 'CreateFunction', reference);
   const { accountId, name } = reference;
   const packageType = input.PackageType ?? 'Zip';
+  judgeUnsupported(services, name, input);
   const layers = await resolveLayers(services, request.caller, input.Layers ?? []);
   const configuration = newConfiguration(name, packageType, input, layers);
+  if (configuration.runtime !== undefined) {
+    requireRuntime(configuration.runtime, services.zip?.namedBases);
+  }
   await requireStorage(services, accountId);
   const source = await resolveSource(services, accountId, packageType, input.Code, 'creating');
   if (source.kind === 'zip') requireTogetherSmall(source.unzippedBytes, layers);

@@ -34,6 +34,7 @@ export function deleteFunction(services: Services): Operation {
   };
 }
 
+/** Deleting a version that is not there is no mistake: the service answers 204. */
 async function deleteVersion(
   services: Services,
   reference: FunctionReference,
@@ -41,13 +42,15 @@ async function deleteVersion(
 ): Promise<void> {
   const unqualified = withoutQualifier(reference);
   const version = /^[1-9]\d{0,14}$/.test(qualifier) ? Number(qualifier) : undefined;
+  if (version === undefined) throw functionNotFound(services.region, unqualified);
+  let removed = false;
   await changeFunction(services, unqualified, (record) => {
-    if (version === undefined || !versionExists(record, version)) {
-      throw functionNotFound(services.region, unqualified);
-    }
+    removed = versionExists(record, version);
+    if (!removed) return { function: record };
     requireUnused(record, version);
     return removeVersion(record, version);
   });
+  if (!removed) return;
   services.archives.freed(reference.accountId);
   await services.invoker.drain(functionArn(services.region, reference, qualifier));
 }

@@ -68,8 +68,9 @@ function readConfig(input: ConfigInput, nowMs: number): EventInvokeRecord {
   const onSuccess = input.DestinationConfig?.OnSuccess?.Destination;
   const onFailure = input.DestinationConfig?.OnFailure?.Destination;
   const { MaximumRetryAttempts, MaximumEventAgeInSeconds } = input;
-  const nothing = [onSuccess, onFailure, MaximumRetryAttempts, MaximumEventAgeInSeconds];
-  if (nothing.every((each) => each === undefined)) {
+  const { OnSuccess, OnFailure } = input.DestinationConfig ?? {};
+  const given = [OnSuccess, OnFailure, MaximumRetryAttempts, MaximumEventAgeInSeconds];
+  if (given.every((each) => each === undefined)) {
     throw invalidParameter(
       'You must specify at least one of error handling or destination setting.',
     );

@@ -29,7 +29,7 @@ import { requireTags } from './tags.ts';
 const path = '/2015-03-31/event-source-mappings';
 
 function render(services: Services, record: EventSourceMappingRecord): object {
-  const { uuid, accountId, filters, maximumConcurrency } = record;
+  const { uuid, accountId, filters, maximumConcurrency, metrics, provisionedPollers } = record;
   return {
     UUID: uuid,
     BatchSize: record.batchSize,
@@ -45,6 +45,15 @@ function render(services: Services, record: EventSourceMappingRecord): object {
     ...(maximumConcurrency === undefined
       ? {}
       : { ScalingConfig: { MaximumConcurrency: maximumConcurrency } }),
+    ...(metrics ? { MetricsConfig: { Metrics: metrics } } : {}),
+    ...(provisionedPollers
+      ? {
+          ProvisionedPollerConfig: {
+            MinimumPollers: provisionedPollers.minimum,
+            MaximumPollers: provisionedPollers.maximum,
+          },
+        }
+      : {}),
   };
 }
 
@@ -151,7 +160,7 @@ export function updateEventSourceMapping(services: Services): Operation {
         await requireQueue(services, reference, found.eventSourceArn);
       }
       const changed = await changeSettled(services, found, 'update', (current) => {
-        const { filters: _, maximumConcurrency: __, ...kept } = current;
+        const { filters, maximumConcurrency, metrics, provisionedPollers, ...kept } = current;
         const settings = mergeMappingSettings(current, input);
         requireConsistent(settings, current.eventSourceArn);
         const state = transition(current.enabled, settings.enabled);

@@ -66,7 +66,7 @@ function render(
     ...(url.cors ? { Cors: renderCors(url.cors) } : {}),
     CreationTime: isoDate(url.createdMs),
     LastModifiedTime: isoDate(url.lastModifiedMs),
-    InvokeMode: url.invokeMode,
+    ...(url.invokeMode ? { InvokeMode: url.invokeMode } : {}),
   };
 }
 
@@ -96,7 +96,7 @@ export function createFunctionUrlConfig(services: Services): Operation {
       const url: UrlRecord = {
         urlId: services.random.uuid().replaceAll('-', ''),
         authType: input.AuthType,
-        invokeMode: input.InvokeMode ?? 'BUFFERED',
+        ...(input.InvokeMode ? { invokeMode: input.InvokeMode } : {}),
         ...(input.Cors ? { cors: corsOf(input.Cors) } : {}),
         createdMs: nowMs,
         lastModifiedMs: nowMs,
@@ -146,7 +146,7 @@ export function updateFunctionUrlConfig(services: Services): Operation {
         const updated: UrlRecord = {
           ...url,
           authType: input.AuthType ?? url.authType,
-          invokeMode: input.InvokeMode ?? url.invokeMode,
+          ...(input.InvokeMode ? { invokeMode: input.InvokeMode } : {}),
           ...(input.Cors ? { cors: corsOf(input.Cors) } : {}),
           lastModifiedMs: services.clock.nowMs(),
         };

@@ -57,8 +57,19 @@ function policyOf(record: FunctionRecord, reference: FunctionReference): PolicyR
   return Object.hasOwn(record.policies, key) ? record.policies[key] : undefined;
 }
 
-function requirePolicyRevision(policy: PolicyRecord | undefined, given: string | undefined): void {
-  if (given !== undefined && given !== policy?.revisionId) throw staleRevision('GetPolicy');
+/** What the caller last read: the policy, or the function or alias that it belongs to. */
+function requirePolicyRevision(
+  record: FunctionRecord,
+  reference: FunctionReference,
+  given: string | undefined,
+): void {
+  if (given === undefined || given === policyOf(record, reference)?.revisionId) return;
+  const { qualifier } = reference;
+  const owner =
+    qualifier === undefined
+      ? record.latest
+      : Object.hasOwn(record.aliases, qualifier) && record.aliases[qualifier];
+  if (!owner || owner.revisionId !== given) throw staleRevision('GetPolicy');
 }
 
 /** `AddPermission`: one more statement in the policy of the function, version or alias. */
@@ -86,7 +97,7 @@ export function addPermission(services: Services): Operation {
       await changeFunction(services, reference, (record) => {
         requireQualifier(services, record, reference);
         const policy = policyOf(record, reference);
-        requirePolicyRevision(policy, input.RevisionId);
+        requirePolicyRevision(record, reference, input.RevisionId);
         const statements = withStatement(policy, statement);
         const policies = { ...record.policies, [keyOf(reference)]: { statements, revisionId } };
         return { function: { ...record, policies } };
@@ -126,7 +137,7 @@ export function removePermission(services: Services): Operation {
       await changeFunction(services, reference, (record) => {
         const policy = policyOf(record, reference);
         const statements = withoutStatement(policy, sid);
-        requirePolicyRevision(policy, given);
+        requirePolicyRevision(record, reference, given);
         const { [keyOf(reference)]: _, ...others } = record.policies;
         const policies =
           statements.length === 0

@@ -20,7 +20,9 @@ import {
 } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
 import { referenceOf } from '../request-target.ts';
+import { requireRuntime } from '../runtimes.ts';
 import { type Services, stampOf } from '../services.ts';
+import { judgeUnsupported } from '../unsupported-members.ts';
 import { requireTogetherSmall } from '../zip-archive.ts';
 import { requireStorage } from './create-function.ts';
 
@@ -68,10 +70,12 @@ export function updateFunctionConfiguration(services: Services): Operation {
 async function updateConfiguration(services: Services, request: ApiRequest): Promise<ApiResponse> {
   const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
   const input = readInput(request, updateFunctionConfigurationInput);
+  judgeUnsupported(services, reference.name, input);
   const layers = input.Layers && (await resolveLayers(services, request.caller, input.Layers));
   const stamp = stampOf(services);
   const change = (record: FunctionRecord): FunctionChange => {
     const { latest } = record;
+    if (input.Runtime !== undefined) requireRuntime(input.Runtime, services.zip?.namedBases);
     const configuration = applyConfiguration(latest.configuration, input, layers);
     if (layers && latest.source.kind === 'zip') {
       requireTogetherSmall(latest.source.unzippedBytes, layers);
@@ -105,8 +109,10 @@ async function update(
       return written;
     });
     installs.start(record);
-    const shown = written?.putVersions?.[0] ?? record.latest;
-    return json(200, renderConfiguration(region, record, shown));
+    const published = written?.putVersions?.[0];
+    if (!published) return json(200, renderConfiguration(region, record, record.latest));
+    const qualifier = String(published.version);
+    return json(200, renderConfiguration(region, record, published, qualifier));
   } catch (error) {
     throw changeError(services, reference, error);
   }

@@ -1,4 +1,4 @@
-import { findFunction, findTarget, versionName } from '../../catalogue/mod.ts';
+import { findFunction, versionName } from '../../catalogue/mod.ts';
 import {
   type FunctionRecord,
   LATEST,
@@ -18,6 +18,7 @@ import { string, structure } from '../shapes.ts';
 const publishInput = structure(
   {},
   { CodeSha256: string(), Description: string({ max: 256, min: 0 }), RevisionId: string() },
+  { PublishTo: 'versions are published by number only.' },
 );
 
 /** `PublishVersion`: the version that is the same as `$LATEST`, made now if there is none. */
@@ -90,22 +91,6 @@ export function listVersionsByFunction(services: Services): Operation {
           ? { NextMarker: writeMarker<Position>({ version: last.version }) }
           : {}),
       });
-    },
-  };
-}
-
-/** `GetRuntimeManagementConfig`: images and hosts are updated by whoever runs them. */
-export function getRuntimeManagementConfig(services: Services): Operation {
-  return {
-    name: 'GetRuntimeManagementConfig',
-    method: 'GET',
-    path: '/2021-07-20/functions/:FunctionName/runtime-management-config',
-    async handle(request) {
-      const reference = referenceOf(services, request, 'GetRuntimeManagementConfig');
-      const { record, version } = await findTarget(services, reference);
-      const qualifier = reference.qualifier ?? versionName(version.version);
-      const shown = renderConfiguration(services.region, record, version, qualifier);
-      return json(200, { UpdateRuntimeOn: 'Auto', FunctionArn: shown['FunctionArn'] });
     },
   };
 }

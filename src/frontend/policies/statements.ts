@@ -7,12 +7,16 @@ import { string } from '../shapes.ts';
 /** What names a statement of a function's or a layer version's policy. */
 export const statementId = string({ max: 100, min: 1, pattern: '([a-zA-Z0-9-_]+)' });
 
+/** Services sign in under the provider's own domains; no other name can ever be a caller. */
+const servicePrincipal =
+  /^([a-z0-9-]+\.)+(amazonaws\.com(\.cn)?|amazon\.com|aws\.internal|aws\.amazon\.com)$/;
+
 /** The `Principal` of a statement. Throws where the caller's word is none that the API takes. */
 export function principal(given: string): PolicyStatement['Principal'] {
   if (given === '*') return '*';
   if (/^\d{12}$/.test(given)) return { AWS: `arn:aws:iam::${given}:root` };
   if (/^arn:aws[a-z-]*:(iam|sts)::\d{12}:\S+$/.test(given)) return { AWS: given };
-  if (/^([a-z0-9-]+\.)+[a-z]+$/.test(given)) return { Service: given };
+  if (servicePrincipal.test(given)) return { Service: given };
   throw invalidParameter(
     'The provided principal was invalid. Please check the principal and try again.',
   );
