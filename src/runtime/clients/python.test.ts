@@ -75,7 +75,7 @@ test('an exception is answered with its stack, logged on one line, and survived'
     /^ {2}File ".*app\.py", line 8, in raises\n {4}raise ValueError/,
   );
   const [line = ''] = await client.lines(1);
-  assert.match(line, /^\[ERROR\] ValueError: no\rway\rTraceback [^\n]*\r {2}File [^\n]*$/);
+  assert.match(line, /^\[ERROR\] ValueError: no\rway\rTraceback [^\n]*\r\u00a0{2}File [^\n]*$/);
   const marshal = bodyOf(await client.invoke({ name: 'no_json' }), 'error');
   assert.equal(marshal.errorType, 'Runtime.MarshalError');
   assert.equal(

@@ -5,14 +5,15 @@ import sys
 
 from sluice_client import logs
 from sluice_client.api import RuntimeApi
-from sluice_client.context import context_of
-from sluice_client.errors import describe, print_failure
+from sluice_client.context import LambdaContext
+from sluice_client.errors import describe
 from sluice_client.handler import load_handler
-from sluice_client.marshal import from_json, to_json
+from sluice_client.marshal import Marshaller, from_json
+from sluice_client.portability import Portability
 
 
 def search_paths(task_root):
-    """Code first, then what layers bring, before the standard library's site directories."""
+    """Code first, then what layers bring, before what the runtime and the library bring."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     layered = [f"/opt/python/lib/{version}/site-packages", "/opt/python"]
     return [task_root, *layered]
@@ -20,9 +21,38 @@ def search_paths(task_root):
 
 def fail_init(api, error):
     described = describe(error, None)
-    print_failure(described)
+    logs.failure(described)
     api.fail_init(described)
     sys.exit(1)
+
+
+class Runner:
+    def __init__(self, handler, environment):
+        self._handler = handler
+        self._environment = environment
+        self._marshaller = Marshaller(environment)
+        self._portability = Portability(environment.get("SLUICE_STRICT") == "1")
+
+    def run(self, api, invoke):
+        """Runs one event to its answer, whatever the handler does, save to end the process."""
+        logs.begin(invoke.request_id, invoke.tenant_id)
+        if invoke.trace_id is None:
+            self._environment.pop("_X_AMZN_TRACE_ID", None)
+        else:
+            self._environment["_X_AMZN_TRACE_ID"] = invoke.trace_id
+        try:
+            context = LambdaContext(invoke, self._environment)
+            event = from_json(invoke.body)
+            self._portability.begin()
+            result = self._handler(event, context)
+            self._portability.end()
+            body, content_type = self._marshaller.to_body(result)
+        except Exception as error:
+            described = describe(error, invoke.request_id)
+            logs.failure(described)
+            api.fail(invoke.request_id, described)
+        else:
+            api.respond(invoke.request_id, body, content_type)
 
 
 def main():
@@ -34,18 +64,9 @@ def main():
         handler = load_handler(environment["_HANDLER"])
     except Exception as error:
         fail_init(api, error)
+    runner = Runner(handler, environment)
     while True:
-        invoke = api.next()
-        logs.begin(invoke.request_id)
-        environment["_X_AMZN_TRACE_ID"] = invoke.trace_id or ""
-        try:
-            result = to_json(handler(from_json(invoke.body), context_of(invoke, environment)))
-        except Exception as error:
-            described = describe(error, invoke.request_id)
-            print_failure(described)
-            api.fail(invoke.request_id, described)
-        else:
-            api.respond(invoke.request_id, result)
+        runner.run(api, api.next())
 
 
 if __name__ == "__main__":

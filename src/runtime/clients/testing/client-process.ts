@@ -19,23 +19,37 @@ export type Family = keyof typeof programs;
 
 export interface ClientSettings {
   readonly family: Family;
+  /** What is run in place of our client: a program and its words. */
+  readonly program?: readonly string[];
   readonly handler: string;
   /** The function's code: paths below its root, and what stands there. */
   readonly files: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+export interface StreamedAnswer {
+  readonly outcome: RuntimeOutcome;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
 export interface RunningClient {
+  /** Where its code is. */
+  readonly root: string;
   readonly init: Promise<InitOutcome>;
   invoke(payload: unknown, more?: Partial<RuntimeEvent>): Promise<RuntimeOutcome>;
   /** Collects a streamed response. */
-  stream(payload: unknown): Promise<{ outcome: RuntimeOutcome; contentType: string; body: Buffer }>;
+  stream(payload: unknown, more?: Partial<RuntimeEvent>): Promise<StreamedAnswer>;
   /** What it printed until now. */
   output(): string;
   /** Waits for so many lines, and answers them. */
   lines(count: number): Promise<string[]>;
-  /** Its exit status, when it has ended. */
-  readonly exited: Promise<number | null>;
+  /** Its exit status or the signal that ended it, when it has. */
+  readonly exited: Promise<number | string>;
+  /** Resolves when it asks for its next event. */
+  settled(): Promise<void>;
+  /** Ends it, whatever it does. */
+  kill(): void;
 }
 
 export const REQUEST_ID = '8286a188-ba32-4475-8077-530cd35c09a9';
@@ -55,7 +69,7 @@ export async function startClient(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const api = runtimeApiAlone(systemClock);
   api.attach(server);
-  const [program = '', ...words] = programs[settings.family];
+  const [program = '', ...words] = settings.program ?? programs[settings.family];
   const child = spawn(program, words, {
     cwd: root,
     env: {
@@ -78,9 +92,9 @@ export async function startClient(
       output += part.toString();
     });
   }
-  const exited = once(child, 'close').then(([status]) => {
+  const exited = once(child, 'close').then(([status, signal]) => {
     api.close();
-    return status as number | null;
+    return (status ?? signal) as number | string;
   });
   t.after(async () => {
     child.kill('SIGKILL');
@@ -96,12 +110,13 @@ export async function startClient(
     ...more,
   });
   return {
+    root,
     init: api.ready,
     invoke: (payload, more) => api.invoke(eventOf(payload, more)),
-    stream: async (payload) => {
+    stream: async (payload, more) => {
       const parts: Buffer[] = [];
       let contentType = '';
-      const outcome = await api.invoke(eventOf(payload), {
+      const outcome = await api.invoke(eventOf(payload, more), {
         begin: (type) => {
           contentType = type;
         },
@@ -118,5 +133,7 @@ export async function startClient(
       return output.split('\n').slice(0, count);
     },
     exited,
+    settled: () => api.settled(),
+    kill: () => child.kill('SIGKILL'),
   };
 }

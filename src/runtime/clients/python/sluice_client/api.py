@@ -16,6 +16,7 @@ class Invoke:
         self.trace_id = headers.get("lambda-runtime-trace-id")
         self.client_context = headers.get("lambda-runtime-client-context")
         self.identity = headers.get("lambda-runtime-cognito-identity")
+        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
         self.body = body
 
 
@@ -31,8 +32,8 @@ class RuntimeApi:
         """Waits for the next event, however long that takes."""
         return Invoke(*self._call("GET", "/invocation/next"))
 
-    def respond(self, request_id, body):
-        self._call("POST", f"/invocation/{request_id}/response", body)
+    def respond(self, request_id, body, content_type):
+        self._call("POST", f"/invocation/{request_id}/response", body, content_type)
 
     def fail(self, request_id, described):
         self._fail(f"/invocation/{request_id}/error", described)
@@ -43,12 +44,12 @@ class RuntimeApi:
     def _fail(self, path, described):
         kind = described["errorType"].encode("ascii", "replace").decode()
         headers = f"Lambda-Runtime-Function-Error-Type: {kind}\r\n"
-        self._call("POST", path, json.dumps(described).encode(), headers)
+        self._call("POST", path, json.dumps(described).encode(), headers=headers)
 
-    def _call(self, method, path, body=b"", headers=""):
+    def _call(self, method, path, body=b"", content_type="application/json", headers=""):
         head = (
             f"{method} {PREFIX}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         )
         if self._socket is None:
             self._connect()

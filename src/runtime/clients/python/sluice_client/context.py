@@ -3,67 +3,91 @@
 import json
 import time
 
+from . import logs
+from .errors import HandlerError
 
-class Fields:
+
+class _Fields:
     """A JSON object whose members are attributes; what is missing is None."""
 
-    def __init__(self, names, values):
-        for name in names:
+    __slots__ = ()
+
+    def __init__(self, values):
+        for name in self.__slots__:
             setattr(self, name, values.get(name))
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.__dict__})"
+        shown = ",".join(f"{name}={getattr(self, name)}" for name in self.__slots__)
+        return f"{type(self).__name__}([{shown}])"
 
 
-class Client(Fields):
-    pass
+class Client(_Fields):
+    __slots__ = (
+        "installation_id",
+        "app_title",
+        "app_version_name",
+        "app_version_code",
+        "app_package_name",
+    )
 
 
-class ClientContext(Fields):
-    pass
+class ClientContext(_Fields):
+    __slots__ = ("custom", "env", "client")
 
 
-class CognitoIdentity(Fields):
-    pass
+class CognitoIdentity(_Fields):
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
 
 class LambdaContext:
     def __init__(self, invoke, environment):
         self.aws_request_id = invoke.request_id
-        self.invoked_function_arn = invoke.function_arn
-        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = invoke.function_arn
+        self.tenant_id = invoke.tenant_id
         self.client_context = _client_context(invoke.client_context)
         self.identity = _identity(invoke.identity)
-        self._deadline_ms = invoke.deadline_ms
+        self._epoch_deadline_time_in_ms = invoke.deadline_ms
 
     def get_remaining_time_in_millis(self):
-        return max(0, self._deadline_ms - int(time.time() * 1000))
+        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+
+    def log(self, message):
+        """One entry of the log, whatever levels are let through."""
+        logs.write(str(message))
 
     def __repr__(self):
-        return f"LambdaContext({self.__dict__})"
+        shown = (
+            f"{name}={value}" for name, value in self.__dict__.items() if not name.startswith("_")
+        )
+        return f"LambdaContext([{','.join(shown)}])"
+
+
+def _json(text, name):
+    try:
+        return json.loads(text.encode("latin-1"))
+    except Exception as error:
+        raise HandlerError(
+            "Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}"
+        ) from error
 
 
 def _client_context(text):
     if not text:
         return None
-    values = json.loads(text.encode("latin-1"))
-    context = ClientContext(("custom", "env"), values)
-    names = ("installation_id", "app_title", "app_version_name", "app_version_code")
-    context.client = Client((*names, "app_package_name"), values.get("client") or {})
+    context = ClientContext(_json(text, "Client Context"))
+    if context.client is not None:
+        context.client = Client(context.client)
     return context
 
 
 def _identity(text):
-    values = json.loads(text) if text else {}
-    identity = CognitoIdentity((), {})
+    values = _json(text, "Cognito Identity") if text else {}
+    identity = CognitoIdentity({})
     identity.cognito_identity_id = values.get("cognitoIdentityId")
     identity.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
     return identity
-
-
-def context_of(invoke, environment):
-    return LambdaContext(invoke, environment)

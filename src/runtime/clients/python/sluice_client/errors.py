@@ -1,14 +1,13 @@
 """Failures in the form that callers and logs of Lambda know."""
 
 import os
-import sys
 import traceback
 
 CLIENT_DIRECTORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class HandlerError(Exception):
-    """A handler that cannot be used, under Lambda's name for the reason."""
+    """What is wrong with a handler, under Lambda's name for it."""
 
     def __init__(self, kind, message, stack=()):
         super().__init__(message)
@@ -16,16 +15,17 @@ class HandlerError(Exception):
         self.stack = list(stack)
 
 
+def _is_ours(frame):
+    return frame.filename.startswith(CLIENT_DIRECTORY)
+
+
 def frames_of(error):
-    """The stack of the function's own code: this client's frames and the importer's are left out."""
+    """The stack from where this client ends, and without marks below the lines."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if not frame.filename.startswith((CLIENT_DIRECTORY, "<frozen importlib"))
-        and "/importlib/" not in frame.filename
-    ]
-    return traceback.format_list(own)
+    first = next((at for at, frame in enumerate(frames) if not _is_ours(frame)), 0)
+    return traceback.format_list(
+        [(frame.filename, frame.lineno, frame.name, frame.line) for frame in frames[first:]]
+    )
 
 
 def describe(error, request_id):
@@ -40,12 +40,3 @@ def describe(error, request_id):
         "requestId": request_id or "",
         "stackTrace": stack,
     }
-
-
-def print_failure(described):
-    """One line of the log: line ends within it are carriage returns."""
-    text = f"[ERROR] {described['errorType']}: {described['errorMessage']}"
-    if described["stackTrace"]:
-        text += "\nTraceback (most recent call last):\n" + "".join(described["stackTrace"])
-    sys.stdout.write(text.rstrip("\n").replace("\n", "\r") + "\n")
-    sys.stdout.flush()

@@ -1,6 +1,7 @@
 """Finds the function that `module.function` or `dir/module.function` means."""
 
 import importlib
+import sys
 
 from .errors import HandlerError
 
@@ -13,13 +14,18 @@ def load_handler(name):
             f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)",
         )
     path, function = parts
+    if path.split(".")[0] in sys.builtin_module_names:
+        raise HandlerError(
+            "Runtime.BuiltInModuleConflict",
+            f"Cannot use built-in module {path} as a handler module",
+        )
     module = _import(path)
-    handler = getattr(module, function, None)
-    if handler is None:
+    try:
+        return getattr(module, function)
+    except AttributeError:
         raise HandlerError(
             "Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{path}'"
-        )
-    return handler
+        ) from None
 
 
 def _import(path):
@@ -30,7 +36,7 @@ def _import(path):
             "Runtime.ImportModuleError", f"Unable to import module '{path}': {error}"
         ) from error
     except SyntaxError as error:
-        where = f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}\n'
+        where = f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'
         raise HandlerError(
             "Runtime.UserCodeSyntaxError", f"Syntax error in module '{path}': {error}", [where]
         ) from error

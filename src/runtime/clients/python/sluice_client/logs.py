@@ -1,66 +1,110 @@
-"""The root logger, and lines as Lambda writes them: text, or JSON with a level's filter."""
+"""The root logger, and lines as Lambda writes them: text, or JSON, with a level's filter."""
 
 import json
 import logging
 import sys
 import time
+import traceback
 
-LEVELS = {"TRACE": logging.DEBUG, "FATAL": logging.CRITICAL}
+#: What indents a line of a failure's stack, so that no viewer swallows it.
+NO_BREAK_SPACE = "\u00a0"
+TIME = "%Y-%m-%dT%H:%M:%S"
+#: What a record has of itself; all else was given as `extra`.
+OWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"aws_request_id", "tenant_id", "message", "asctime"}
 
 _request_id = None
+_tenant_id = None
+_is_json = False
 
 
-def begin(request_id):
+def begin(request_id, tenant_id):
     """Lines from now on belong to this request."""
-    global _request_id
+    global _request_id, _tenant_id
     _request_id = request_id
+    _tenant_id = tenant_id
+
+
+def write(text):
+    """One entry of the log: line ends within it are carriage returns."""
+    sys.stdout.write(text.rstrip("\n").replace("\n", "\r") + "\n")
+    sys.stdout.flush()
+
+
+def failure(described):
+    """The entry of an invoke or an init that has failed."""
+    if _is_json:
+        timestamp = time.strftime(TIME, time.gmtime())
+        write(json.dumps({"timestamp": timestamp, "level": "ERROR", **described}, ensure_ascii=False))
+        return
+    kind, message = described["errorType"], described["errorMessage"]
+    lines = [f"[ERROR] {kind}: {message}" if message else f"[ERROR] {kind}"]
+    lines.append("Traceback (most recent call last):")
+    for frame in described["stackTrace"]:
+        lines += [_indented(line) for line in frame.splitlines()]
+    write("\n".join(lines))
+
+
+def _indented(line):
+    text = line.lstrip(" ")
+    return NO_BREAK_SPACE * (len(line) - len(text)) + text
+
+
+class LambdaLoggerHandler(logging.Handler):
+    """Libraries look for a handler of this name, to leave it alone or to take it away."""
+
+    def emit(self, record):
+        try:
+            write(self.format(record))
+        except Exception:
+            self.handleError(record)
 
 
 class _RequestFilter(logging.Filter):
     def filter(self, record):
         record.aws_request_id = _request_id or ""
+        record.tenant_id = _tenant_id
         return True
 
 
-class _TextFormatter(logging.Formatter):
-    converter = time.gmtime
-
-    def __init__(self):
-        super().__init__(
-            "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s",
-            "%Y-%m-%dT%H:%M:%S",
-        )
-
-    def format(self, record):
-        return super().format(record).replace("\n", "\r")
-
-
 class _JsonFormatter(logging.Formatter):
-    converter = time.gmtime
+    def formatTime(self, record, datefmt=None):
+        return f"{time.strftime(TIME, time.gmtime(record.created))}.{int(record.msecs):03d}Z"
 
     def format(self, record):
         line = {
-            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
-            "level": record.levelname,
+            "timestamp": self.formatTime(record),
+            "level": logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10),
             "message": record.getMessage(),
             "logger": record.name,
-            "requestId": record.aws_request_id,
         }
-        if record.exc_info and record.exc_info[0]:
-            kind, error, _ = record.exc_info
-            stack = self.formatException(record.exc_info).splitlines()
-            line.update(errorType=kind.__name__, errorMessage=str(error), stackTrace=stack)
-        return json.dumps(line, default=str)
+        if record.exc_info:
+            kind, error, trace = record.exc_info
+            line["stackTrace"] = traceback.format_tb(trace)
+            line["errorType"] = kind.__name__ if kind else None
+            line["errorMessage"] = str(error)
+        line["requestId"] = record.aws_request_id
+        if record.exc_info:
+            line["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+        if record.tenant_id is not None:
+            line["tenantId"] = record.tenant_id
+        for name, value in record.__dict__.items():
+            if name not in OWN_FIELDS and name not in line and value is not None:
+                line[name] = value
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def set_up(environment):
     """The level is WARNING, as Lambda's is, unless the function's logging configuration says."""
-    is_json = environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_JsonFormatter() if is_json else _TextFormatter())
+    global _is_json
+    _is_json = environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+    logging.Formatter.converter = time.gmtime
+    text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+    handler = LambdaLoggerHandler()
+    handler.setFormatter(_JsonFormatter() if _is_json else logging.Formatter(text, TIME))
     handler.addFilter(_RequestFilter())
     root = logging.getLogger()
     root.addHandler(handler)
     level = environment.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
-    if is_json and level:
-        root.setLevel(LEVELS.get(level, level))
+    level = "DEBUG" if level == "TRACE" else level
+    if isinstance(logging.getLevelName(level), int):
+        root.setLevel(level)
