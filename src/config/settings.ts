@@ -107,6 +107,8 @@ const settingsSchema = z.strictObject({
   code: codeSettings.default({}),
   runtime: runtimeSettings.default({}),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
+  /** Whether functions fail by what would fail on Lambda; said once in their logs if not. */
+  strict: z.boolean().default(false),
   starts: startSettings.default(startSettings.parse({})),
   /** Without it there are no queues. */
   sqs: queueSettings.optional(),

@@ -80,10 +80,22 @@ function bootstrapOf(code: Buffer, layers: readonly Buffer[]): string {
   return !has(code) && layers.some(has) ? '/opt/bootstrap' : '/var/task/bootstrap';
 }
 
+/**
+ * Up to Node 22 Lambda runs Node without `require` of ES modules and without guesses at a module's
+ * kind. A base of the operator's own may have a Node that does not know these words.
+ */
+function nodeFlags({ runtime, isHostBase }: ZipCode): string[] {
+  const major = Number(/^nodejs(\d+)/.exec(runtime)?.[1]);
+  if (!isHostBase || major >= 24) return [];
+  return ['--no-experimental-require-module', '--no-experimental-detect-module'];
+}
+
 function entrypointOf(zip: ZipCode, code: Buffer, layers: readonly Buffer[]): string[] {
   const family = familyOf(zip.runtime);
   const lang = zip.isHostBase ? '/var/lang/bin/' : '';
-  if (family === 'nodejs') return [`${lang}node`, '/var/runtime/bootstrap.mjs'];
+  if (family === 'nodejs') {
+    return [`${lang}node`, ...nodeFlags(zip), '/var/runtime/bootstrap.mjs'];
+  }
   if (family === 'python') return [`${lang}python3`, '-u', '/var/runtime/bootstrap.py'];
   return [bootstrapOf(code, layers)];
 }

@@ -92,6 +92,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       random,
       logger,
       coldStartsAtOnce: starts.perWorker,
+      strict: stores.settings.strict,
     });
     const account = limits.lambda.accountConcurrency;
     const concurrency = { of: () => ({ account, reservedTotal: 0 }) };

@@ -9,6 +9,7 @@ const cpuMillisMax = 6000;
 /** The user that Lambda runs functions as, whatever the image says (`sbx_user1051`). */
 const sandboxUid = 993;
 const sandboxGid = 990;
+const taskRoot = '/var/task';
 
 /** What a function finds where neither the image nor its configuration says otherwise. */
 const defaults: Readonly<Record<string, string>> = {
@@ -20,6 +21,14 @@ const defaults: Readonly<Record<string, string>> = {
 const managedDefaults: Readonly<Record<string, string>> = {
   LD_LIBRARY_PATH:
     '/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib',
+};
+
+/** Where Lambda's X-Ray daemon would be; nobody listens there unless a layer brings one. */
+const tracing: Readonly<Record<string, string>> = {
+  AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
+  AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1:2000',
+  _AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1',
+  _AWS_XRAY_DAEMON_PORT: '2000',
 };
 
 /** Language search paths of the managed runtimes (contract 2.8). */
@@ -36,15 +45,18 @@ function languageDefaults(runtime: string): Record<string, string> {
 
 /**
  * The environment of contract 2.8: defaults, then the image's, then the function's own, then what
- * nobody may change. The identity of a sandbox adds its own.
+ * nobody may change. The identity of a sandbox adds its own. `strict`: what fails on Lambda fails.
  */
-export function environmentOf(template: SandboxTemplate): Record<string, string> {
+export function environmentOf(template: SandboxTemplate, strict: boolean): Record<string, string> {
   const { runtime } = template;
+  const shell = { PWD: template.workingDirectory || taskRoot, SHLVL: '0' };
   const managed = runtime !== undefined && !runtime.startsWith('provided');
   return {
     ...defaults,
     ...(runtime === undefined ? {} : managedDefaults),
-    ...(managed ? languageDefaults(runtime) : {}),
+    // Lambda starts the managed runtimes by a shell, which leaves these.
+    ...(managed ? { ...languageDefaults(runtime), ...shell } : {}),
+    ...tracing,
     ...template.imageEnvironment,
     ...template.environment,
     AWS_REGION: template.region,
@@ -59,8 +71,8 @@ export function environmentOf(template: SandboxTemplate): Record<string, string>
       ? { AWS_LAMBDA_LOG_LEVEL: template.applicationLogLevel ?? 'INFO' }
       : {}),
     AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001',
-    AWS_XRAY_CONTEXT_MISSING: 'LOG_ERROR',
-    LAMBDA_TASK_ROOT: '/var/task',
+    ...(strict ? { SLUICE_STRICT: '1' } : {}),
+    LAMBDA_TASK_ROOT: taskRoot,
     LAMBDA_RUNTIME_DIR: '/var/runtime',
     _HANDLER: template.handler ?? template.command[0] ?? '',
   };
@@ -70,7 +82,9 @@ export function environmentOf(template: SandboxTemplate): Record<string, string>
 const runtimeOnlyVariables: readonly string[] = [
   'AWS_EXECUTION_ENV',
   'AWS_LAMBDA_LOG_GROUP_NAME',
-  'AWS_XRAY_CONTEXT_MISSING',
+  ...Object.keys(tracing),
+  'PWD',
+  'SHLVL',
   'LAMBDA_RUNTIME_DIR',
   'LAMBDA_TASK_ROOT',
   '_HANDLER',
@@ -83,14 +97,18 @@ export function logStreamName(version: string, nowEpochMs: number, random: Buffe
 }
 
 /** What the function's sandboxes are made of, from what the function asks for. */
-export function shapeOf(template: SandboxTemplate, diskPath: string): SandboxShape {
+export function shapeOf(
+  template: SandboxTemplate,
+  diskPath: string,
+  strict: boolean,
+): SandboxShape {
   const share = Math.round((template.memoryMb / memoryMbPerCpu) * 1000);
   return {
     diskPath,
     argv: [...template.entrypoint, ...template.command],
-    environment: environmentOf(template),
+    environment: environmentOf(template, strict),
     runtimeOnlyVariables,
-    workingDirectory: template.workingDirectory || '/var/task',
+    workingDirectory: template.workingDirectory || taskRoot,
     uid: sandboxUid,
     gid: sandboxGid,
     memoryBytes: template.memoryMb * MIB,

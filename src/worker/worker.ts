@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly logger: Logger;
   /** Cold starts at once; one more is refused. */
   readonly coldStartsAtOnce?: number;
+  /** Whether runtime clients refuse what would fail on Lambda, instead of saying so in the log. */
+  readonly strict?: boolean;
   readonly initTimeoutMs?: number;
   /** How long a sandbox idles before it is frozen; 0 for never. */
   readonly freezeAfterMs?: number;
@@ -53,12 +55,14 @@ interface StartOptions {
 export class Worker implements SandboxHost {
   readonly #options: WorkerOptions;
   readonly #coldStartsAtOnce: number;
+  readonly #strict: boolean;
   readonly #initTimeoutMs: number;
   readonly #sandboxes = new Set<WorkerSandbox>();
   #starting = 0;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#strict = options.strict ?? false;
     this.#coldStartsAtOnce = options.coldStartsAtOnce ?? limits.worker.coldStartsAtOnce;
     this.#initTimeoutMs = options.initTimeoutMs ?? limits.lambda.initTimeoutMs;
   }
@@ -133,7 +137,12 @@ export class Worker implements SandboxHost {
     const logStream = logStreamName(template.version, clock.nowMs(), random.bytes(16));
     const log = new SandboxLog(template, logStream, clock, logs);
     const identity = { sandboxId, logStream, initializationType, credentials };
-    const request = { template, shape: shapeOf(template, device.path), identity, log };
+    const request = {
+      template,
+      shape: shapeOf(template, device.path, this.#strict),
+      identity,
+      log,
+    };
     const sandboxAtMs = clock.monotonicMs();
     let initAtMs = sandboxAtMs;
     let run: RuntimeRun | undefined;

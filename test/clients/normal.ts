@@ -4,6 +4,8 @@ import type { Ended } from './driver.ts';
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?/g;
 /** Where a client says from where it looked for a module: its own place. */
 const requireStack = /(\\n|\n)Require stack:[^"]*/g;
+/** Ours says at init if the host has another version than the function names. */
+const otherVersion = /^.*The function is of \S+ and runs on .*\n/gm;
 /** What Node prints of its own when it dies. */
 const crash = /^node:internal\/[\s\S]*/m;
 const isOwn = (frame: string) => frame.includes('ROOT') && !frame.includes('ROOT/dispatch');
@@ -30,6 +32,7 @@ export class Normal {
   log(output: string): string[] {
     return output
       .replace(crash, '')
+      .replace(otherVersion, '')
       .split('\n')
       .filter((line) => line !== '')
       .map((line) =>

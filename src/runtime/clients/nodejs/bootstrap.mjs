@@ -46,6 +46,10 @@ process.on('unhandledRejection', (reason) =>
 );
 
 async function main() {
+  const major = Number.parseInt(process.versions.node, 10);
+  if (named > 0 && named !== major) {
+    log.warn(`The function is of nodejs${named}.x and runs on Node.js ${process.versions.node}`);
+  }
   let handler;
   try {
     handler = await loadHandler(env.LAMBDA_TASK_ROOT, env._HANDLER, isModern);

@@ -19,6 +19,14 @@ def search_paths(task_root):
     return [task_root, *layered]
 
 
+def tell_version(execution_environment):
+    """Says in the log if this is not the version that the function names."""
+    ours = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    named = execution_environment.removeprefix("AWS_Lambda_")
+    if named.startswith("python") and named != ours:
+        logs.write(f"[WARNING]\tThe function is of {named} and runs on {ours}")
+
+
 def fail_init(api, error):
     described = describe(error, None)
     logs.failure(described)
@@ -60,6 +68,7 @@ def main():
     api = RuntimeApi(environment["AWS_LAMBDA_RUNTIME_API"])
     sys.path[:0] = search_paths(environment["LAMBDA_TASK_ROOT"])
     logs.set_up(environment)
+    tell_version(environment.get("AWS_EXECUTION_ENV", ""))
     try:
         handler = load_handler(environment["_HANDLER"])
     except Exception as error:
