@@ -9,6 +9,8 @@ export interface DataDirectory {
   readonly origin: string;
   /** The local key service's keys; 0700. */
   readonly keys: string;
+  /** Accounts' credentials for registries; a file an account, 0600. */
+  readonly registryLogins: string;
   /** Databases that must survive: functions, queue, journal. */
   readonly state: string;
   /** The caches of this host; may be lost. */
@@ -41,6 +43,7 @@ export function dataDirectory(path: string): DataDirectory {
     path: root,
     origin: join(root, 'origin'),
     keys: join(root, 'keys'),
+    registryLogins: join(root, 'keys', 'registries'),
     state: join(root, 'state'),
     cache: join(root, 'cache'),
     loadTrace: join(root, 'cache', 'loads'),

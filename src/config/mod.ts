@@ -12,6 +12,7 @@ export { type DataLock, lockDataDirectory } from './data-lock.ts';
 export {
   type CodeSettings,
   changeSetting,
+  type ImageSettings,
   type KeySettings,
   type OriginSettings,
   type QueueSettings,

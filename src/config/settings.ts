@@ -82,11 +82,28 @@ const queueSettings = z.strictObject({
 const hostPattern =
   /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^[0-9.]+(\/\d{1,2})?$|^[0-9a-f:.]+(\/\d{1,3})?$/i;
 
+const hosts = z
+  .array(z.string().regex(hostPattern, 'is HOST, *.DOMAIN, ADDRESS or ADDRESS/BITS'))
+  .default([]);
+
 const destinationSettings = z.strictObject({
   /** Hosts that webhooks of all accounts may reach though they are near: names or ranges. */
-  allow: z
-    .array(z.string().regex(hostPattern, 'is HOST, *.DOMAIN, ADDRESS or ADDRESS/BITS'))
-    .default([]),
+  allow: hosts,
+});
+
+/** Where requests of tenants may lead: registries, webhooks, and sandboxes' own connections. */
+const outboundSettings = z.strictObject({
+  /** Hosts that are reachable though they are near, and by plain HTTP: names or ranges. */
+  allow: hosts,
+  /** Hosts that are not, though they look far: addresses by which this network is reached. */
+  deny: hosts,
+});
+
+const imageSettings = z.strictObject({
+  /** Folders of this host whose images an account may name, by account id. */
+  local: z.record(z.string().regex(/^\d{12}$/), z.array(z.string().regex(/^\//))).default({}),
+  /** Whether every account's images are pulled with the operator's own registry credentials. */
+  shareCredentials: z.boolean().default(false),
 });
 
 /** How the addresses of function URLs are formed. */
@@ -102,6 +119,8 @@ const urlSettings = z.strictObject({
 
 const settingsSchema = z.strictObject({
   destinations: destinationSettings.default({ allow: [] }),
+  outbound: outboundSettings.default({ allow: [], deny: [] }),
+  images: imageSettings.default({ local: {}, shareCredentials: false }),
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),
   code: codeSettings.default({}),
@@ -123,6 +142,7 @@ export type OriginSettings = Settings['origin'];
 export type KeySettings = Settings['keys'];
 export type CodeSettings = Settings['code'];
 export type SaltSettings = Settings['salt'];
+export type ImageSettings = Settings['images'];
 export type QueueSettings = z.infer<typeof queueSettings>;
 
 type Tree = { [key: string]: unknown };

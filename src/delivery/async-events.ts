@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import { type Logger, limits, type Meter, type Random, systemClock } from '../base/mod.ts';
 import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
+import type { OutboundSettings } from '../outbound/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender } from './event-destinations.ts';
 import type { EventQueue, QueuedEvent } from './events.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
 import { meteredDestinations, meteredEvents } from './metered-queues.ts';
-import { OutboundGuard } from './outbound-guard.ts';
 import type { QueuedInvokes } from './queued-invokes.ts';
 
 export interface AsyncEventsOptions {
   readonly data: DataDirectory;
-  /** As the setting `destinations.allow`. */
-  readonly allow: readonly string[];
+  /** For webhooks and queue URLs. */
+  readonly outbound: OutboundSettings;
   readonly queues: QueueSender | undefined;
   readonly meter: Meter;
   readonly logger: Logger;
@@ -32,7 +32,7 @@ export class AsyncEvents implements EventQueue {
   #poller: Poller | undefined;
 
   private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
-    const { data, allow, queues, meter, logger, random } = options;
+    const { data, outbound, queues, meter, logger, random } = options;
     this.#store = store;
     const { directoryBytesPerAccount } = limits.queue;
     this.#directories = new DirectoryDeliveries(data.destinations, directoryBytesPerAccount);
@@ -41,8 +41,7 @@ export class AsyncEvents implements EventQueue {
     this.#logger = logger;
     this.#random = random;
     // The default account's keys lie on this host: who has them is its operator.
-    const guard = new OutboundGuard({ allow, trustedAccounts: [defaultAccountId] });
-    this.#http = new HttpDeliveries(guard, systemClock);
+    this.#http = new HttpDeliveries(outbound, [defaultAccountId], systemClock);
   }
 
   static async open(options: AsyncEventsOptions): Promise<AsyncEvents> {

@@ -11,7 +11,6 @@ import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender } from './event-destinations.ts';
 import type { QueuedEvent } from './events.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
-import { OutboundGuard } from './outbound-guard.ts';
 import type { OutgoingMessage } from './sqs-queues.ts';
 
 const event: StoredEvent = {
@@ -46,11 +45,7 @@ function setUp(
   const clock = new VirtualClock(1_763_700_000_000);
   const directory = temporaryDirectory(t);
   const enqueued: QueuedEvent[] = [];
-  const guard = new OutboundGuard({
-    allow: given.allow ?? [],
-    trustedAccounts: ['000000000000'],
-  });
-  const http = new HttpDeliveries(guard, clock);
+  const http = new HttpDeliveries({ allow: given.allow ?? [] }, ['000000000000'], clock);
   t.after(() => http.close());
   const destinations = new EventDestinations({
     directories: new DirectoryDeliveries(directory, given.bytesPerAccount ?? 1024 * 1024),

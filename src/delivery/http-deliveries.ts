@@ -1,15 +1,21 @@
-import { request } from 'undici';
-import { type Clock, isSluiceError, limits, SluiceError, withDeadline } from '../base/mod.ts';
+import { Agent, request } from 'undici';
+import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
+import { guardRefusal, OutboundGuard, type OutboundSettings } from '../outbound/mod.ts';
 import type { Delivery, StoredEvent } from '../queue/mod.ts';
-import type { OutboundGuard } from './outbound-guard.ts';
 
 /** Hands messages to webhooks, and to queues by their URL. */
 export class HttpDeliveries {
   readonly #guard: OutboundGuard;
+  readonly #free: Agent;
+  readonly #trusted: ReadonlySet<string>;
   readonly #clock: Clock;
 
-  constructor(guard: OutboundGuard, clock: Clock) {
-    this.#guard = guard;
+  /** Accounts in `trusted` reach everything. */
+  constructor(outbound: OutboundSettings, trusted: readonly string[], clock: Clock) {
+    const agent = { connections: limits.queue.deliveryConnections };
+    this.#guard = new OutboundGuard({ ...outbound, agent });
+    this.#free = new Agent(agent);
+    this.#trusted = new Set(trusted);
     this.#clock = clock;
   }
 
@@ -20,7 +26,8 @@ export class HttpDeliveries {
   async post(delivery: Delivery, event: StoredEvent): Promise<void> {
     const { target } = delivery;
     const url = new URL(target);
-    const dispatcher = this.#guard.agentFor(url, event.accountId);
+    const isTrusted = this.#trusted.has(event.accountId);
+    const dispatcher = isTrusted ? this.#free : this.#guard.agentFor(url);
     const queue = /\/\d{12}\/[A-Za-z0-9_-]+(\.fifo)?$/.test(url.pathname);
     const content = queue ? sqsContent(delivery, event) : webhookContent(delivery, event);
     const { deliveryTimeoutMs, deliveryAnswerBytes } = limits.queue;
@@ -35,15 +42,14 @@ export class HttpDeliveries {
     });
   }
 
-  close(): Promise<void> {
-    return this.#guard.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#guard.close(), this.#free.destroy()]);
   }
 }
 
 /** What the guard said comes wrapped by the connection. */
 function refusalOf(error: unknown): never {
-  const cause = error instanceof Error ? error.cause : undefined;
-  throw isSluiceError(cause) ? cause : error;
+  throw guardRefusal(error) ?? error;
 }
 
 function webhookContent(delivery: Delivery, event: StoredEvent) {

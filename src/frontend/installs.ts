@@ -1,15 +1,14 @@
 import {
   type Clock,
-  type ErrorCode,
   isSluiceError,
   type Logger,
   limits,
   type Random,
   Semaphore,
   SluiceError,
-  toSluiceError,
 } from '../base/mod.ts';
 import { functionArn } from '../catalogue/mod.ts';
+import { defaultAccountId } from '../config/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, InstallRequest, ZipSupport } from '../install/mod.ts';
 import {
@@ -23,6 +22,7 @@ import {
   type StateReason,
   settlePublished,
 } from '../records/mod.ts';
+import { reasonOf } from './install-reason.ts';
 
 export interface InstallsOptions {
   readonly store: FunctionStore;
@@ -35,31 +35,6 @@ export interface InstallsOptions {
   readonly logger: Logger;
   /** Called when an update's code has taken the place of the code before. */
   readonly onSettled: (accountId: string) => void;
-}
-
-const reasonCodes: Partial<Record<ErrorCode, string>> = {
-  IMAGE_NOT_FOUND: 'ImageDeleted',
-  REGISTRY_DENIED: 'ImageAccessDenied',
-  KEY_NOT_FOUND: 'KMSKeyNotFound',
-  KEY_DISABLED: 'DisabledKMSKey',
-  KEY_DENIED: 'KMSKeyAccessDenied',
-  CODE_NOT_FOUND: 'InvalidZipFileException',
-  CODE_INVALID: 'InvalidZipFileException',
-  CODE_TOO_LARGE: 'InvalidZipFileException',
-  HOST_LACKS: 'InvalidRuntime',
-};
-
-/**
- * What a failed install leaves as state reason: the nearest of Lambda's codes, and the error's own
- * words where the image, the code or its registry is at fault. What is wrong with the region is for
- * its log: such words name this host's paths and processes.
- */
-export function reasonOf(error: unknown): StateReason {
-  const { code, message, traits } = toSluiceError(error);
-  const invalidImage = code.startsWith('IMAGE_') ? 'InvalidImage' : 'InternalError';
-  const isTheirs = traits.fault === 'caller' || code.startsWith('REGISTRY_') || code in reasonCodes;
-  const text = isTheirs ? message : 'The region could not install the code. Please try again.';
-  return { text, code: reasonCodes[code] ?? invalidImage };
 }
 
 /** Throws `IMAGE_MALFORMED` when neither the image nor the function says what to run. */
@@ -163,7 +138,8 @@ export class Installs {
     } catch (error) {
       const fields = { account: record.accountId, function: record.name, error };
       if (!signal.aborted) this.#options.logger.warn(fields, 'an install failed');
-      return { reason: reasonOf(error) };
+      const own = record.accountId === defaultAccountId ? 'operator' : source.kind;
+      return { reason: reasonOf(error, own) };
     }
   }
 

@@ -8,7 +8,7 @@ import {
 } from '../base/mod.ts';
 import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.ts';
 import { addImage, type ImageRecord, imageProcess } from '../image/mod.ts';
-import { type OciImage, openImage } from '../oci/mod.ts';
+import type { OciImage } from '../oci/mod.ts';
 import { flattenerView, openOrigin } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 import type {
@@ -17,6 +17,7 @@ import type {
   FlattenerOrder,
   FlattenJob,
 } from './flattener-protocol.ts';
+import { openJobImage } from './open-job-image.ts';
 import { zipImage } from './zip-image.ts';
 
 const BYTES_PER_KIB = 1024;
@@ -65,10 +66,7 @@ function baseFailure(runtime: string, cause: unknown): SluiceError {
 /** Answers nothing when the image need not be flattened. */
 async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
   const startMs = systemClock.monotonicMs();
-  const platform = { os: 'linux', architecture: job.architecture } as const;
-  const { authFile, spoolDirectory } = job;
-  const opening = { platform, spoolDirectory, ...(authFile && { authFile }) };
-  const opened = await openImage(job.imageUri, opening).catch((error: unknown) => {
+  const opened = await openJobImage(job).catch((error: unknown) => {
     throw job.zip ? baseFailure(job.zip.runtime, error) : error;
   });
   if (job.asksFirst && !(await mayFlatten(opened))) {

@@ -1,7 +1,9 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { ImageProcess, ImageProgress } from '../image/mod.ts';
+import type { Credentials } from '../oci/mod.ts';
 import type { OriginPlace } from '../origin/mod.ts';
+import type { OutboundSettings } from '../outbound/mod.ts';
 import type { ZipCode } from './zip-image.ts';
 
 /** One image to flatten, with all that the flattener may know; sent once, as its first message. */
@@ -9,8 +11,12 @@ export interface FlattenJob {
   readonly imageUri: string;
   /** What to put on that image; absent when the image is the function. */
   readonly zip?: ZipCode;
-  /** Registry credentials in the form of `~/.docker/config.json`. */
-  readonly authFile?: string;
+  /** For the image's registry. */
+  readonly credentials?: Credentials;
+  /** The folder that a local reference may not lead out of. */
+  readonly within?: string;
+  /** Absent where the operator chose the image: then every host may be connected to. */
+  readonly outbound?: OutboundSettings;
   readonly architecture: 'amd64' | 'arm64';
   /** Whether to wait, once the image is opened, for word that it is to be flattened. */
   readonly asksFirst?: boolean;

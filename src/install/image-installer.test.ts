@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeLayout } from '../../test/support/oci-image.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
@@ -12,7 +14,11 @@ const otherAccountId = '111111111111';
 /** An installer, an image, and a way to lose the image's layers and keep what names them. */
 async function setUp(t: TestContext) {
   const layout = await writeLayout(t);
-  const stores = await openStores(temporaryDirectory(t, 'installer'));
+  const dataPath = temporaryDirectory(t, 'installer');
+  const accounts = [otherAccountId, '222222222222'];
+  const local = Object.fromEntries(accounts.map((each) => [each, [dirname(layout)]]));
+  writeFileSync(join(dataPath, 'config.json'), JSON.stringify({ images: { local } }));
+  const stores = await openStores(dataPath);
   const install = (account = accountId) =>
     stores.installer.install(
       {
@@ -69,4 +75,30 @@ test('a manifest that is gone, and a root that is retired, mean another manifest
   assert.notEqual(third.manifestId, second.manifestId);
   const { rootId } = await stores.origin.findManifest(third.manifestId);
   assert.notEqual(rootId, retired);
+});
+
+test("a tenant's image makes the region connect to nothing near it", async (t) => {
+  const { stores } = await setUp(t);
+  let requests = 0;
+  const server = createServer((_, response) => {
+    requests++;
+    response.writeHead(404).end();
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  const install = (account: string, host: string) =>
+    stores.installer.install(
+      {
+        ...{ accountId: account, functionName: 'f', architecture: 'x86_64' },
+        imageUri: `${host}:${port}/team/app:1`,
+      },
+      new AbortController().signal,
+    );
+  for (const host of ['localhost', '127.0.0.1']) {
+    await assert.rejects(install(otherAccountId, host), { code: 'ACCESS_DENIED' });
+  }
+  assert.equal(requests, 0);
+  await assert.rejects(install(accountId, 'localhost'), { code: 'IMAGE_NOT_FOUND' });
+  assert.equal(requests, 1);
 });

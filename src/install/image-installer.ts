@@ -1,16 +1,18 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { RegistryLogins } from '../accounts/mod.ts';
 import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import type { DataDirectory, SaltSettings } from '../config/mod.ts';
+import type { DataDirectory, ImageSettings, SaltSettings } from '../config/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
+import { parseImageReference } from '../oci/mod.ts';
 import type { ManifestPins, ManifestSource, OriginPlace, RootSource } from '../origin/mod.ts';
+import type { OutboundSettings } from '../outbound/mod.ts';
 import type { InstalledCode } from '../records/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
+import { type ImageChooser, imageAccess } from './image-access.ts';
 import { type InstalledImageKey, InstalledImages } from './installed-images.ts';
 import type { CodeInstaller, InstallRequest } from './installing.ts';
 import { currentSalt } from './salts.ts';
@@ -31,6 +33,7 @@ export interface ZipToFlatten extends Pick<ZipCode, 'runtime' | 'isHostBase'> {
 }
 
 type FlattenRequest = AddImageRequest & {
+  readonly chosenBy: ImageChooser;
   readonly zip?: ZipToFlatten;
   /** Whether a manifest that the account has of this image already will do. */
   readonly mayReuse?: boolean;
@@ -45,18 +48,14 @@ export interface ImageInstallerOptions {
   readonly keyService: KeyService;
   readonly dedupSecret: () => Promise<Buffer>;
   readonly salt: SaltSettings;
+  readonly images: ImageSettings;
+  readonly outbound: OutboundSettings;
+  readonly logins: RegistryLogins;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'x86_64';
-
-/** Where skopeo and docker look for registry credentials, if there are any. */
-function registryAuthFile(): { authFile?: string } {
-  const candidates = [process.env['REGISTRY_AUTH_FILE'], join(homedir(), '.docker', 'config.json')];
-  const authFile = candidates.find((path) => path !== undefined && existsSync(path));
-  return authFile === undefined ? {} : { authFile };
-}
 
 /** Makes images into stored manifests; a bounded number of flatteners at once. */
 export class ImageInstaller implements CodeInstaller {
@@ -79,14 +78,17 @@ export class ImageInstaller implements CodeInstaller {
    * the origin say of it.
    */
   async add(request: AddImageRequest, onProgress: OnProgress = () => {}): Promise<FlattenedImage> {
-    const image = await this.#flatteners.run(() => this.#attempt(request, onProgress));
+    const image = await this.#flatteners.run(() =>
+      this.#attempt({ ...request, chosenBy: 'operator' }, onProgress),
+    );
     await this.#options.origin.pinManifest(image.manifestId);
     return image;
   }
 
   /** Makes no second manifest when the account has one of the same image in the active root. */
   async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
-    const work = () => this.#attempt({ ...request, mayReuse: true }, () => {}, signal);
+    const flatten = { ...request, mayReuse: true, chosenBy: 'account' } as const;
+    const work = () => this.#attempt(flatten, () => {}, signal);
     const image = await this.#flatteners.run(work, signal);
     return {
       manifestId: image.manifestId,
@@ -99,12 +101,13 @@ export class ImageInstaller implements CodeInstaller {
     };
   }
 
-  /** As an install of the image alone. */
+  /** Puts an account's code on an image of the operator's. */
   flattenZip(
-    request: FlattenRequest & { readonly zip: ZipToFlatten },
+    request: AddImageRequest & { readonly zip: ZipToFlatten },
     signal: AbortSignal,
   ): Promise<FlattenedImage> {
-    return this.#flatteners.run(() => this.#attempt(request, () => {}, signal), signal);
+    const flatten = { ...request, chosenBy: 'operator' } as const;
+    return this.#flatteners.run(() => this.#attempt(flatten, () => {}, signal), signal);
   }
 
   /** A root that was retired meanwhile takes nothing more; the one after it does. */
@@ -128,6 +131,7 @@ export class ImageInstaller implements CodeInstaller {
   ): Promise<FlattenedImage> {
     const { data, place, origin, keyService, random, clock } = this.#options;
     const { imageUri, accountId, architecture = hostArchitecture } = request;
+    const opening = await this.#opening(request);
     const manifestId = random.uuid();
     const rootId = await origin.activeRoot(accountId);
     const dataKey = await keyService.generateDataKey({ accountId, manifestId });
@@ -143,7 +147,7 @@ export class ImageInstaller implements CodeInstaller {
         {
           imageUri,
           ...(request.zip && { zip: await spoolZip(request.zip, spoolDirectory) }),
-          ...registryAuthFile(),
+          ...opening,
           architecture: architecture === 'arm64' ? 'arm64' : 'amd64',
           ...(request.mayReuse && { asksFirst: true }),
           accountId,
@@ -167,6 +171,23 @@ export class ImageInstaller implements CodeInstaller {
       dataKey.plaintext.fill(0);
       await rm(spoolDirectory, { recursive: true, force: true });
     }
+  }
+
+  /** What the flattener may open and reach for the image, and as whom. */
+  async #opening({ imageUri, accountId, chosenBy, zip }: FlattenRequest) {
+    const { images, outbound, logins } = this.#options;
+    const { isGuarded, within } = imageAccess(imageUri, accountId, chosenBy, images);
+    const reference = parseImageReference(imageUri);
+    const credentials =
+      reference.kind === 'registry'
+        ? ((zip ? undefined : await logins.find(accountId, reference.registry)) ??
+          (chosenBy === 'operator' ? await logins.findOperators(reference.registry) : undefined))
+        : undefined;
+    return {
+      ...(isGuarded && { outbound }),
+      ...(within !== undefined && { within }),
+      ...(credentials && { credentials }),
+    };
   }
 }
 

@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
-import { MIB, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { type FileHandle, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSluiceError, MIB } from '../base/mod.ts';
 import { malformed } from './documents.ts';
+import { notFound, openRegularFile, type RegularFile } from './local-file.ts';
 
 /** The files of a layout, wherever they lie: in a directory or packed in an archive. */
 export interface LayoutFiles {
@@ -46,19 +46,15 @@ export async function readAll(source: AsyncIterable<Buffer>): Promise<Buffer> {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
-export function notFound(name: string, path: string, cause?: unknown): SluiceError {
-  return new SluiceError('IMAGE_NOT_FOUND', `${name}: there is no ${path}`, {
-    data: { image: name, path },
-    ...(cause !== undefined && { cause }),
-  });
-}
-
 /** A layout in a directory. No symbolic link may lead out of it, no file be a device or a pipe. */
 export class LayoutDirectory implements LayoutFiles {
   readonly name: string;
+  readonly #within: string;
 
-  constructor(directory: string) {
+  /** With `within`, links may lead about in that folder, and the directory must lie in it. */
+  constructor(directory: string, within = directory) {
     this.name = directory;
+    this.#within = within;
   }
 
   async has(path: string): Promise<boolean> {
@@ -88,29 +84,12 @@ export class LayoutDirectory implements LayoutFiles {
 
   async close(): Promise<void> {}
 
-  async #open(path: string): Promise<{ file: FileHandle; sizeBytes: number }> {
-    const real = await this.#resolve(path);
-    // Non-blocking, so that a pipe in the place of a blob cannot hang the open.
-    const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stat = await file.stat();
-    if (!stat.isFile()) {
-      await file.close();
-      throw malformed(`${this.name}: ${path}`, 'it is no regular file');
-    }
-    return { file, sizeBytes: stat.size };
-  }
-
-  async #resolve(path: string): Promise<string> {
+  async #open(path: string): Promise<RegularFile> {
     try {
-      const root = await realpath(this.name);
-      const real = await realpath(join(root, path));
-      if (real.startsWith(root.endsWith(sep) ? root : root + sep)) return real;
+      return await openRegularFile(join(this.name, path), this.#within);
     } catch (error) {
-      if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) {
-        throw notFound(this.name, path, error);
-      }
+      if (isSluiceError(error, 'IMAGE_NOT_FOUND')) throw notFound(this.name, path, error);
       throw error;
     }
-    throw new SluiceError('IMAGE_PATH_ESCAPES', `${this.name}: ${path} leads out of the directory`);
   }
 }

@@ -1,6 +1,5 @@
 import { tmpdir } from 'node:os';
 import { type Clock, MIB, systemClock } from '../base/mod.ts';
-import type { SpoolOptions } from './archive-spool.ts';
 import type { Digest } from './digest.ts';
 import { DockerArchiveSource } from './docker-archive-source.ts';
 import { malformed } from './documents.ts';
@@ -13,6 +12,7 @@ import { LayoutDirectory } from './layout-files.ts';
 import { LayoutSource } from './layout-source.ts';
 import { hostPlatform, type Platform } from './platform.ts';
 import { type ImageReference, parseImageReference, referenceBase } from './reference.ts';
+import type { DispatcherFor } from './registry/connections.ts';
 import type { Credentials } from './registry/credentials.ts';
 import { RegistrySource } from './registry/registry-source.ts';
 import { TarArchive } from './tar-archive.ts';
@@ -26,6 +26,10 @@ export interface OpenImageOptions {
   readonly authFile?: string;
   /** Where a compressed archive is unpacked to while it is open; the host's /tmp unless given. */
   readonly spoolDirectory?: string;
+  /** The folder that a local reference may not lead out of. */
+  readonly within?: string;
+  /** What connections to registries, and to where they point, go through. */
+  readonly dispatcherFor?: DispatcherFor;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -89,9 +93,9 @@ async function openSource(
 ): Promise<ImageSource> {
   switch (reference.kind) {
     case 'oci':
-      return new LayoutSource(new LayoutDirectory(reference.path), reference);
+      return new LayoutSource(new LayoutDirectory(reference.path, options.within), reference);
     case 'oci-archive':
-      return new LayoutSource(await TarArchive.open(reference.path, spoolOf(options)), reference);
+      return new LayoutSource(await openArchive(reference, options), reference);
     case 'docker-archive':
       return openDockerArchive(reference, options);
     case 'registry':
@@ -99,8 +103,9 @@ async function openSource(
   }
 }
 
-function spoolOf({ spoolDirectory = tmpdir(), signal }: OpenImageOptions): SpoolOptions {
-  return { spoolDirectory, ...(signal && { signal }) };
+function openArchive({ path }: { readonly path: string }, options: OpenImageOptions) {
+  const { spoolDirectory = tmpdir(), signal, within } = options;
+  return TarArchive.open(path, { spoolDirectory, ...(signal && { signal }) }, within);
 }
 
 /** Older archives have a `manifest.json`; what has none may still be a layout. */
@@ -108,7 +113,7 @@ async function openDockerArchive(
   reference: ImageReference & { kind: 'docker-archive' },
   options: OpenImageOptions,
 ): Promise<ImageSource> {
-  const archive = await TarArchive.open(reference.path, spoolOf(options));
+  const archive = await openArchive(reference, options);
   if (!(await archive.has('manifest.json')) && (await archive.has('index.json'))) {
     return new LayoutSource(archive, { ...reference, kind: 'oci-archive' });
   }

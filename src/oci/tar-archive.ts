@@ -1,11 +1,12 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { KIB, limits, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { KIB, limits } from '../base/mod.ts';
 import { type SpoolOptions, uncompressedArchive } from './archive-spool.ts';
 import type { SkippableSource } from './byte-reader.ts';
 import { type ByteString, byteString } from './byte-string.ts';
 import { malformed } from './documents.ts';
-import { type LayoutFiles, notFound, readAll, readRange } from './layout-files.ts';
+import { type LayoutFiles, readAll, readRange } from './layout-files.ts';
+import { notFound, openRegularFile } from './local-file.ts';
 import { readTar } from './tar/tar-reader.ts';
 
 type Member =
@@ -58,8 +59,9 @@ export class TarArchive implements LayoutFiles {
     this.#members = members;
   }
 
-  static async open(path: string, options: SpoolOptions): Promise<TarArchive> {
-    let file = await openFile(path);
+  /** With `within`, no link may lead out of that folder. */
+  static async open(path: string, options: SpoolOptions, within?: string): Promise<TarArchive> {
+    let { file } = await openRegularFile(path, within);
     try {
       file = await uncompressedArchive(file, path, options);
       const { size } = await file.stat();
@@ -111,22 +113,6 @@ export class TarArchive implements LayoutFiles {
     }
     throw malformed(`${this.name}: ${path}`, 'its links lead in a circle');
   }
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    const file = await open(path, 'r');
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
-    throw new SluiceError('IMAGE_NOT_FOUND', `${path}: there is no such file`, {
-      data: { path },
-      cause: error,
-    });
-  }
-  throw malformed(path, 'it is no regular file');
 }
 
 /** Within the archive: no leading `/` or `./`, and `..` cannot climb above its top. */

@@ -49,7 +49,7 @@ function ownerIdOf(dataPath: string): string {
 
 export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
   const { meter, logger } = options;
-  const { starts } = stores.settings;
+  const { starts, outbound } = stores.settings;
   const clock = systemClock;
   const random = systemRandom;
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
@@ -67,7 +67,8 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   try {
     const ownerId = ownerIdOf(stores.data.path);
     const cgroups = await CgroupPool.open({ ownerId, clock, logger });
-    if (options.network === 'outbound') network = await OutboundNetwork.open({ ownerId, logger });
+    if (options.network === 'outbound')
+      network = await OutboundNetwork.open({ ownerId, logger, outbound });
     else await OutboundNetwork.sweep(ownerId);
     const sandboxes = new LeanSandboxFactory({
       cgroups,

@@ -2,12 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Accounts, SandboxCredentials } from '../accounts/mod.ts';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import {
-  type DataDirectory,
-  ensureDataDirectory,
-  lockDataDirectory,
-  readSettings,
-} from '../config/mod.ts';
+import { type DataDirectory, ensureDataDirectory, lockDataDirectory } from '../config/mod.ts';
 import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
 import { FunctionInvoker } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
@@ -99,12 +94,12 @@ async function startParts(
     credentials,
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
-  const { sqs, destinations } = readSettings(data.configFile);
+  const { sqs, destinations, outbound: hosts } = stores.settings;
   const queues = sqs && (await SqsQueues.open(sqs, options.regionName));
   cleanups.push(() => queues?.close());
-  const { allow } = destinations;
+  const outbound = { ...hosts, allow: [...hosts.allow, ...destinations.allow] };
   const random = systemRandom;
-  const events = await AsyncEvents.open({ data, allow, queues, meter, logger, random });
+  const events = await AsyncEvents.open({ data, outbound, queues, meter, logger, random });
   const batches = QueueBatches.open({ data, queues, meter, logger });
   const invoker = new FunctionInvoker(compute.assignment, options.regionName);
   const frontend = new Frontend({

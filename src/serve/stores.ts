@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openKeyService, openLocalKeys } from '../accounts/mod.ts';
+import { openKeyService, openLocalKeys, RegistryLogins } from '../accounts/mod.ts';
 import {
   type Logger,
   type Meter,
@@ -47,6 +47,12 @@ export async function openStores(
     keyService,
     dedupSecret: () => openLocalKeys(data).dedupSecret(),
     salt: settings.salt,
+    images: settings.images,
+    outbound: settings.outbound,
+    logins: new RegistryLogins({
+      directory: data.registryLogins,
+      shared: settings.images.shareCredentials,
+    }),
     clock: systemClock,
     random: systemRandom,
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -24,6 +24,8 @@ import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
+
+const sluice = join(repositoryRoot, 'bin/sluice');
 
 describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
   const scratch = scratchDirectory('lambda-sdk');
@@ -62,7 +64,11 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
 
   before(async () => {
     image = await buildTestImage(join(scratch.path, 'image'));
-    region = await startRegion(undefined, join(scratch.path, 'data'));
+    const data = join(scratch.path, 'data');
+    const folders = [dirname(image.split(':')[1] ?? ''), scratch.path];
+    const images = ['images.local', JSON.stringify({ '111111111111': folders })];
+    await runOrThrow(sluice, ['config', 'set', ...images, '--data', data]);
+    region = await startRegion(undefined, data);
     client = region.client();
     await create('f');
   });
@@ -230,7 +236,6 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
   test('what a create answers does not tell whether the chunks were stored already', async () => {
     // Another account's chunks are shared, so its first create of this image stores nothing new.
     const words = ['account', 'add', '111111111111', '--json', '--data', region.dataDirectory];
-    const sluice = join(repositoryRoot, 'bin/sluice');
     const credentials = JSON.parse(await runOrThrow(sluice, words));
     const { endpoint } = region;
     const stranger = new LambdaClient({ endpoint, region: 'us-east-1', credentials });

@@ -20,6 +20,8 @@ const ownerId = `${process.pid.toString(16).padStart(8, '0')}ab`;
 const bridge = `slu${ownerId.slice(0, 8)}`;
 const outside = '198.51.100.2';
 const host = '198.51.100.1';
+/** Beyond the host as well, and in a private network. */
+const nearby = '10.222.111.2';
 
 /** Another network namespace is the world: it answers `world` at port 80 of 198.51.100.2. */
 async function makeWorld(t: TestContext): Promise<void> {
@@ -33,7 +35,9 @@ async function makeWorld(t: TestContext): Promise<void> {
   await ip('-n', name, 'addr', 'add', `${outside}/24`, 'dev', 'eth0');
   await ip('-n', name, 'addr', 'add', '169.254.169.254/32', 'dev', 'eth0');
   await ip('-n', name, 'link', 'set', 'eth0', 'up');
+  await ip('-n', name, 'addr', 'add', `${nearby}/32`, 'dev', 'eth0');
   await ip('route', 'add', '169.254.169.254/32', 'via', outside);
+  await ip('route', 'add', `${nearby}/32`, 'via', outside);
   const inside = [`--net=/run/netns/${name}`, 'busybox', 'nc', '-ll', '-p', '80'];
   const server = spawn('nsenter', [...inside, '-e', '/bin/echo', 'world'], { stdio: 'ignore' });
   t.after(() => server.kill());
@@ -51,7 +55,9 @@ test('outbound: the world and nothing nearer; everything is gone afterwards', as
   await new Promise((resolve) => listening.once('listening', resolve));
   const { port } = listening.address() as { port: number };
 
-  const options = { ownerId, logger: noLogger, nameservers: ['192.0.2.53'] };
+  // Stands for the world, which has no address of its own here.
+  const outbound = { allow: [`${outside}/32`] };
+  const options = { ownerId, logger: noLogger, outbound, nameservers: ['192.0.2.53'] };
   await OutboundNetwork.open(options);
   // The first one's owner was killed, as far as the second can tell.
   const network = await OutboundNetwork.open(options);
@@ -80,6 +86,7 @@ test('outbound: the world and nothing nearer; everything is gone afterwards', as
     loopback: ['127.0.0.1', port],
     neighbour: [address, 81],
     metadata: ['169.254.169.254', 80],
+    private: [nearby, 80],
   } as const;
   const script = Object.entries(asked)
     .map(([name, [to, at]]) => `(echo ${name}: $( ${ask(to, at)} )) &`)
@@ -96,7 +103,7 @@ test('outbound: the world and nothing nearer; everything is gone afterwards', as
   }
   assert.equal(answers['world'], 'world', JSON.stringify([answers, answered.stderr]));
   const { world: _, ...nearer } = answers;
-  assert.equal(Object.keys(nearer).length, 5);
+  assert.equal(Object.keys(nearer).length, 6);
   for (const [name, answer] of Object.entries(nearer)) {
     assert.doesNotMatch(answer, /host|world|^neighbour$/, name);
   }

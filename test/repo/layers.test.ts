@@ -8,7 +8,7 @@ const map: LayerMap = {
   rows: [
     ['base'],
     ['oci', 'zip', 'ext4', 'erasure', 'seal', 'fuse', 'nbd'],
-    ['config', 'telemetry', 'database'],
+    ['config', 'telemetry', 'database', 'outbound'],
     ['origin', 'cache', 'image', 'device', 'gc'],
     ['records', 'queue', 'accounts'],
     ['assignment'],

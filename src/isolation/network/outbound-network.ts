@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Logger, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import type { OutboundSettings } from '../../outbound/mod.ts';
 import { AddressBlock, type NetworkAddress } from './addresses.ts';
 import { hostNameservers } from './nameservers.ts';
 import { composeRules } from './rules.ts';
@@ -10,6 +11,8 @@ export interface OutboundNetworkOptions {
   /** Hexadecimal, of this region alone: names its bridge and its rules. */
   readonly ownerId: string;
   readonly logger: Logger;
+  /** What sandboxes reach beside the world, and not in it; nothing nearer if absent. */
+  readonly outbound?: OutboundSettings;
   /** What sandboxes ask for names; the host's if absent. */
   readonly nameservers?: readonly string[];
 }
@@ -42,12 +45,15 @@ export class OutboundNetwork {
     const name = nameOf(options.ownerId);
     await removeInterfaces(name);
     const block = await freeBlock(Number.parseInt(options.ownerId.slice(0, 8), 16) || 0);
-    const network = new OutboundNetwork(name, block, options.nameservers ?? hostNameservers());
+    const nameservers = options.nameservers ?? hostNameservers();
+    const network = new OutboundNetwork(name, block, nameservers);
+    const outbound = options.outbound ?? { allow: [] };
     try {
       const bridge = `link add name ${name} type bridge\n`;
       const address = `addr add ${block.gateway}/${block.prefixBits} dev ${name}\n`;
       await ip(`${bridge}${address}link set ${name} up\n`);
-      await nft(composeRules({ table: name, bridge: name, subnet: block.subnet }));
+      const { subnet } = block;
+      await nft(composeRules({ table: name, bridge: name, subnet, nameservers, outbound }));
       await forward(options.logger);
       return network;
     } catch (error) {

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
-import { type Clock, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { type Clock, limits, SluiceError } from '../../base/mod.ts';
 import { isLoopbackHost, type RegistryReference } from '../reference.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
+import { type DispatcherFor, registryAgent, unreachable } from './connections.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import { discard, readLimited, readToken } from './response-body.ts';
 
@@ -15,6 +16,7 @@ export interface RegistryResponse {
 export interface RegistryClientOptions {
   readonly credentials?: Credentials;
   readonly clock: Clock;
+  readonly dispatcherFor?: DispatcherFor;
 }
 
 type Headers = Readonly<Record<string, string>>;
@@ -29,17 +31,15 @@ export class RegistryClient {
   readonly #reference: RegistryReference;
   readonly #credentials: Credentials | undefined;
   readonly #clock: Clock;
-  readonly #agent = new Agent({
-    connect: { timeout: limits.registry.connectTimeoutMs },
-    headersTimeout: limits.registry.headersTimeoutMs,
-    bodyTimeout: limits.registry.bodyTimeoutMs,
-  });
+  readonly #dispatcherFor: DispatcherFor;
+  readonly #agent = new Agent(registryAgent);
   #authorization: string | undefined;
 
   constructor(reference: RegistryReference, options: RegistryClientOptions) {
     this.#reference = reference;
     this.#credentials = options.credentials;
     this.#clock = options.clock;
+    this.#dispatcherFor = options.dispatcherFor ?? (() => this.#agent);
   }
 
   get name(): string {
@@ -75,7 +75,7 @@ export class RegistryClient {
         return await work();
       } catch (error) {
         signal?.throwIfAborted();
-        const failure = this.#unreachable(error);
+        const failure = unreachable(this.#endpoint, error);
         if (!failure.traits.retryable || attempt >= limits.registry.attempts) throw failure;
       }
       await this.pause(attempt, signal);
@@ -200,7 +200,7 @@ export class RegistryClient {
     form?: string,
   ): Promise<RegistryResponse> {
     const response = await request(url, {
-      dispatcher: this.#agent,
+      dispatcher: this.#dispatcherFor(url),
       method: form === undefined ? 'GET' : 'POST',
       headers: { 'user-agent': 'sluice', ...headers },
       ...(form !== undefined && { body: form }),
@@ -229,16 +229,6 @@ export class RegistryClient {
     }
     if (isTransient(status)) return new SluiceError('REGISTRY_UNAVAILABLE', what, { data });
     return new SluiceError('IMAGE_NOT_FOUND', `${what}; it does not serve images`, { data });
-  }
-
-  #unreachable(error: unknown): SluiceError {
-    if (error instanceof SluiceError) return error;
-    const cause = toSluiceError(error);
-    return new SluiceError(
-      'REGISTRY_UNAVAILABLE',
-      `${this.#reference.endpoint}: no answer (${cause.message || String(error)})`,
-      { data: { endpoint: this.#reference.endpoint }, cause: error },
-    );
   }
 }
 

@@ -1,11 +1,15 @@
-import { type Clock, isSluiceError, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { isSluiceError, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
 import { isDigest, sha256Digest, verifyDigest } from '../digest.ts';
 import type { Descriptor } from '../documents.ts';
 import type { ImageSource, ManifestBytes } from '../image-source.ts';
 import { indexMediaTypes, manifestMediaTypes } from '../media-types.ts';
 import type { RegistryReference } from '../reference.ts';
 import { type Credentials, readAuthFile } from './credentials.ts';
-import { RegistryClient, type RegistryResponse } from './registry-client.ts';
+import {
+  RegistryClient,
+  type RegistryClientOptions,
+  type RegistryResponse,
+} from './registry-client.ts';
 
 const ACCEPT_MANIFESTS = [...manifestMediaTypes, ...indexMediaTypes].join(', ');
 
@@ -24,13 +28,20 @@ export class RegistrySource implements ImageSource {
 
   static async open(
     reference: RegistryReference,
-    options: { clock: Clock; credentials?: Credentials; authFile?: string },
+    options: Omit<RegistryClientOptions, 'credentials'> & {
+      credentials?: Credentials;
+      authFile?: string;
+    },
   ): Promise<RegistrySource> {
-    const { clock, authFile } = options;
+    const { clock, authFile, dispatcherFor } = options;
     const credentials =
       options.credentials ??
       (authFile === undefined ? undefined : await readAuthFile(authFile, reference.registry));
-    const client = new RegistryClient(reference, { clock, ...(credentials && { credentials }) });
+    const client = new RegistryClient(reference, {
+      clock,
+      ...(credentials && { credentials }),
+      ...(dispatcherFor && { dispatcherFor }),
+    });
     return new RegistrySource(reference, client);
   }
 
