@@ -1,0 +1,14 @@
+/**
+ * The tests that judge a folder's mutants, as folders and files under `src`: its own, and those of
+ * its neighbours that are there to judge it. A folder that is not listed has its own alone.
+ */
+const judges: Readonly<Record<string, readonly string[]>> = {
+  assignment: ['assignment', 'dispatch'],
+  'frontend/policies': ['frontend/policies', 'accounts/parse-identity-policy.test.ts'],
+  origin: ['origin', 'gc'],
+  seal: ['seal', 'origin/attacks.test.ts', 'device/keys.test.ts'],
+};
+
+export function judgesOf(folder: string): readonly string[] {
+  return (judges[folder] ?? [folder]).map((each) => `src/${each}`);
+}

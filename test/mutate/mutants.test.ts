@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { mutantsOf } from './mutants.ts';
+import { parseFiles } from './parse.ts';
+import { runTestFile } from './test-process.ts';
+
+const SOURCE = `import { a } from './a.ts';
+// ’ “ 𝄞: characters of two and four bytes come before what is changed
+interface Limits { readonly most: 5 }
+export function f(this: Limits, x: number, y?: string): string | undefined {
+  if (!y && x < 10) throw new RangeError('x' + y);
+  logger.warn({ x: 1 }, 'said');
+  this.logger.info({ x: true }, 'said');
+  while (x > a.length) x += 2;
+  const z = x === 3 ? 'yes' : 'no';
+  if (a.has(x)) a.drop(x);
+  return 'z' + y;
+}
+await f.call(0, false);
+`;
+
+const EXPECTED = [
+  '5 condition: !y && x < 10 → !(!y && x < 10)',
+  '5 condition: !y → y',
+  '5 logic: && → ||',
+  '5 boundary: < → <=',
+  '5 constant: 10 → (10 + 1)',
+  "5 statement: throw new RangeError('x' + y); → {}",
+  '8 condition: x > a.length → false',
+  '8 boundary: > → >=',
+  '8 arithmetic: += → -=',
+  '8 statement: x += 2; → {}',
+  '8 constant: 2 → (2 + 1)',
+  '9 equality: === → !==',
+  '9 constant: 3 → (3 + 1)',
+  '10 condition: a.has(x) → !(a.has(x))',
+  '10 statement: a.drop(x); → {}',
+  "11 return: 'z' + y → undefined as never",
+  '13 await: await f.call(0, false); → void (f.call(0, false));',
+  '13 constant: 0 → 1',
+  '13 constant: false → true',
+  '13 statement: await f.call(0, false); → {}',
+];
+
+test('a file’s mutants are what a slip of the hand makes, and nothing of types, texts and logs', (t) => {
+  const path = join(temporaryDirectory(t, 'mutants'), 'f.ts');
+  writeFileSync(path, SOURCE);
+  const found: string[] = [];
+  parseFiles([path], (_, file) => {
+    for (const { start, end, operator, replacement } of mutantsOf('f.ts', file)) {
+      const line = SOURCE.slice(0, start).split('\n').length;
+      found.push(`${line} ${operator}: ${SOURCE.slice(start, end)} → ${replacement}`);
+    }
+  });
+  const sorted = (lines: readonly string[]) => [...lines].sort();
+  assert.deepEqual(sorted(found), sorted(EXPECTED));
+});
+
+const endings = {
+  passed: 'test("a", () => {});',
+  failed:
+    'test("a", () => {}); test("b", () => { throw new Error("no"); }); setInterval(() => {}, 1e6);',
+  late: 'test("a", () => new Promise((resolve) => setTimeout(resolve, 1e6)));',
+};
+for (const [ending, body] of Object.entries(endings)) {
+  test(`a test file’s run is told as “${ending}”, and nothing of it goes on`, async (t) => {
+    const directory = temporaryDirectory(t, 'mutants');
+    const file = join(directory, 'a.mjs');
+    writeFileSync(file, `import { test } from 'node:test'; ${body}`);
+    const timeoutMs = ending === 'late' ? 1000 : 60_000;
+    assert.equal(await runTestFile(file, { cwd: directory, timeoutMs }), ending);
+  });
+}

@@ -1,0 +1,114 @@
+import type { Node, SourceFile } from 'typescript/unstable/ast';
+import { SyntaxKind as Kind } from 'typescript/unstable/ast';
+import * as is from 'typescript/unstable/ast/is';
+
+/** One small change to one file, of the kind that a slip of the hand makes. */
+export interface Mutant {
+  readonly path: string;
+  /** Offsets into the file's text, of what is replaced. */
+  readonly start: number;
+  readonly end: number;
+  readonly replacement: string;
+  readonly operator: string;
+}
+
+type Change = Omit<Mutant, 'path'>;
+
+const swaps: Partial<Record<Kind, readonly [operator: string, replacement: string]>> = {
+  [Kind.AmpersandAmpersandToken]: ['logic', '||'],
+  [Kind.BarBarToken]: ['logic', '&&'],
+  [Kind.QuestionQuestionToken]: ['logic', '&&'],
+  [Kind.LessThanToken]: ['boundary', '<='],
+  [Kind.LessThanEqualsToken]: ['boundary', '<'],
+  [Kind.GreaterThanToken]: ['boundary', '>='],
+  [Kind.GreaterThanEqualsToken]: ['boundary', '>'],
+  [Kind.EqualsEqualsEqualsToken]: ['equality', '!=='],
+  [Kind.ExclamationEqualsEqualsToken]: ['equality', '==='],
+  [Kind.PlusToken]: ['arithmetic', '-'],
+  [Kind.MinusToken]: ['arithmetic', '+'],
+  [Kind.AsteriskToken]: ['arithmetic', '/'],
+  [Kind.SlashToken]: ['arithmetic', '*'],
+  [Kind.PercentToken]: ['arithmetic', '*'],
+  [Kind.PlusEqualsToken]: ['arithmetic', '-='],
+  [Kind.MinusEqualsToken]: ['arithmetic', '+='],
+  [Kind.AmpersandToken]: ['arithmetic', '|'],
+  [Kind.BarToken]: ['arithmetic', '&'],
+};
+
+/** Whose arguments are words for people, which no test need pin down. */
+const LOGGING = /^(this\.)?(#?\w+\.)*#?logger\.(debug|info|warn|error)\(/;
+/** Types, names and texts: changing them changes no behaviour, or none that strips away. */
+const NOT_CODE = new Set([Kind.ImportDeclaration, Kind.InterfaceDeclaration]);
+const notCode = (node: Node) =>
+  NOT_CODE.has(node.kind) || is.isTypeNode(node) || is.isTypeAliasDeclaration(node);
+
+const isText = (node: Node) =>
+  is.isStringLiteral(node) ||
+  is.isNoSubstitutionTemplateLiteral(node) ||
+  is.isTemplateExpression(node);
+
+/** All changes of a file that are tried, in the order of its text. */
+export function mutantsOf(path: string, file: SourceFile): Mutant[] {
+  const found: Change[] = [];
+  const visit = (node: Node): void => {
+    if (notCode(node) || isLogging(node, file)) return;
+    found.push(...changesOf(node, file));
+    node.forEachChild((child) => {
+      visit(child);
+      return undefined;
+    });
+  };
+  visit(file);
+  return found.map((change) => ({ path, ...change })).sort((a, b) => a.start - b.start);
+}
+
+const isLogging = (node: Node, file: SourceFile) =>
+  is.isExpressionStatement(node) && LOGGING.test(node.getText(file));
+
+function* changesOf(node: Node, file: SourceFile): Generator<Change> {
+  const replace = (part: Node, operator: string, replacement: string): Change => ({
+    start: part.getStart(file),
+    end: part.end,
+    replacement,
+    operator,
+  });
+  const negate = (part: Node) => replace(part, 'condition', `!(${part.getText(file)})`);
+  if (is.isBinaryExpression(node)) {
+    const swap = swaps[node.operatorToken.kind];
+    const joinsText = isText(node.left) || isText(node.right);
+    if (swap && !joinsText) yield replace(node.operatorToken, ...swap);
+  } else if (is.isIfStatement(node)) {
+    if (!hasOwnChange(node.expression)) yield negate(node.expression);
+  } else if (is.isConditionalExpression(node)) {
+    if (!hasOwnChange(node.condition)) yield negate(node.condition);
+  } else if (is.isWhileStatement(node)) {
+    yield replace(node.expression, 'condition', 'false');
+  } else if (is.isPrefixUnaryExpression(node) && node.operator === Kind.ExclamationToken) {
+    yield replace(node, 'condition', node.operand.getText(file));
+  } else if (is.isNumericLiteral(node)) {
+    yield replace(
+      node,
+      'constant',
+      node.getText(file) === '0' ? '1' : `(${node.getText(file)} + 1)`,
+    );
+  } else if (node.kind === Kind.TrueKeyword || node.kind === Kind.FalseKeyword) {
+    yield replace(node, 'constant', node.kind === Kind.TrueKeyword ? 'false' : 'true');
+  } else if (is.isThrowStatement(node)) {
+    yield replace(node, 'statement', '{}');
+  } else if (is.isReturnStatement(node) && node.expression) {
+    yield replace(node.expression, 'return', 'undefined as never');
+  } else if (is.isExpressionStatement(node) && !isSuperCall(node.expression)) {
+    yield replace(node, 'statement', '{}');
+    if (is.isAwaitExpression(node.expression)) {
+      yield replace(node, 'await', `void (${node.expression.expression.getText(file)});`);
+    }
+  }
+}
+
+/** A condition that another change negates already. */
+const hasOwnChange = (node: Node) =>
+  (is.isPrefixUnaryExpression(node) && node.operator === Kind.ExclamationToken) ||
+  (is.isBinaryExpression(node) && swaps[node.operatorToken.kind]?.[0] === 'equality');
+
+const isSuperCall = (node: Node) =>
+  is.isCallExpression(node) && node.expression.kind === Kind.SuperKeyword;

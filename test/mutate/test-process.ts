@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
+
+export type Ending = 'passed' | 'failed' | 'late';
+
+/**
+ * Runs one test file in a process group of its own and ends the whole group with it: at the first
+ * test that fails, at the time limit, or when it is through. What it leaves behind goes too.
+ */
+export function runTestFile(
+  file: string,
+  options: { cwd: string; timeoutMs: number; env?: NodeJS.ProcessEnv },
+): Promise<Ending> {
+  const { cwd, timeoutMs, env = {} } = options;
+  const words = ['--disable-warning=ExperimentalWarning', '--test-reporter=tap', file];
+  const child = spawn(process.execPath, words, {
+    cwd,
+    // Without the context that a test runner above gives, it would speak to that one.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, SLUICE_PROPERTY_SHARE: '0.2', ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  });
+  if (child.pid !== undefined) setPriority(child.pid, 10);
+  return new Promise((resolve, reject) => {
+    let ending: Ending | undefined;
+    const end = (how: Ending) => {
+      ending ??= how;
+      clearTimeout(timer);
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // The group has ended by itself.
+      }
+    };
+    const timer = setTimeout(() => end('late'), timeoutMs);
+    let rest = '';
+    child.stdout.on('data', (bytes) => {
+      const lines = `${rest}${bytes}`.split('\n');
+      rest = lines.pop() ?? '';
+      if (lines.some((line) => /^\s*not ok /.test(line))) end('failed');
+    });
+    child.once('error', reject);
+    child.once('close', (status) => {
+      end(status === 0 ? 'passed' : 'failed');
+      resolve(ending ?? 'failed');
+    });
+  });
+}
