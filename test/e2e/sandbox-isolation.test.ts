@@ -217,6 +217,7 @@ test('the kernel refuses what the filter does, and init cannot be traced', async
   refuse('ENOSYS', 'clone3', buffer, 88);
   refuse('EPERM', 'setns', 0, 0);
   refuse('EPERM', 'io_uring_setup', 1, buffer);
+  refuse('EPERM', 'io_setup', 1, buffer);
   refuse('EPERM', 'userfaultfd', 0);
   refuse('EPERM', 'bpf', 0, buffer, 128);
   refuse('EPERM', 'keyctl', 0, 0, 0);
@@ -225,9 +226,13 @@ test('the kernel refuses what the filter does, and init cannot be traced', async
   refuse('EPERM', 'open_by_handle_at', -100, buffer, 0);
   refuse('EPERM', 'fsopen', buffer, 0);
   refuse('EPERM', 'personality', 0x40000);
-  refuse('EAFNOSUPPORT', 'socket', 40, 1, 0);
   refuse('EAFNOSUPPORT', 'socket', 38, 5, 0);
-  refuse('EPROTONOSUPPORT', 'socket', 16, 3, 9);
+  for (const call of ['socket', 'socketpair']) {
+    refuse('EPROTONOSUPPORT', call, 16, 3, 9, buffer);
+    refuse('EAFNOSUPPORT', call, 40, 1, 0, buffer);
+    refuse('EPROTONOSUPPORT', call, 2, 1, 132, buffer);
+    refuse('EPERM', call, 2, 3, 1, buffer);
+  }
   const traceAttach = 16;
   refuse('EPERM', 'ptrace', traceAttach, 1, 0, 0);
   refuse('EINVAL', 'seccomp', 99, 0, 0);

@@ -73,6 +73,8 @@ export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const SOCK_SEQPACKET = 5;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const MSG_DONTWAIT = 0x40;
@@ -93,6 +95,11 @@ export const RTF_UP = 1;
 export const RTF_GATEWAY = 2;
 export const IFF_UP = 1;
 export const IFF_RUNNING = 64;
+
+// linux/in.h, linux/netlink.h
+export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
+export const NETLINK_ROUTE = 0;
 
 // linux/prctl.h, linux/capability.h, linux/seccomp.h, linux/keyctl.h
 export const PR_SET_PDEATHSIG = 1;

@@ -1,6 +1,7 @@
 /**
  * What ordinary programs need, by purpose. Not here, and so refused, is what reaches the kernel
- * behind the namespaces (mounts, modules, clocks, BPF, io_uring, performance counters, keys,
+ * behind the namespaces (mounts, modules, clocks, BPF, io_uring and its forerunner, whose requests
+ * the kernel counts for the whole host, performance counters, keys,
  * handles of files, other namespaces) or only serves to administer a machine.
  */
 const allowedByPurpose = {
@@ -15,13 +16,12 @@ const allowedByPurpose = {
     fremovexattr cachestat statmount`,
   events: `poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
     epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime timerfd_gettime
-    inotify_init inotify_init1 inotify_add_watch inotify_rm_watch io_setup io_destroy io_getevents
-    io_pgetevents io_submit io_cancel`,
+    inotify_init inotify_init1 inotify_add_watch inotify_rm_watch`,
   memory: `mmap mprotect munmap brk mremap msync mincore madvise mlock mlock2 munlock mlockall
     munlockall remap_file_pages memfd_create memfd_secret pkey_mprotect pkey_alloc pkey_free membarrier
     mseal map_shadow_stack process_madvise process_mrelease`,
   sockets: `connect accept accept4 sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown bind
-    listen getsockname getpeername socketpair setsockopt getsockopt`,
+    listen getsockname getpeername setsockopt getsockopt`,
   processes: `fork vfork execve execveat exit exit_group wait4 waitid kill tkill tgkill getpid getppid
     gettid getpgid setpgid getpgrp getsid setsid pidfd_open pidfd_send_signal pidfd_getfd prctl
     arch_prctl set_tid_address set_robust_list get_robust_list rseq futex futex_wait futex_wake
@@ -36,7 +36,7 @@ const allowedByPurpose = {
     setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete`,
   identity: `getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid
     setregid setresuid setresgid setgroups setfsuid setfsgid capget capset`,
-  limits: `getrlimit setrlimit prlimit64 getrusage sysinfo uname getrandom seccomp
+  limits: `getrlimit getrusage sysinfo uname getrandom seccomp
     landlock_create_ruleset landlock_add_rule landlock_restrict_self`,
   systemV: `shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
     mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr`,

@@ -15,6 +15,7 @@ export const JUMP_IF_EQUAL = 0x15;
 export const JUMP_IF_GREATER = 0x25;
 export const JUMP_IF_AT_LEAST = 0x35;
 export const JUMP_IF_ANY_BIT = 0x45;
+export const AND = 0x54;
 export const RETURN = 0x06;
 
 // linux/seccomp.h
@@ -47,6 +48,9 @@ export function jump(
 
 export const allow = statement(RETURN, ALLOW);
 
+/** The call answers as if it had succeeded, and does nothing. */
+export const pretend = statement(RETURN, ERRNO);
+
 /** The call answers with this errno and does nothing. */
 export function refuse(errno: keyof typeof constants.errno): Instruction {
   return statement(RETURN, ERRNO | constants.errno[errno]);
@@ -60,6 +64,17 @@ export function argumentOffset(index: number, half: 'low' | 'high' = 'low'): num
 /** If the word just loaded equals `constant`, runs `body`, which ends in a return. */
 export function whenEqual(constant: number, body: readonly Instruction[]): Instruction[] {
   return [jump(JUMP_IF_EQUAL, constant, 0, body.length), ...body];
+}
+
+/** If the word just loaded is one of them, runs `body`, which ends in a return. */
+export function whenAny(constants: readonly number[], body: readonly Instruction[]): Instruction[] {
+  return constants
+    .flatMap((constant, index) => {
+      const toBody = constants.length - 1 - index;
+      const isLast = toBody === 0;
+      return [jump(JUMP_IF_EQUAL, constant, toBody, isLast ? body.length : 0)];
+    })
+    .concat(body);
 }
 
 export function encodeFilter(instructions: readonly Instruction[]): Buffer {

@@ -23,14 +23,15 @@ function evaluate(instructions: readonly bpf.Instruction[], call: Call): number 
   const data = Buffer.alloc(64);
   data.writeUInt32LE(call.number, 0);
   data.writeUInt32LE(call.architecture, 4);
-  for (const [i, value] of call.values.entries()) data.writeUInt32LE(value >>> 0, 16 + i * 8);
+  for (const [i, value] of call.values.entries()) data.writeBigUInt64LE(BigInt(value), 16 + i * 8);
   let accumulator = 0;
   for (let at = 0; ; at++) {
     const step = instructions[at];
     assert.ok(step, 'a filter ends in a return');
     const { code, constant } = step;
     if (code === bpf.RETURN) return constant;
-    if (code === bpf.LOAD_WORD) accumulator = data.readUInt32LE(constant);
+    if (code === bpf.AND) accumulator &= constant;
+    else if (code === bpf.LOAD_WORD) accumulator = data.readUInt32LE(constant);
     else {
       const holds = {
         [bpf.JUMP_IF_EQUAL]: accumulator === constant,
@@ -57,6 +58,7 @@ function describeReturn(value: number): string {
   if (value === bpf.ALLOW) return 'allow';
   if (value === bpf.KILL_PROCESS) return 'kill';
   const errno = value & 0xffff;
+  if (errno === 0) return 'pretend';
   return Object.entries(constants.errno).find(([, each]) => each === errno)?.[0] ?? `${errno}`;
 }
 
@@ -65,7 +67,8 @@ for (const architecture of ARCHITECTURES) {
     test('allows what is listed and refuses what is not, whatever the arguments', () => {
       const numbers = systemCallNumbers[architecture];
       const names = [...numbers.keys()];
-      const special = new Set(['clone', 'clone3', 'socket', 'ioctl', 'personality']);
+      const conditional = 'clone clone3 socket socketpair ioctl personality setrlimit prlimit64';
+      const special = new Set(conditional.split(' '));
       const allowed = new Set(allowedCalls);
       const word = fc.integer({ min: 0, max: 0xffff_ffff });
       const values = fc.array(word, { minLength: 6, maxLength: 6 });
@@ -86,12 +89,32 @@ for (const architecture of ARCHITECTURES) {
     test('refuses what reaches the kernel behind the namespaces', () => {
       const refused = `mount umount2 pivot_root chroot setns unshare bpf keyctl add_key request_key
         kexec_load init_module finit_module delete_module io_uring_setup io_uring_enter
-        io_uring_register userfaultfd perf_event_open open_by_handle_at name_to_handle_at
+        io_uring_register io_setup io_submit io_cancel io_getevents io_destroy userfaultfd perf_event_open open_by_handle_at name_to_handle_at
         fsopen fsmount open_tree move_mount mount_setattr swapon reboot sethostname acct quotactl
         settimeofday clock_settime fanotify_init lookup_dcookie move_pages mbind syslog`;
       for (const name of refused.trim().split(/\s+/)) {
         assert.equal(decide(architecture, name), 'EPERM', name);
       }
+    });
+
+    test('refuses the probes’ calls, which no table of names has', () => {
+      for (const number of [335, 336]) {
+        const call = { architecture: AUDIT[architecture], number, values: [] };
+        const answer = describeReturn(evaluate(seccompInstructions(architecture), call));
+        assert.equal(answer, 'EPERM', `${number}`);
+      }
+    });
+
+    test('keeps the limit of core files, which else could have the host run a handler', () => {
+      const core = 4;
+      const openFiles = 7;
+      const high = 2 ** 40;
+      assert.equal(decide(architecture, 'setrlimit', core, 4096), 'pretend');
+      assert.equal(decide(architecture, 'setrlimit', openFiles, 4096), 'allow');
+      assert.equal(decide(architecture, 'prlimit64', 0, core, 4096, 0), 'pretend');
+      assert.equal(decide(architecture, 'prlimit64', 0, core, high, 0), 'pretend');
+      assert.equal(decide(architecture, 'prlimit64', 0, core, 0, 4096), 'allow');
+      assert.equal(decide(architecture, 'prlimit64', 0, openFiles, high, 0), 'allow');
     });
 
     test('lets threads and processes be made, namespaces not', () => {
@@ -105,16 +128,33 @@ for (const architecture of ARCHITECTURES) {
       assert.equal(decide(architecture, 'clone3'), 'ENOSYS');
     });
 
-    test('lets sockets be made of families that the network namespace bounds', () => {
-      for (const family of [1, 2, 10]) {
-        assert.equal(decide(architecture, 'socket', family, 1, 0), 'allow');
-      }
-      assert.equal(decide(architecture, 'socket', 16, 3, 0), 'allow');
-      assert.equal(decide(architecture, 'socket', 16, 3, 12), 'EPROTONOSUPPORT');
-      for (const family of [0, 3, 9, 17, 29, 38, 40, 44]) {
-        assert.equal(decide(architecture, 'socket', family, 1, 0), 'EAFNOSUPPORT', `${family}`);
-      }
-    });
+    for (const call of ['socket', 'socketpair']) {
+      test(`${call}: families, types and protocols that the network namespace bounds`, () => {
+        const flags = 0o2004000;
+        const decided = (...values: number[]) => decide(architecture, call, ...values);
+        for (const family of [2, 10]) {
+          assert.equal(decided(family, 1 | flags, 0), 'allow');
+          assert.equal(decided(family, 1, 6), 'allow');
+          assert.equal(decided(family, 2 | flags, 17), 'allow');
+          // SCTP, MPTCP, ICMP, and a datagram's protocol on a stream.
+          for (const protocol of [132, 262, 1, 17]) {
+            assert.equal(decided(family, 1, protocol), 'EPROTONOSUPPORT', `${protocol}`);
+          }
+          assert.equal(decided(family, 2, 136), 'EPROTONOSUPPORT');
+          assert.equal(decided(family, 3, 1), 'EPERM', 'raw');
+          for (const type of [4, 5, 6, 10])
+            assert.equal(decided(family, type, 0), 'EPROTONOSUPPORT');
+        }
+        for (const type of [1, 2, 5]) assert.equal(decided(1, type | flags, 0), 'allow');
+        assert.equal(decided(1, 1, 6), 'EPROTONOSUPPORT');
+        assert.equal(decided(16, 3, 0), 'allow');
+        assert.equal(decided(16, 3, 12), 'EPROTONOSUPPORT');
+        assert.equal(decided(16, 1, 0), 'EPROTONOSUPPORT');
+        for (const family of [0, 3, 9, 17, 29, 38, 40, 44]) {
+          assert.equal(decided(family, 1, 0), 'EAFNOSUPPORT', `${family}`);
+        }
+      });
+    }
 
     test('lets nobody type into a terminal, nor change the personality at will', () => {
       assert.equal(decide(architecture, 'ioctl', 0, 0x5412), 'EPERM');

@@ -25,7 +25,62 @@ const NEW_NAMESPACES =
 const TERMINAL_INJECTIONS = [0x5412, 0x541c];
 /** linux/personality.h: Linux, its 32-bit uname, both with UNAME26, and asking which it is. */
 const PERSONALITIES = [0, 0x0008, 0x0002_0000, 0x0002_0008, 0xffff_ffff];
-const NETLINK_ROUTE = 0;
+
+/** linux/net.h: of `socket`'s second argument, what is the type and not a flag. */
+const SOCKET_TYPE_MASK = 0xf;
+/** By family: of which types a socket may be, and of which protocols; 0 is the type's own. */
+const SOCKETS: Readonly<Record<number, Readonly<Record<number, readonly number[]>>>> = {
+  [linux.AF_UNIX]: {
+    [linux.SOCK_STREAM]: [0, linux.AF_UNIX],
+    [linux.SOCK_DGRAM]: [0, linux.AF_UNIX],
+    [linux.SOCK_SEQPACKET]: [0, linux.AF_UNIX],
+  },
+  [linux.AF_INET]: {
+    [linux.SOCK_STREAM]: [0, linux.IPPROTO_TCP],
+    [linux.SOCK_DGRAM]: [0, linux.IPPROTO_UDP],
+  },
+  [linux.AF_INET6]: {
+    [linux.SOCK_STREAM]: [0, linux.IPPROTO_TCP],
+    [linux.SOCK_DGRAM]: [0, linux.IPPROTO_UDP],
+  },
+  [linux.AF_NETLINK]: {
+    [linux.SOCK_RAW]: [linux.NETLINK_ROUTE],
+    [linux.SOCK_DGRAM]: [linux.NETLINK_ROUTE],
+  },
+};
+
+/**
+ * Sockets of one machine and of its network namespace, by family, type and protocol. AF_VSOCK
+ * would reach a hypervisor past the namespace; AF_ALG, and protocols such as SCTP, kernel code that
+ * few have looked at. Raw sockets are refused as the kernel refuses whom it does not trust.
+ */
+function socketRules(): bpf.Instruction[] {
+  return [
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)),
+    ...Object.entries(SOCKETS).flatMap(([family, types]) =>
+      bpf.whenEqual(Number(family), [
+        bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(1)),
+        bpf.statement(bpf.AND, SOCKET_TYPE_MASK),
+        ...Object.entries(types).flatMap(([type, protocols]) =>
+          bpf.whenEqual(Number(type), [
+            bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(2)),
+            ...bpf.whenAny(protocols, [bpf.allow]),
+            bpf.refuse('EPROTONOSUPPORT'),
+          ]),
+        ),
+        ...bpf.whenEqual(linux.SOCK_RAW, [bpf.refuse('EPERM')]),
+        bpf.refuse('EPROTONOSUPPORT'),
+      ]),
+    ),
+    bpf.refuse('EAFNOSUPPORT'),
+  ];
+}
+
+/**
+ * A limit of 1 keeps the host's handler of core dumps from being run for a sandbox; 0 would not
+ * (core(5)). So nobody changes it, and who sets it to 0, meaning just that, need not know.
+ */
+const keepCoreLimit = bpf.whenEqual(linux.RLIMITS.core, [bpf.pretend]);
 
 /** Rules for calls that depend on an argument; each ends in a return. */
 const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
@@ -37,18 +92,18 @@ const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
   ],
   // Its flags are in memory, which a filter cannot read; libc falls back to clone.
   clone3: [bpf.refuse('ENOSYS')],
-  socket: [
-    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)),
-    ...[linux.AF_UNIX, linux.AF_INET, linux.AF_INET6].flatMap((family) =>
-      bpf.whenEqual(family, [bpf.allow]),
-    ),
-    ...bpf.whenEqual(linux.AF_NETLINK, [
-      bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(2)),
-      ...bpf.whenEqual(NETLINK_ROUTE, [bpf.allow]),
-      bpf.refuse('EPROTONOSUPPORT'),
-    ]),
-    // AF_VSOCK would reach a hypervisor past the network namespace, AF_ALG kernel code.
-    bpf.refuse('EAFNOSUPPORT'),
+  socket: socketRules(),
+  socketpair: socketRules(),
+  setrlimit: [bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)), ...keepCoreLimit, bpf.allow],
+  prlimit64: [
+    // Without new limits it only asks for the old ones.
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(2)),
+    bpf.jump(bpf.JUMP_IF_EQUAL, 0, 0, 3),
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(2, 'high')),
+    ...bpf.whenEqual(0, [bpf.allow]),
+    bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(1)),
+    ...keepCoreLimit,
+    bpf.allow,
   ],
   ioctl: [
     bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(1)),

@@ -12,6 +12,8 @@ const OUTPUT_FDS = [STDOUT_WRITE_FD, STDERR_WRITE_FD];
 
 const STACK_BYTES = BigInt(8 * MIB);
 const LOCKED_MEMORY_BYTES = BigInt(64 * KIB);
+/** Too small for any core file, and the one limit at which no handler of dumps is run (core(5)). */
+const CORE_BYTES = 1n;
 const FILTER_INSTRUCTION_BYTES = 8;
 
 /** Limits per process; what all processes share is bounded by the cgroup. */
@@ -27,7 +29,7 @@ export function limitResources(program: LaunchProgram, openFiles: number): void 
     program.call(`limit ${resource}`, 'prlimit64', values, { tolerate });
   };
   limit('openFiles', BigInt(openFiles), BigInt(openFiles));
-  limit('core', 0n, 0n);
+  limit('core', CORE_BYTES, CORE_BYTES);
   limit('stack', STACK_BYTES, infinity);
   limit('lockedMemory', LOCKED_MEMORY_BYTES, LOCKED_MEMORY_BYTES);
   for (const each of ['cpu', 'fileSize', 'data', 'residentSet', 'processes'] as const) {
