@@ -206,6 +206,9 @@ export const limits = {
     outputWindowMs: 50,
     processes: 1024,
     openFiles: 1024,
+    /** Of the host's process numbers and memory, what all sandboxes of an instance may take. */
+    hostProcessesShare: 0.75,
+    hostMemoryShare: 0.875,
   },
   runtime: {
     /** Of one sandbox to its Runtime API. */

@@ -12,6 +12,9 @@ import type { CgroupTree } from './types.ts';
 const clock = systemClock;
 const CONTROLLERS = ['memory', 'cpu,cpuacct', 'pids', 'freezer'];
 
+const V1_PARENT_FILES = { pids: 'pids.max', memory: 'memory.limit_in_bytes' } as const;
+const V2_PARENT_FILES = { 'cgroup.subtree_control': '', 'pids.max': '', 'memory.max': '' };
+
 /** A directory that looks like a host's cgroups, with the mount table that says so. */
 function fakeHost(t: TestContext, kind: 'v1' | 'v2' | 'hybrid' | 'v2 without controllers') {
   const directory = temporaryDirectory(t, 'cgroup');
@@ -84,8 +87,12 @@ test('a weight is a share of what a process weighs, within what the kernel takes
 describe('version 1', () => {
   async function make(t: TestContext) {
     const { directory, options } = fakeHost(t, 'v1');
+    for (const [controller, file] of Object.entries(V1_PARENT_FILES)) {
+      mkdirSync(join(directory, controller, 'sluice-owner'));
+      fill(join(directory, controller, 'sluice-owner'), { [file]: '' });
+    }
     const tree = await probeCgroups(options);
-    await tree.prepare();
+    await tree.prepare({ processes: 700, memoryBytes: 7 * MIB });
     const cgroup = await tree.create('one');
     const path = (controller: string) => join(directory, controller, 'sluice-owner', 'one');
     fill(path('memory'), {
@@ -104,6 +111,13 @@ describe('version 1', () => {
     fill(path('freezer'), { 'freezer.state': '' });
     return { directory, tree, cgroup, path };
   }
+
+  test('all sandboxes together are limited by their parent', async (t) => {
+    const { directory } = await make(t);
+    const parent = (controller: keyof typeof V1_PARENT_FILES) =>
+      read(directory, controller, 'sluice-owner', V1_PARENT_FILES[controller]);
+    assert.deepEqual([parent('pids'), parent('memory')], ['700', `${7 * MIB}`]);
+  });
 
   test('a sandbox joins each hierarchy once, by the write that takes no global lock', async (t) => {
     const { cgroup, path } = await make(t);
@@ -164,9 +178,9 @@ describe('version 2', () => {
     const { directory, options } = fakeHost(t, 'v2');
     const parent = join(directory, 'uni fied', 'sluice-owner');
     mkdirSync(parent);
-    writeFileSync(join(parent, 'cgroup.subtree_control'), '');
+    fill(parent, V2_PARENT_FILES);
     const tree = await probeCgroups(options);
-    await tree.prepare();
+    await tree.prepare({ processes: 700, memoryBytes: 7 * MIB });
     const cgroup = await tree.create('one');
     const path = join(parent, 'one');
     fill(path, {
@@ -191,6 +205,8 @@ describe('version 2', () => {
     const control = '+memory +cpu +pids';
     assert.equal(read(directory, 'uni fied', 'cgroup.subtree_control'), control);
     assert.equal(read(parent, 'cgroup.subtree_control'), control);
+    assert.equal(read(parent, 'pids.max'), '700');
+    assert.equal(read(parent, 'memory.max'), `${7 * MIB}`);
   });
 
   test('a sandbox is born into its cgroup', async (t) => {
@@ -241,7 +257,7 @@ describe('the pool', () => {
     const { directory, options } = fakeHost(t, 'v2');
     const parent = join(directory, 'uni fied', 'sluice-owner');
     mkdirSync(parent);
-    writeFileSync(join(parent, 'cgroup.subtree_control'), '');
+    fill(parent, V2_PARENT_FILES);
     const pool = await CgroupPool.open({ ...options, logger: noLogger, ready });
     return { directory, parent, pool };
   }
@@ -270,7 +286,7 @@ describe('the pool', () => {
   test('lends nothing once closed', async (t) => {
     const { pool, parent } = await open(t, 1);
     await pool.release(await pool.acquire());
-    rmSync(join(parent, 'cgroup.subtree_control'));
+    for (const file of Object.keys(V2_PARENT_FILES)) rmSync(join(parent, file));
     await pool.close();
     assert.throws(() => readdirSync(parent), { code: 'ENOENT' });
     await assert.rejects(pool.acquire(), { code: 'CANCELLED' });

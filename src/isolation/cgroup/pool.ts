@@ -1,5 +1,6 @@
 import { type Clock, type Logger, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
 import { pollUntil } from '../poll.ts';
+import { readHostCapacity, shareOf } from './host-share.ts';
 import { type CgroupProbeOptions, probeCgroups } from './probe.ts';
 import type { Cgroup, CgroupTree } from './types.ts';
 
@@ -76,7 +77,7 @@ export class CgroupPool {
   }
 
   async #create(): Promise<Cgroup> {
-    if (this.#counter === 0) await this.#tree.prepare();
+    if (this.#counter === 0) await this.#tree.prepare(shareOf(readHostCapacity()));
     const name = `${process.pid}-${this.#counter++}`;
     this.#own.add(name);
     return this.#tree.create(name);

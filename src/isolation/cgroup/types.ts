@@ -1,3 +1,5 @@
+import type { HostShare } from './host-share.ts';
+
 /** How a new process gets into its cgroup: by its own write (v1) or at its birth (v2). */
 export type CgroupJoin =
   | { readonly kind: 'write'; readonly files: readonly string[]; readonly freezerState: string }
@@ -40,8 +42,8 @@ export interface CgroupTree {
   readonly version: 1 | 2;
   /** May a cgroup serve a second sandbox as if it were new? */
   readonly reusable: boolean;
-  /** Makes the parent, and lends it the controllers. */
-  prepare(): Promise<void>;
+  /** Makes the parent with its limits, and lends it the controllers. */
+  prepare(share: HostShare): Promise<void>;
   create(name: string): Promise<Cgroup>;
   /** What is there below the parent, from whichever life of this instance. */
   list(): Promise<Cgroup[]>;

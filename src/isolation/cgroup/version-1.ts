@@ -16,6 +16,7 @@ import {
   writeControl,
   writeControlIfThere,
 } from './files.ts';
+import type { HostShare } from './host-share.ts';
 import { killEach } from './kill.ts';
 import type { Cgroup, CgroupJoin, CgroupLimits, CgroupTree } from './types.ts';
 
@@ -39,11 +40,14 @@ export class CgroupTreeV1 implements CgroupTree {
     this.#clock = clock;
   }
 
-  async prepare(): Promise<void> {
+  async prepare({ processes, memoryBytes }: HostShare): Promise<void> {
     for (const mount of this.#uniqueMounts()) await makeDirectory(join(mount, this.#parent));
     // By default all sandboxes together weigh no more than one process of the host.
     const shares = join(this.#mounts.cpu, this.#parent, 'cpu.shares');
     writeControlIfThere(shares, cpuShares(hostCpuMillis()));
+    writeControl(join(this.#mounts.pids, this.#parent, 'pids.max'), processes);
+    const memory = join(this.#mounts.memory, this.#parent);
+    writeControl(join(memory, 'memory.limit_in_bytes'), memoryBytes);
   }
 
   async create(name: string): Promise<Cgroup> {

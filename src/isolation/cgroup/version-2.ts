@@ -15,6 +15,7 @@ import {
   writeControl,
   writeControlIfThere,
 } from './files.ts';
+import type { HostShare } from './host-share.ts';
 import { killEach } from './kill.ts';
 import type { Cgroup, CgroupJoin, CgroupLimits, CgroupTree } from './types.ts';
 
@@ -35,7 +36,7 @@ export class CgroupTreeV2 implements CgroupTree {
     this.#clock = clock;
   }
 
-  async prepare(): Promise<void> {
+  async prepare({ processes, memoryBytes }: HostShare): Promise<void> {
     await makeDirectory(this.#parent);
     for (const directory of [this.#mount, this.#parent]) {
       try {
@@ -46,6 +47,8 @@ export class CgroupTreeV2 implements CgroupTree {
     }
     // By default all sandboxes together weigh no more than one process of the host.
     writeControlIfThere(join(this.#parent, 'cpu.weight'), cpuWeight(hostCpuMillis()));
+    writeControl(join(this.#parent, 'pids.max'), processes);
+    writeControl(join(this.#parent, 'memory.max'), memoryBytes);
   }
 
   async create(name: string): Promise<Cgroup> {
