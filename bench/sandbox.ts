@@ -3,8 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { formatMs, type Logger, MIB, noLogger, systemClock } from '../src/base/mod.ts';
-import { CgroupPool, LeanSandboxFactory, type SandboxSpec } from '../src/isolation/mod.ts';
+import { formatMs, type Logger, limits, MIB, noLogger, systemClock } from '../src/base/mod.ts';
+import {
+  CgroupPool,
+  LeanSandboxFactory,
+  type SandboxSpec,
+  UserPool,
+} from '../src/isolation/mod.ts';
 import { quantileOf } from './support/statistics.ts';
 
 export const title = 'start of a lean sandbox, beside bwrap and unshare: until its first output';
@@ -104,8 +109,10 @@ export async function run(flags: readonly string[]): Promise<unknown> {
   };
   const cgroups = await CgroupPool.open({ ownerId: 'bench', clock: systemClock, logger });
   const scratchDirectory = join(directory, 'scratch');
+  const users = new UserPool({ first: limits.sandbox.firstUid, count: limits.sandbox.users });
   const factory = new LeanSandboxFactory({
     cgroups,
+    users,
     clock: systemClock,
     logger,
     scratchDirectory,
@@ -124,8 +131,6 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     environment: { PATH: '/bin' },
     runtimeOnlyVariables: [],
     workingDirectory: '/',
-    uid: 993,
-    gid: 990,
     memoryBytes: 128 * MIB,
     cpuMillis: 1000,
     tmpBytes: 64 * MIB,

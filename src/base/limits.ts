@@ -206,6 +206,12 @@ export const limits = {
     outputWindowMs: 50,
     processes: 1024,
     openFiles: 1024,
+    /** Arguments and environment of an entrypoint; Linux itself takes 128 KiB each. */
+    argumentBytes: 256 * KIB,
+    /** Users and groups of sandboxes, each of one at a time. */
+    users: 65_536,
+    /** The highest range whose numbers fit into seven octal digits, as tar headers have them. */
+    firstUid: 2_097_152 - 65_536,
     /** Of the host's process numbers and memory, what all sandboxes of an instance may take. */
     hostProcessesShare: 0.75,
     hostMemoryShare: 0.875,

@@ -47,6 +47,15 @@ const startSettings = z.strictObject({
   perWorker: starts.default(limits.worker.coldStartsAtOnce),
 });
 
+const sandboxSettings = z.strictObject({
+  /** The first of the range of users and groups that sandboxes have, which is nobody else's. */
+  firstUid: z
+    .int()
+    .min(limits.sandbox.users)
+    .max(2 ** 31 - limits.sandbox.users)
+    .default(limits.sandbox.firstUid),
+});
+
 /** Where archives of code may lie beside the requests that name them. */
 const codeSettings = z.strictObject({
   s3: z
@@ -129,6 +138,7 @@ const settingsSchema = z.strictObject({
   /** Whether functions fail by what would fail on Lambda; said once in their logs if not. */
   strict: z.boolean().default(false),
   starts: startSettings.default(startSettings.parse({})),
+  sandbox: sandboxSettings.default(sandboxSettings.parse({})),
   /** Without it there are no queues. */
   sqs: queueSettings.optional(),
   /** What becomes of VpcConfig and FileSystemConfigs, which nothing here acts on. */

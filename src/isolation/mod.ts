@@ -1,5 +1,6 @@
 export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean/lean-factory.ts';
+export { openUserPool, type SandboxUsers, UserPool } from './lean/user-pool.ts';
 export { SandboxLife } from './life.ts';
 export { OutboundNetwork, type OutboundNetworkOptions } from './network/outbound-network.ts';
 export type {

@@ -176,7 +176,9 @@ function checkFailures(check: Check): void {
       return true;
     });
     const nothing = withShape(spec, { argv: [] });
-    await assert.rejects(bench.provider.start(nothing, owner), { code: 'USAGE' });
+    await assert.rejects(bench.provider.start(nothing, owner), { code: 'SANDBOX_START_FAILED' });
+    const shapeless = withShape(spec, { memoryBytes: 0 });
+    await assert.rejects(bench.provider.start(shapeless, owner), { code: 'USAGE' });
     assert.deepEqual(events, []);
   });
 

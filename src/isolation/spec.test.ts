@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { isSluiceError, MIB } from '../base/mod.ts';
 import { startError } from './lean/start-error.ts';
@@ -17,8 +18,6 @@ const shape: SandboxShape = {
   environment: { NAME: 'a=b', _HANDLER: 'app.handler' },
   runtimeOnlyVariables: ['_HANDLER'],
   workingDirectory: '/var/task',
-  uid: 993,
-  gid: 990,
   memoryBytes: 128 * MIB,
   cpuMillis: 72,
   tmpBytes: 512 * MIB,
@@ -51,17 +50,8 @@ test('takes what can be started, and refuses what cannot, naming it', () => {
   checkSpec(good);
   const bad: [Partial<SandboxShape & SandboxIdentity>, RegExp][] = [
     [{ deadlineMs: Number.POSITIVE_INFINITY }, /deadline/],
-    [{ credentials: { 'A=B': 'c' } }, /A=B/],
     [{ sandboxId: '' }, /id/],
     [{ sandboxId: '../x' }, /id/],
-    [{ argv: [] }, /entrypoint/],
-    [{ argv: [''] }, /entrypoint/],
-    [{ workingDirectory: 'relative' }, /working directory/],
-    [{ environment: { 'A=B': 'c' } }, /A=B/],
-    [{ environment: { '': 'c' } }, /environment/],
-    [{ environment: { A: 'nul\0' } }, /A/],
-    [{ uid: -1 }, /uid/],
-    [{ gid: 2 ** 32 - 1 }, /gid/],
     [{ memoryBytes: 0 }, /memoryBytes/],
     [{ cpuMillis: 0.5 }, /cpuMillis/],
     [{ tmpBytes: Number.NaN }, /tmpBytes/],
@@ -77,6 +67,35 @@ test('takes what can be started, and refuses what cannot, naming it', () => {
   }
 });
 
+test('what the image says wrongly is an error of the function, in words', () => {
+  const faults: [Partial<SandboxShape>, string, string][] = [
+    [{ argv: [] }, 'InvalidEntryPoint', 'entrypoint: there is none; set ENTRYPOINT or CMD in'],
+    [{ argv: [''] }, 'InvalidEntryPoint', 'entrypoint: there is none'],
+    [{ argv: ['a', 'x'.repeat(300_000)] }, 'InvalidEntryPoint', 'entrypoint: arguments and'],
+    [
+      { argv: ['a\0b'] },
+      'InvalidEntryPoint',
+      'entrypoint: an argument or variable has a zero byte',
+    ],
+    [{ environment: { A: 'nul\0' } }, 'InvalidEntryPoint', 'entrypoint: an argument or variable'],
+    [{ workingDirectory: 'src' }, 'InvalidWorkingDirectory', 'working directory "src": is not'],
+    [{ workingDirectory: '' }, 'InvalidWorkingDirectory', 'working directory "": is not absolute'],
+    [{ environment: { '': 'x' } }, 'InvalidEnvironment', 'environment: "=x" names no variable'],
+    [{ environment: { 'A=B': 'c' } }, 'InvalidEnvironment', 'environment: "A=B=c" names no'],
+  ];
+  for (const [overrides, reason, message] of faults) {
+    assert.throws(
+      () => checkSpec({ shape: { ...shape, ...overrides }, identity }),
+      (error) => {
+        assert.ok(isSluiceError(error, 'SANDBOX_START_FAILED'), String(error));
+        assert.equal(error.data['reasonCode'], `FunctionError.${reason}`);
+        assert.ok(error.message.startsWith(message), error.message);
+        return true;
+      },
+    );
+  }
+});
+
 test('an error of a start says what is at fault, and how Lambda calls that', () => {
   const EACCES = 13;
   const entrypoint = startError(good, 'run the entrypoint', EACCES);
@@ -85,5 +104,10 @@ test('an error of a start says what is at fault, and how Lambda calls that', () 
   const mount = startError(good, 'mount the disk', EACCES);
   assert.equal(mount.message, '/disk: cannot mount the disk: EACCES');
   assert.deepEqual(mount.data, { sandboxId: 'sandbox-1', step: 'mount the disk', errno: 'EACCES' });
+  const tmp = startError(good, 'mount /tmp', constants.errno.ENOTDIR);
+  assert.equal(tmp.message, '/tmp: the image has a file or a broken link there, not a directory');
+  assert.equal(tmp.data['reasonCode'], 'FunctionError.InvalidImage');
+  const ours = startError(good, 'mount /tmp', constants.errno.ENOMEM);
+  assert.equal(ours.data['reasonCode'], undefined);
   assert.equal(startError(good, 'pivot', 9999).data['errno'], 'errno 9999');
 });

@@ -1,5 +1,6 @@
 import type { InitializationType } from '../assignment/mod.ts';
-import { SluiceError } from '../base/mod.ts';
+import { formatBytes, limits, SluiceError } from '../base/mod.ts';
+import { imageFault } from './image-fault.ts';
 
 /**
  * What a sandbox is made of, the same for every sandbox of one function version. All of it may be
@@ -15,8 +16,6 @@ export interface SandboxShape {
   /** Names of the environment that the programs in `/opt/extensions` do not find. */
   readonly runtimeOnlyVariables: readonly string[];
   readonly workingDirectory: string;
-  readonly uid: number;
-  readonly gid: number;
   /** Memory of all processes together, without swap; more ends in the out-of-memory killer. */
   readonly memoryBytes: number;
   /** Thousandths of a CPU. */
@@ -65,12 +64,14 @@ export function extensionEnvironmentOf(spec: SandboxSpec): Record<string, string
   return Object.fromEntries(variables.filter(([name]) => !withheld.has(name)));
 }
 
-const MAX_ID = 2 ** 32 - 2;
 type IntegerOfShape = {
   [K in keyof SandboxShape]: SandboxShape[K] extends number ? K : never;
 }[keyof SandboxShape];
 
-/** Throws `USAGE` for a spec that no sandbox can be started from. */
+/**
+ * Throws `USAGE` for a spec that no sandbox can be started from, and `SANDBOX_START_FAILED` with a
+ * reason code where the fault is the image's.
+ */
 export function checkSpec(spec: SandboxSpec): void {
   const { shape, identity } = spec;
   const refuse = (what: string): never => {
@@ -85,18 +86,43 @@ export function checkSpec(spec: SandboxSpec): void {
   if (!/^[a-z0-9-]{1,64}$/.test(identity.sandboxId))
     refuse('its id is not 1 to 64 of a-z, 0-9 and -');
   if (!Number.isFinite(identity.deadlineMs)) refuse('its deadline is no moment');
-  if (!shape.argv[0]) refuse('it has no entrypoint; set ENTRYPOINT or CMD in the image');
-  if (!shape.workingDirectory.startsWith('/')) refuse('its working directory is not absolute');
-  for (const [name, value] of Object.entries(sandboxEnvironment(spec))) {
-    if (!/^[^=\0]+$/.test(name) || value.includes('\0')) {
-      refuse(`its environment variable ${JSON.stringify(name)} has a forbidden character`);
-    }
-  }
-  checkInteger('uid', 0, MAX_ID);
-  checkInteger('gid', 0, MAX_ID);
   checkInteger('memoryBytes', 1, Number.MAX_SAFE_INTEGER);
   checkInteger('cpuMillis', 1, 1_000_000);
   checkInteger('tmpBytes', 4096, Number.MAX_SAFE_INTEGER);
   checkInteger('processes', 1, 1_000_000);
   checkInteger('openFiles', 3, 1_048_576);
+  checkImage(spec);
+}
+
+/** What the image, or the function's configuration over it, says. */
+function checkImage(spec: SandboxSpec): void {
+  const { argv, workingDirectory } = spec.shape;
+  const step = { sandboxId: spec.identity.sandboxId, step: 'read the configuration' };
+  const environment = Object.entries(sandboxEnvironment(spec));
+  if (!argv[0]) {
+    const message = 'entrypoint: there is none; set ENTRYPOINT or CMD in the image';
+    throw imageFault('FunctionError.InvalidEntryPoint', message, step);
+  }
+  const texts = [...argv, ...environment.flat()];
+  if (texts.some((each) => each.includes('\0'))) {
+    const message = 'entrypoint: an argument or variable has a zero byte';
+    throw imageFault('FunctionError.InvalidEntryPoint', message, step);
+  }
+  const sizeBytes = texts.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+  if (sizeBytes > limits.sandbox.argumentBytes) {
+    const most = formatBytes(limits.sandbox.argumentBytes);
+    const message = `entrypoint: arguments and environment are longer than ${most}`;
+    throw imageFault('FunctionError.InvalidEntryPoint', message, step);
+  }
+  if (!workingDirectory.startsWith('/')) {
+    const shown = JSON.stringify(workingDirectory);
+    const message = `working directory ${shown}: is not absolute; set WORKDIR in the image to a path that begins with /`;
+    throw imageFault('FunctionError.InvalidWorkingDirectory', message, step);
+  }
+  const unnamed = environment.find(([name]) => name === '' || name.includes('='));
+  if (unnamed) {
+    const shown = JSON.stringify(unnamed.join('='));
+    const message = `environment: ${shown} names no variable; remove it from the image`;
+    throw imageFault('FunctionError.InvalidEnvironment', message, step);
+  }
 }

@@ -13,7 +13,7 @@ import { AssignmentService, UsageFile } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
-import { CgroupPool, LeanSandboxFactory, OutboundNetwork } from '../isolation/mod.ts';
+import { CgroupPool, LeanSandboxFactory, OutboundNetwork, openUserPool } from '../isolation/mod.ts';
 import { originEnvironment } from '../origin/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import {
@@ -70,8 +70,11 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     if (options.network === 'outbound')
       network = await OutboundNetwork.open({ ownerId, logger, outbound });
     else await OutboundNetwork.sweep(ownerId);
+    const { firstUid } = stores.settings.sandbox;
+    const users = await openUserPool(firstUid, Number.parseInt(ownerId.slice(0, 8), 16));
     const sandboxes = new LeanSandboxFactory({
       cgroups,
+      users,
       clock,
       logger,
       scratchDirectory: join(stores.data.run, 'scratch'),

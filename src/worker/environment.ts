@@ -6,9 +6,6 @@ import type { SandboxShape } from '../isolation/mod.ts';
 const memoryMbPerCpu = 1769;
 const cpuMillisMax = 6000;
 
-/** The user that Lambda runs functions as, whatever the image says (`sbx_user1051`). */
-const sandboxUid = 993;
-const sandboxGid = 990;
 const taskRoot = '/var/task';
 
 /** What a function finds where neither the image nor its configuration says otherwise. */
@@ -109,8 +106,6 @@ export function shapeOf(
     environment: environmentOf(template, strict),
     runtimeOnlyVariables,
     workingDirectory: template.workingDirectory || taskRoot,
-    uid: sandboxUid,
-    gid: sandboxGid,
     memoryBytes: template.memoryMb * MIB,
     cpuMillis: Math.min(share, cpuMillisMax),
     tmpBytes: template.ephemeralMb * MIB,

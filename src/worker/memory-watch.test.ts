@@ -45,10 +45,7 @@ test('one reading that fails is said, and the watch goes on', async () => {
     clock,
     logger: { ...noLogger, error: (_, message) => said.push(String(message)) },
   });
-  for (let i = 0; i < 3; i++) {
-    clock.advance(limits.worker.memoryWatchMs);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  for (let i = 0; i < 3; i++) await clock.advance(limits.worker.memoryWatchMs);
   assert.deepEqual(reclaimed, [2]);
   assert.deepEqual(said, ['the host’s memory cannot be read']);
   watch.close();

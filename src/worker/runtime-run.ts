@@ -228,6 +228,8 @@ function specOf({ shape, identity }: RunRequest, clock: Clock): SandboxSpec {
 const invalidReasons: Readonly<Record<string, string>> = {
   'FunctionError.InvalidEntryPoint': 'Runtime.InvalidEntrypoint',
   'FunctionError.InvalidWorkingDirectory': 'Runtime.InvalidWorkingDir',
+  'FunctionError.InvalidEnvironment': 'Runtime.InvalidEnvironment',
+  'FunctionError.InvalidImage': 'Runtime.InvalidImage',
   'FunctionError.TooManyExtensions': 'Extension.TooManyExtensions',
 };
 

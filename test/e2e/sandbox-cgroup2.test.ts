@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MIB, systemClock } from '../../src/base/mod.ts';
+import { limits, MIB, systemClock } from '../../src/base/mod.ts';
 import type { Cgroup } from '../../src/isolation/cgroup/types.ts';
 import { CgroupTreeV2 } from '../../src/isolation/cgroup/version-2.ts';
 import { composeStart } from '../../src/isolation/lean/compose/start.ts';
@@ -15,6 +15,7 @@ import {
   type LaunchRecord,
 } from '../../src/isolation/lean/launcher/launcher.ts';
 import { Spawner } from '../../src/isolation/lean/launcher/spawner.ts';
+import { procViewOf, readHostProc } from '../../src/isolation/lean/proc-view.ts';
 import { pollUntil } from '../../src/isolation/poll.ts';
 import { hostHas } from '../support/host.ts';
 import { loopDevicesOf, makeDisk, makeSpec, SANDBOX_NEEDS } from './sandbox-support.ts';
@@ -66,6 +67,8 @@ async function check(
     architecture: hostArchitecture(),
     join: cgroup.join,
     launcherId: launcher.launcherId,
+    user: { uid: limits.sandbox.firstUid, gid: limits.sandbox.firstUid },
+    proc: procViewOf(readHostProc(), spec.shape),
     directIo: true,
     tmp: { kind: 'memory', bytes: MIB },
   });

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { isSluiceError, limits } from '../../src/base/mod.ts';
 import { launchBinary } from '../../src/isolation/launch/binary.ts';
 import {
   type ErrnoName,
@@ -12,6 +13,7 @@ import {
   type Value,
 } from '../../src/isolation/launch/program.ts';
 import { hostArchitecture } from '../../src/isolation/lean/launcher/launcher.ts';
+import type { SandboxUsers } from '../../src/isolation/mod.ts';
 import { hostHas } from '../support/host.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import {
@@ -23,6 +25,12 @@ import {
   SANDBOX_NEEDS,
 } from './sandbox-support.ts';
 
+/** Lends every sandbox the same user. */
+const only = (id: number): SandboxUsers => ({
+  acquire: () => ({ uid: id, gid: id }),
+  release: () => {},
+});
+
 /** Runs a script on a bare disk, as an ordinary user and as root: neither may get anywhere. */
 async function asUserAndRoot(
   t: TestContext,
@@ -32,10 +40,9 @@ async function asUserAndRoot(
 ): Promise<void> {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t, fill);
-  const factory = await makeFactory(t);
-  for (const uid of [993, 0]) {
-    const spec = makeSpec(disk, { uid, gid: uid });
-    check(await runScript(factory, spec, script), uid);
+  for (const uid of [limits.sandbox.firstUid, 0]) {
+    const factory = await makeFactory(t, { users: only(uid) });
+    check(await runScript(factory, makeSpec(disk), script), uid);
   }
 }
 
@@ -193,12 +200,28 @@ test('an image cannot use links to have files written or mounted outside of itse
   assert.ok(!existsSync(escaped));
 });
 
-test('a disk whose mount points are files is refused with the step that failed', async (t) => {
-  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
-  const { disk } = makeDisk(t, (root) => writeFileSync(join(root, 'proc'), 'no directory'));
-  const factory = await makeFactory(t);
-  await assert.rejects(factory.start(makeSpec(disk)), /cannot mount \/proc: ENOTDIR/);
-});
+for (const place of ['/tmp', '/dev', '/proc']) {
+  for (const kind of ['a file', 'a broken link'] as const) {
+    test(`${place} as ${kind} in the image is the image’s error, in words`, async (t) => {
+      if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+      const { disk } = makeDisk(t, (root) => {
+        if (kind === 'a file') writeFileSync(join(root, place), 'no directory');
+        else symlinkSync('/no/where', join(root, place));
+      });
+      for (const tmp of ['in memory', 'on a disk']) {
+        const scratchDirectory = temporaryDirectory(t, 'scratch');
+        const factory = await makeFactory(t, tmp === 'in memory' ? {} : { scratchDirectory });
+        await assert.rejects(factory.start(makeSpec(disk)), (error) => {
+          assert.ok(isSluiceError(error, 'SANDBOX_START_FAILED'), String(error));
+          const words = 'the image has a file or a broken link there, not a directory';
+          assert.equal(error.message, `${place}: ${words}`);
+          assert.equal(error.data['reasonCode'], 'FunctionError.InvalidImage');
+          return true;
+        });
+      }
+    });
+  }
+}
 
 test('the kernel refuses what the filter does, and init cannot be traced', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
@@ -245,10 +268,9 @@ test('the kernel refuses what the filter does, and init cannot be traced', async
     cpSync(launchBinary(architecture), join(root, 'machine'));
     writeFileSync(join(root, 'program'), program.encode());
   });
-  const factory = await makeFactory(t);
-  for (const uid of [993, 0]) {
-    const spec = makeSpec(disk, { uid });
-    const { stdout } = await runScript(factory, spec, '/machine 3</program 4>&1');
+  for (const uid of [limits.sandbox.firstUid, 0]) {
+    const factory = await makeFactory(t, { users: only(uid) });
+    const { stdout } = await runScript(factory, makeSpec(disk), '/machine 3</program 4>&1');
     const step = stdout.length === 16 ? program.stepName(Buffer.from(stdout).readUInt32LE(8)) : '';
     assert.equal(stdout, 'refused', `as ${uid}: ${step}`);
   }

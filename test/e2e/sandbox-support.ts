@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
-import { MIB, noLogger, systemClock } from '../../src/base/mod.ts';
+import { limits, MIB, noLogger, systemClock } from '../../src/base/mod.ts';
 import {
   CgroupPool,
   LeanSandboxFactory,
@@ -17,6 +17,7 @@ import {
   type SandboxProvider,
   type SandboxShape,
   type SandboxSpec,
+  UserPool,
 } from '../../src/isolation/mod.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -58,7 +59,8 @@ export async function makeOwnedFactory(
   options: Partial<LeanSandboxFactoryOptions> = {},
 ): Promise<WatchedFactory> {
   const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
-  const base = { cgroups, clock: systemClock, logger: noLogger };
+  const users = new UserPool({ first: limits.sandbox.firstUid, count: limits.sandbox.users });
+  const base = { cgroups, users, clock: systemClock, logger: noLogger };
   return new WatchedFactory(new LeanSandboxFactory({ ...base, ...options }));
 }
 
@@ -130,8 +132,6 @@ export function makeSpec(
     argv: ['/bin/sh', '-c', 'true'],
     environment: { PATH: '/bin' },
     workingDirectory: '/',
-    uid: 993,
-    gid: 990,
     memoryBytes: 128 * MIB,
     cpuMillis: 1000,
     tmpBytes: 16 * MIB,

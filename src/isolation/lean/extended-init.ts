@@ -12,6 +12,7 @@ import {
   runExtensionStep,
 } from './compose/extensions.ts';
 import { errnoName, hostArchitecture, type Launcher, openPipe } from './launcher/launcher.ts';
+import type { SandboxUser } from './user-pool.ts';
 import { exitOfWaitStatus } from './wait-status.ts';
 
 interface Running {
@@ -23,6 +24,7 @@ interface Running {
 
 export interface ExtendedInitParts {
   readonly spec: SandboxSpec;
+  readonly user: SandboxUser;
   readonly launcher: Launcher;
   readonly initPid: number;
   /** Called once for each extension. */
@@ -61,11 +63,10 @@ export class ExtendedInit {
   }
 
   startExtensions(): void {
-    const { spec } = this.#parts;
-    const { uid, gid } = spec.shape;
+    const { spec, user } = this.#parts;
     const environment = extensionEnvironmentOf(spec);
     const architecture = hostArchitecture();
-    this.#run(composeExtensions({ architecture, names: this.names, environment, uid, gid }));
+    this.#run(composeExtensions({ architecture, names: this.names, environment, ...user }));
   }
 
   startEntrypoint(): void {

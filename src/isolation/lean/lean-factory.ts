@@ -22,13 +22,16 @@ import { hostArchitecture } from './launcher/launcher.ts';
 import { type LauncherNetwork, LauncherPool } from './launcher/launcher-pool.ts';
 import { LEAN } from './lean.ts';
 import { LeanSandbox } from './lean-sandbox.ts';
+import { procViewOf, readHostProc } from './proc-view.ts';
 import { ScratchDisks } from './scratch-disks.ts';
+import type { SandboxUser, SandboxUsers } from './user-pool.ts';
 
 /** Ours, in the sandbox's cgroup besides those of the image. */
 const INIT_PROCESSES = 1;
 
 export interface LeanSandboxFactoryOptions {
   readonly cgroups: CgroupPool;
+  readonly users: SandboxUsers;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Launchers kept booted, so that a start need not wait for a new process. */
@@ -53,6 +56,7 @@ export class LeanSandboxFactory implements SandboxProvider {
   readonly isolation = LEAN;
   readonly #options: LeanSandboxFactoryOptions;
   readonly #launchers: LauncherPool;
+  readonly #hostProc = readHostProc();
   readonly #scratch: ScratchDisks | undefined;
   readonly #sandboxes = new Set<LeanSandbox>();
   readonly #starts = new Set<Promise<Sandbox>>();
@@ -122,13 +126,16 @@ export class LeanSandboxFactory implements SandboxProvider {
   }
 
   async #start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
-    const { cgroups, clock } = this.#options;
+    const { cgroups, users, clock } = this.#options;
     const { sandboxId, deadlineMs } = spec.identity;
     const beganMs = clock.monotonicMs();
-    const { launcher, cgroup, network } = await this.#acquire(spec);
+    const { launcher, cgroup, network, user } = await this.#acquire(spec);
     const acquiredMs = clock.monotonicMs();
-    const onStopped = () => this.#sandboxes.delete(sandbox);
-    const parts = { spec, launcher, cgroup, pool: cgroups, clock, owner, onStopped };
+    const onStopped = () => {
+      this.#sandboxes.delete(sandbox);
+      users.release(user);
+    };
+    const parts = { spec, launcher, cgroup, user, pool: cgroups, clock, owner, onStopped };
     const sandbox = new LeanSandbox(parts);
     this.#sandboxes.add(sandbox);
     try {
@@ -139,6 +146,7 @@ export class LeanSandboxFactory implements SandboxProvider {
           join: cgroup.join,
           launcherId: launcher.launcherId,
           network,
+          user,
         });
       await withDeadline(clock, leftMs, `start of ${sandboxId}`, launch, owner.signal);
       cgroup.limitCpu(spec.shape.cpuMillis);
@@ -160,6 +168,7 @@ export class LeanSandboxFactory implements SandboxProvider {
       readonly join: CgroupJoin;
       readonly launcherId: number;
       readonly network: SandboxNetwork | undefined;
+      readonly user: SandboxUser;
     },
   ): Promise<void> {
     const { tmpBytes } = spec.shape;
@@ -168,6 +177,7 @@ export class LeanSandboxFactory implements SandboxProvider {
       const program = composeStart(spec, {
         architecture: hostArchitecture(),
         ...where,
+        proc: procViewOf(this.#hostProc, spec.shape),
         directIo: this.#options.directIo ?? true,
         tmp: path === undefined ? { kind: 'memory', bytes: tmpBytes } : { kind: 'disk', path },
       });
@@ -179,14 +189,17 @@ export class LeanSandboxFactory implements SandboxProvider {
   }
 
   async #acquire({ shape }: SandboxSpec) {
-    const { cgroups, network } = this.#options;
+    const { cgroups, network, users } = this.#options;
     const cgroup = await cgroups.acquire();
+    let user: SandboxUser | undefined;
     try {
+      user = users.acquire();
       cgroup.limit({ memoryBytes: shape.memoryBytes, processes: shape.processes + INIT_PROCESSES });
       const { launcher, address } = await this.#launchers.acquire();
       const joined = address && network && { ...address, nameservers: network.nameservers };
-      return { launcher, cgroup, network: joined };
+      return { launcher, cgroup, user, network: joined };
     } catch (error) {
+      if (user) users.release(user);
       await cgroups.release(cgroup);
       throw error;
     }

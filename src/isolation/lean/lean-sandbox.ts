@@ -18,12 +18,14 @@ import { RuntimeServer } from './runtime-server.ts';
 import { signalChild } from './signal-inside.ts';
 import { startError } from './start-error.ts';
 import { StartProgress } from './start-progress.ts';
+import type { SandboxUser } from './user-pool.ts';
 import { exitOfWaitStatus } from './wait-status.ts';
 
 export interface LeanSandboxParts {
   readonly spec: SandboxSpec;
   readonly launcher: Launcher;
   readonly cgroup: Cgroup;
+  readonly user: SandboxUser;
   readonly pool: CgroupPool;
   readonly clock: Clock;
   readonly owner: SandboxOwner;
@@ -225,10 +227,11 @@ export class LeanSandbox implements Sandbox {
   }
 
   async #startExtensions(): Promise<void> {
-    const { spec, launcher } = this.#parts;
+    const { spec, launcher, user } = this.#parts;
     try {
       this.#extended = await ExtendedInit.open({
         spec,
+        user,
         launcher,
         initPid: await this.#progress.initPid.promise,
         onExit: (name, exit) => this.#life.tell({ kind: 'extension-exited', name, exit }),

@@ -1,4 +1,5 @@
 import { SluiceError } from '../../base/mod.ts';
+import { imageFault } from '../image-fault.ts';
 import type { SandboxSpec } from '../spec.ts';
 import { MOUNT_DISK, OPEN_DISK } from './compose/disk.ts';
 import { ENTER_WORKING_DIRECTORY, RUN_ENTRYPOINT } from './compose/entrypoint.ts';
@@ -12,9 +13,14 @@ const WHY: Readonly<Record<string, string>> = {
   E2BIG: 'arguments and environment are too long',
 };
 
+/** The steps that make and fill the directories that every sandbox has. */
+const MOUNT_POINT = /^(?:make|mount) (\/(?:tmp|dev|proc))$/;
+/** EINVAL is what `move_mount` says of a directory over a file. */
+const NOT_A_DIRECTORY: ReadonlySet<string> = new Set(['ENOTDIR', 'ENOENT', 'ELOOP', 'EINVAL']);
+
 /**
  * The error of a start that failed at a named step. `data.reasonCode` is Lambda's where the
- * image is at fault: `FunctionError.InvalidEntryPoint`, `FunctionError.InvalidWorkingDirectory`.
+ * image is at fault.
  */
 export function startError(spec: SandboxSpec, step: string, errno: number): SluiceError {
   const name = errnoName(errno);
@@ -23,19 +29,18 @@ export function startError(spec: SandboxSpec, step: string, errno: number): Slui
   const { sandboxId } = identity;
   const base = { sandboxId, step, errno: name };
   if (step === RUN_ENTRYPOINT) {
-    return new SluiceError('SANDBOX_START_FAILED', `entrypoint ${shape.argv[0]}: ${why}`, {
-      data: { ...base, reasonCode: 'FunctionError.InvalidEntryPoint' },
-    });
+    const message = `entrypoint ${shape.argv[0]}: ${why}`;
+    return imageFault('FunctionError.InvalidEntryPoint', message, base);
   }
   if (step === ENTER_WORKING_DIRECTORY) {
     const { workingDirectory } = shape;
-    return new SluiceError(
-      'SANDBOX_START_FAILED',
-      `working directory ${workingDirectory}: ${why}`,
-      {
-        data: { ...base, reasonCode: 'FunctionError.InvalidWorkingDirectory' },
-      },
-    );
+    const message = `working directory ${workingDirectory}: ${name === 'ENOENT' ? 'no such directory' : why}`;
+    return imageFault('FunctionError.InvalidWorkingDirectory', message, base);
+  }
+  const mountPoint = MOUNT_POINT.exec(step)?.[1];
+  if (mountPoint !== undefined && NOT_A_DIRECTORY.has(name)) {
+    const message = `${mountPoint}: the image has a file or a broken link there, not a directory`;
+    return imageFault('FunctionError.InvalidImage', message, base);
   }
   const about = step === OPEN_DISK || step === MOUNT_DISK ? shape.diskPath : sandboxId;
   return new SluiceError('SANDBOX_START_FAILED', `${about}: cannot ${step}: ${name}`, {

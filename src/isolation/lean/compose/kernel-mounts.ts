@@ -1,5 +1,7 @@
+import { KIB } from '../../../base/mod.ts';
 import * as linux from '../../launch/linux.ts';
 import { type LaunchProgram, register } from '../../launch/program.ts';
+import type { ProcView } from '../proc-view.ts';
 import { mount, open } from './common.ts';
 import { makeDirectory, remountReadOnly } from './root.ts';
 
@@ -7,6 +9,9 @@ const RESTRICTED = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC;
 const temporary = register(6);
 /** Under memory pressure of the whole host, sandboxes go before the host's own services. */
 const OOM_SCORE_ADJUSTMENT = '500\n';
+
+/** For the names, and for what views of /proc hold. */
+const DEVICES_BYTES = 128 * KIB;
 
 /** Name, major, minor of the devices that programs take for granted (`devices.txt`). */
 const DEVICES = [
@@ -29,7 +34,7 @@ const DEVICE_LINKS = [
 export function mountDevices(program: LaunchProgram): void {
   makeDirectory(program, '/dev');
   const flags = linux.MS_NOSUID | linux.MS_NOEXEC;
-  const data = 'size=4k,nr_inodes=32,mode=755';
+  const data = `size=${DEVICES_BYTES},nr_inodes=32,mode=755`;
   mount(program, 'mount /dev', { source: 'tmpfs', target: '/dev', type: 'tmpfs', flags, data });
   for (const [name, major, minor] of DEVICES) {
     const values = [
@@ -44,36 +49,22 @@ export function mountDevices(program: LaunchProgram): void {
     const values = [program.text(target), linux.AT_FDCWD, program.text(`/dev/${name}`)];
     program.call(`make /dev/${name}`, 'symlinkat', values);
   }
-  remountReadOnly(program, '/dev', flags);
 }
 
-const READ_ONLY_IN_PROC = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'];
-const HIDDEN_DIRECTORIES_IN_PROC = ['acpi', 'asound', 'scsi'];
-const HIDDEN_FILES_IN_PROC = [
-  'config.gz',
-  'interrupts',
-  'kallsyms',
-  'kcore',
-  'keys',
-  'key-users',
-  'kmsg',
-  'kpagecgroup',
-  'kpagecount',
-  'kpageflags',
-  'latency_stats',
-  'modules',
-  'sched_debug',
-  'slabinfo',
-  'timer_list',
-  'timer_stats',
-  'vmallocinfo',
-];
+/** No more files are made in it. */
+export function sealDevices(program: LaunchProgram): void {
+  remountReadOnly(program, '/dev', linux.MS_NOSUID | linux.MS_NOEXEC);
+}
+
+/** Where files of ours are made that are then mounted elsewhere, and whose name goes. */
+const MADE_HERE = '/dev/.view';
 
 /**
- * A /proc of the sandbox's own processes. What is the kernel's rather than a process's is
- * read-only, and hidden where it tells of the host's memory, keys or hardware.
+ * A /proc of the sandbox's own processes, and of the rest what the view shows: the kernel's
+ * parameters read-only, files of ours in place of those that tell of the host, and nothing else.
+ * Needs /dev, still writable.
  */
-export function mountProc(program: LaunchProgram): void {
+export function mountProc(program: LaunchProgram, view: ProcView): void {
   makeDirectory(program, '/proc');
   mount(program, 'mount /proc', {
     source: 'proc',
@@ -86,22 +77,34 @@ export function mountProc(program: LaunchProgram): void {
   open(program, name, '/proc/self/oom_score_adj', linux.O_WRONLY, { result: temporary });
   program.call(name, 'write', [temporary, score, OOM_SCORE_ADJUSTMENT.length]);
   program.call(name, 'close', [temporary]);
-  for (const entry of READ_ONLY_IN_PROC) {
-    const target = `/proc/${entry}`;
-    const flags = linux.MS_BIND | linux.MS_REC;
-    const remount = linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | RESTRICTED;
-    const absent = { tolerate: ['ENOENT', 'EINVAL'] } as const;
-    const step = `make ${target} read-only`;
-    mount(program, step, { source: target, target, flags }, absent);
-    mount(program, step, { target, flags: remount }, absent);
+  const step = 'make /proc/sys read-only';
+  mount(program, step, { source: '/proc/sys', target: '/proc/sys', flags: linux.MS_BIND });
+  remountReadOnly(program, '/proc/sys', RESTRICTED);
+  for (const [entry, content] of Object.entries(view.files)) {
+    coverFiles(program, [entry], Buffer.from(content));
   }
-  for (const entry of HIDDEN_DIRECTORIES_IN_PROC) {
+  coverFiles(program, view.hiddenFiles, Buffer.alloc(0));
+  for (const entry of view.hiddenDirectories) {
     const flags = linux.MS_RDONLY | RESTRICTED;
     const where = { source: 'tmpfs', target: `/proc/${entry}`, type: 'tmpfs', flags };
-    mount(program, `hide /proc/${entry}`, { ...where, data: 'size=0' }, { tolerate: ['ENOENT'] });
+    mount(program, `hide /proc/${entry}`, { ...where, data: 'size=4k' }, { tolerate: ['ENOENT'] });
   }
-  for (const entry of HIDDEN_FILES_IN_PROC) {
-    const where = { source: '/dev/null', target: `/proc/${entry}`, flags: linux.MS_BIND };
-    mount(program, `hide /proc/${entry}`, where, { tolerate: ['ENOENT'] });
+}
+
+/** Mounts one file that nobody may write over each of these entries of /proc that is there. */
+function coverFiles(program: LaunchProgram, entries: readonly string[], content: Buffer): void {
+  const name = `make a view for /proc/${entries[0]}`;
+  open(program, name, MADE_HERE, linux.O_WRONLY | linux.O_CREAT | linux.O_EXCL, {
+    mode: 0o444,
+    result: temporary,
+  });
+  if (content.length > 0) {
+    program.call(name, 'write', [temporary, program.bytes(content), content.length]);
   }
+  program.call(name, 'close', [temporary]);
+  for (const entry of entries) {
+    const where = { source: MADE_HERE, target: `/proc/${entry}`, flags: linux.MS_BIND };
+    mount(program, `cover /proc/${entry}`, where, { tolerate: ['ENOENT'] });
+  }
+  program.call(name, 'unlinkat', [linux.AT_FDCWD, program.text(MADE_HERE), 0]);
 }

@@ -23,6 +23,8 @@ export interface RootOptions {
   readonly tmp: TmpOptions;
   /** Files of the sandbox's own, absolute path to content; they replace those of the image. */
   readonly files: Readonly<Record<string, string>>;
+  /** Lines that are added to the image's files, or make a file that it lacks. */
+  readonly lines: Readonly<Record<string, string>>;
 }
 
 /**
@@ -64,6 +66,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   if (tmp.kind === 'disk') moveTmp(program);
   else mountTmp(program, tmp.bytes);
   for (const [path, content] of Object.entries(options.files)) replaceFile(program, path, content);
+  for (const [path, line] of Object.entries(options.lines)) addLine(program, path, line);
 }
 
 /** From here on the root is read-only; only what was mounted on it is not. */
@@ -146,5 +149,23 @@ function replaceFile(program: LaunchProgram, path: string, content: string): voi
   });
   const values = [temporary, program.bytes(bytes), bytes.length];
   program.call(name, 'write', values, { tolerate: ['EBADF'] });
+  program.call(name, 'close', [temporary], { tolerate: ['EBADF'] });
+}
+
+/**
+ * Adds a line to a file of the image's, in the overlay. The image's last line may lack its end, so
+ * ours begins with one. A path at which there is no file, nor can be, goes without.
+ */
+function addLine(program: LaunchProgram, path: string, line: string): void {
+  const name = `add to ${path}`;
+  const bytes = Buffer.from(`\n${line}\n`);
+  const flags = linux.O_WRONLY | linux.O_APPEND | linux.O_CREAT | linux.O_NONBLOCK;
+  open(program, name, path, flags, {
+    mode: 0o644,
+    result: temporary,
+    tolerate: ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'],
+  });
+  const values = [temporary, program.bytes(bytes), bytes.length];
+  program.call(name, 'write', values, { tolerate: ['EBADF', 'ENOSPC', 'EAGAIN', 'EINVAL'] });
   program.call(name, 'close', [temporary], { tolerate: ['EBADF'] });
 }

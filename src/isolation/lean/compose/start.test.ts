@@ -14,8 +14,6 @@ const shape: SandboxSpec['shape'] = {
   environment: { PATH: '/opt/bin:/bin', KEY: 'value' },
   runtimeOnlyVariables: [],
   workingDirectory: '/var/task',
-  uid: 993,
-  gid: 990,
   memoryBytes: 128 * MIB,
   cpuMillis: 1000,
   tmpBytes: 512 * MIB,
@@ -31,6 +29,12 @@ const identity: SandboxSpec['identity'] = {
 };
 const spec: SandboxSpec = { shape, identity };
 
+const user = { uid: 2_031_616, gid: 2_031_616 };
+const proc = {
+  hiddenFiles: ['kcore'],
+  hiddenDirectories: ['fs'],
+  files: { meminfo: 'MemTotal: 1 kB\n' },
+};
 const tmp = { kind: 'disk', path: '/scratch/1' } as const;
 
 const joins: Record<string, CgroupJoin> = {
@@ -47,6 +51,8 @@ for (const [version, join] of Object.entries(joins)) {
         launcherId: 7,
         directIo: true,
         tmp,
+        user,
+        proc,
       });
       const numbers = systemCallNumbers[architecture];
       const places = (call: string) =>
@@ -98,9 +104,9 @@ for (const [version, join] of Object.entries(joins)) {
       });
 
       test('gives up what extensions must not have before it runs them', () => {
-        const { uid, gid, environment } = shape;
+        const { environment } = shape;
         const names = ['one', 'two'];
-        const second = composeExtensions({ architecture, names, environment, uid, gid });
+        const second = composeExtensions({ architecture, names, environment, ...user });
         const third = composeEntrypoint(architecture, shape, names.length);
         const at = (call: string) =>
           second.steps.findIndex((step) => step.number === numbers.get(call));
@@ -126,7 +132,15 @@ for (const [version, join] of Object.entries(joins)) {
         const argv = ['handler', 'x'.repeat(600 * 1024)];
         const huge = { shape: { ...shape, argv }, identity };
         const compose = () =>
-          composeStart(huge, { architecture, join, launcherId: 7, directIo: true, tmp });
+          composeStart(huge, {
+            architecture,
+            join,
+            launcherId: 7,
+            directIo: true,
+            tmp,
+            user,
+            proc,
+          });
         assert.throws(() => compose().encode(), { code: 'USAGE' });
         assert.ok(program.encode().length < 64 * 1024);
       });

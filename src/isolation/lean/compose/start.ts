@@ -5,6 +5,8 @@ import type { Architecture } from '../../launch/system-call-numbers.ts';
 import type { NetworkAddress } from '../../network/addresses.ts';
 import { seccompFilter } from '../../seccomp/profile.ts';
 import { type SandboxSpec, sandboxEnvironment } from '../../spec.ts';
+import type { ProcView } from '../proc-view.ts';
+import type { SandboxUser } from '../user-pool.ts';
 import { CONTROL_FD, PROGRAMS_READ_FD, PROGRAMS_WRITE_FD, READ_ENDS } from './common.ts';
 import { runEntrypoint } from './entrypoint.ts';
 import { awaitExtensions, EXTENSIONS_DIRECTORY } from './extensions.ts';
@@ -17,12 +19,13 @@ import {
   makeProgramsPipe,
   setHostName,
 } from './isolate.ts';
-import { mountDevices, mountProc } from './kernel-mounts.ts';
+import { mountDevices, mountProc, sealDevices } from './kernel-mounts.ts';
 import { listenForRuntime, raiseInterfaces } from './network.ts';
 import { dropPrivileges, filterSystemCalls, limitResources } from './privileges.ts';
 import { assembleRoot, sealRoot, type TmpOptions } from './root.ts';
 
 const HOST_NAME = 'sandbox';
+const USER_NAME = 'sbx_user1051';
 const found = register(6);
 
 /** What the image's own files of these names cannot know. */
@@ -36,6 +39,8 @@ export interface StartOptions {
   readonly architecture: Architecture;
   readonly join: CgroupJoin;
   readonly launcherId: number;
+  readonly user: SandboxUser;
+  readonly proc: ProcView;
   readonly directIo: boolean;
   readonly tmp: TmpOptions;
   /** What the launcher's network namespace was joined to; absent: nothing. */
@@ -75,7 +80,7 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   program.branchIfEqual('wait for extensions', 0, 0, end);
   program.place(alone);
   program.call('close the pipe of programs', 'close', [PROGRAMS_READ_FD]);
-  dropPrivileges(program, spec.shape);
+  dropPrivileges(program, options.user);
   dieWithMonitor(program);
   program.call('close the control channel', 'close', [CONTROL_FD]);
   filterSystemCalls(program, seccompFilter(options.architecture));
@@ -83,6 +88,14 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   runEntrypoint(program, { argv, workingDirectory, environment: sandboxEnvironment(spec) });
   program.place(end);
   return program;
+}
+
+/** The user's entries, as Lambda names it; no image has them, for the numbers are the host's. */
+function accountLines({ uid, gid }: SandboxUser): Record<string, string> {
+  return {
+    '/etc/passwd': `${USER_NAME}:x:${uid}:${gid}::/home/${USER_NAME}:/sbin/nologin`,
+    '/etc/group': `${USER_NAME}:x:${gid}:`,
+  };
 }
 
 function resolvConf(nameservers: readonly string[] | undefined): string {
@@ -98,10 +111,12 @@ function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOp
   setHostName(program, HOST_NAME);
   raiseInterfaces(program, options.network);
   listenForRuntime(program, options.launcherId);
+  const lines = accountLines(options.user);
   const files = { ...FILES, '/etc/resolv.conf': resolvConf(options.network?.nameservers) };
-  assembleRoot(program, { disk: { path: spec.shape.diskPath, directIo }, tmp, files });
+  assembleRoot(program, { disk: { path: spec.shape.diskPath, directIo }, tmp, files, lines });
   mountDevices(program);
-  mountProc(program);
+  mountProc(program, options.proc);
+  sealDevices(program);
   sealRoot(program);
   limitResources(program, spec.shape.openFiles);
 }
