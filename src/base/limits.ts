@@ -324,6 +324,8 @@ export const limits = {
   worker: {
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
+    /** A caller who wants the log's tail waits so long for the runtime to be done with the invoke. */
+    logTailMs: 3000,
     /** A runtime that has printed nothing for this long is taken to have no more to say. */
     logQuietMs: 5,
     peakMemoryMs: 1000,

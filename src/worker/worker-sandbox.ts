@@ -153,7 +153,7 @@ export class WorkerSandbox implements HostedSandbox {
     const producedBytes = 'body' in ending ? ending.body.length : 0;
     const over = this.#finish(invoke, lease, failure, durationMs, producedBytes);
     void over.then(settle, () => settle(false));
-    if (logTail) await within(clock, 3 * limits.worker.logSettleMs, over);
+    if (logTail) await within(clock, limits.worker.logTailMs, over);
     const tail = logTail ? { logTail: log.tail } : {};
     if ('body' in ending) return { status: 'ok', payload: ending.body, durationMs, ...tail };
     const payload = failureBody(ending.failure, requestId);

@@ -179,7 +179,7 @@ describe('zip functions and layers', { skip: lacks }, () => {
     const sluice = (...words: string[]) =>
       runOrThrow(join(repositoryRoot, 'bin/sluice'), [...words, '--data', dataDirectory]);
     assert.match(await sluice('layer', 'publish', 'runtime', '--zip', script), /:layer:runtime:1 /);
-    const words = ['--zip', code, '--runtime', 'provided', '--handler', 'any'];
+    const words = ['--zip', code, '--runtime', 'provided.al2', '--handler', 'any'];
     const shown = await sluice('function', 'create', 'layered', ...words, '--layer', 'runtime');
     assert.match(shown, /^layer {5}arn:aws:lambda:us-east-1:000000000000:layer:runtime:1$/m);
     assert.match(await sluice('layer', 'list'), /^runtime +1 /m);
