@@ -13,6 +13,7 @@ import { hostHas } from '../../test/support/host.ts';
 import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { timeBudget } from '../../test/support/time-budget.ts';
+import { until } from '../../test/support/until.ts';
 import { CHUNK_SIZE_BYTES, MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
 import {
   AgentPool,
@@ -270,8 +271,7 @@ test('draining: new devices get a new agent, the old one ends with its last devi
   assert.notEqual(agentOf(fresh), pid);
   assert.ok(disk.equals(await readFile(old.path)), 'the old one still serves');
   await old.close();
-  for (let tries = 0; tries < 100 && isAlive(pid); tries++) await systemClock.sleep(20);
-  assert.equal(isAlive(pid), false);
+  await until('the old agent ends', () => !isAlive(pid));
   assert.ok(disk.equals(await readFile(fresh.path)));
 });
 
@@ -311,8 +311,7 @@ test('a killed worker takes its agents with it', async (t) => {
   assert.equal(pids.length, 2);
   parent.kill('SIGKILL');
   await once(parent, 'exit');
-  for (let tries = 0; tries < 100 && pids.some(isAlive); tries++) await systemClock.sleep(20);
-  assert.deepEqual(pids.filter(isAlive), []);
+  await until('the agents end', () => !pids.some(isAlive));
   assert.deepEqual(mountsBelow(directory), []);
 });
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { hostHas } from '../../test/support/host.ts';
 import { sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { until } from '../../test/support/until.ts';
 import { MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { directoryOrigin, type RootAlarm } from '../origin/mod.ts';
@@ -33,9 +34,9 @@ test('a device that caches answer alone keeps its expired root from deletion', a
   await origin.advanceRoot(rootId, 'retired');
   await origin.advanceRoot(rootId, 'expired');
   const alarms: RootAlarm[] = [];
-  for (let tries = 0; tries < 200 && alarms.length === 0; tries++) {
-    await systemClock.sleep(100);
+  await until('an alarm', async () => {
     for await (const alarm of origin.alarms()) alarms.push(alarm);
-  }
+    return alarms.length > 0;
+  });
   assert.deepEqual(alarms, [{ rootId, kind: 'manifest', name: manifestId }]);
 });

@@ -167,7 +167,7 @@ export const limits = {
     noteUseMs: 60_000,
     /** Memory that an agent takes before it needs it, so that a cold start need not. */
     warmMemoryBytes: 64 * MIB,
-    startTimeoutMs: 10_000,
+    startTimeoutMs: 30_000,
     poolSize: 1,
   },
   drill: {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
 import fc from 'fast-check';
-import { systemClock } from '../base/mod.ts';
+import { until } from '../../test/support/until.ts';
 import { ApiError } from './api-error.ts';
 import { DownloadLinks } from './download-links.ts';
 import { REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
@@ -207,10 +207,8 @@ test('archives go with the last that names them, and not before', async (t) => {
   const { lambda, create, settled, publish, archive, frontend } = await setUp(t);
   const account = '000000000000';
   const kept = async () => (await archive.list(account)).length;
-  const until = async (count: number) => {
-    for (let i = 0; i < 100 && (await kept()) !== count; i++) await systemClock.sleep(10);
-    assert.equal(await kept(), count);
-  };
+  const untilKept = (count: number) =>
+    until(`${count} archives`, async () => (await kept()) === count);
   const content = makeZip({ layer: 'content' });
   await publish(content);
   await create({ Layers: [`${layerArn}:1`], Publish: true });
@@ -223,12 +221,12 @@ test('archives go with the last that names them, and not before', async (t) => {
   const third = makeZip({ 'index.mjs': 'export const handler = async () => 3;' });
   await lambda.send(new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: third }));
   await settled();
-  await until(3); // The published version's, the latest, and the layer's.
+  await untilKept(3); // The published version's, the latest, and the layer's.
   await lambda.send(new sdk.DeleteLayerVersionCommand({ LayerName: 'l', VersionNumber: 1 }));
   await lambda.send(new sdk.DeleteFunctionCommand({ FunctionName, Qualifier: '1' }));
-  await until(2); // The latest still runs with the layer.
+  await untilKept(2); // The latest still runs with the layer.
   await lambda.send(new sdk.DeleteFunctionCommand({ FunctionName }));
-  await until(0);
+  await untilKept(0);
   await frontend.close(100);
 });
 

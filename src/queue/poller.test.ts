@@ -313,7 +313,7 @@ async function surviveCrashes(t: TestContext, path: string, plan: number[], even
   const store = await SqliteEventQueue.open({ path });
   t.after(() => store.close());
   const poller = startLife(store, run, done);
-  for (let i = 0; i < 1000 && (await store.stats()).events > 0; i++) {
+  for (let i = 0; i < 20_000 && (await store.stats()).events > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   await poller.close();

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   InvokeCommand,
   type LambdaClient,
@@ -13,6 +12,7 @@ import { createImageFunction } from '../support/image-function.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
@@ -33,16 +33,10 @@ describe('asynchronous invokes', { skip: lacks }, () => {
   /** What arrived in a directory of the account, oldest first; waits for `count` of them. */
   const arrived = async (name: string, count: number) => {
     const directory = join(data, 'destinations/000000000000', name);
-    for (let waited = 0; waited < 300; waited++) {
-      const files = existsSync(directory)
-        ? readdirSync(directory).filter((file) => file.endsWith('.json'))
-        : [];
-      if (files.length >= count) {
-        return files.map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')));
-      }
-      await sleep(100);
-    }
-    return assert.fail(`fewer than ${count} messages arrived in ${directory}`);
+    const files = () =>
+      existsSync(directory) ? readdirSync(directory).filter((file) => file.endsWith('.json')) : [];
+    await until(`${count} messages in ${directory}`, () => files().length >= count);
+    return files().map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')));
   };
 
   before(async () => {

@@ -24,6 +24,7 @@ import { hostLacks } from '../support/host.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 const ROUNDS = 3;
@@ -205,11 +206,11 @@ describe('a region killed while it is written to', { skip: lacks }, () => {
       region = await startRegion(undefined, data);
       await assertKept(region.client(), acknowledged);
     }
-    for (let tries = 0; tries < 300 && acknowledged.lost('events', eventsDone()).length > 0; ) {
-      tries++;
-      await sleep(100);
-    }
-    assert.deepEqual(acknowledged.lost('events', eventsDone()), []);
+    const lost = () => acknowledged.lost('events', eventsDone());
+    await until(
+      () => `an end of ${lost()}`,
+      () => lost().length === 0,
+    );
     const counts = (['functions', 'versions', 'aliases', 'statements', 'events'] as const).map(
       (kind) => `${acknowledged.count(kind)} ${kind}`,
     );

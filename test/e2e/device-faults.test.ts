@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { loopDevices } from '../support/leftovers.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { run, runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const sluice = join(repositoryRoot, 'bin/sluice');
 const lacks = hostLacks('root', 'fuse', 'loop');
@@ -27,11 +27,6 @@ function agentOf({ pid }: ChildProcess): number {
 
 function isMounted(path: string): boolean {
   return readFileSync('/proc/self/mounts', 'utf8').includes(` ${path} `);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500 && !condition(); tries++) await sleep(20);
-  assert.ok(condition());
 }
 
 /** Both at once, so that neither can clean up behind the other. */
@@ -91,8 +86,8 @@ describe('a served device whose processes are killed', { skip: lacks }, () => {
     const agent = agentOf(command);
     command.kill('SIGKILL');
     await once(command, 'exit');
-    await until(() => !isMounted(file));
-    await until(() => !existsSync(`/proc/${agent}`));
+    await until('an unmount', () => !isMounted(file));
+    await until('the agent ends', () => !existsSync(`/proc/${agent}`));
   });
 
   test('both: the next start takes away what they left', async () => {
@@ -111,6 +106,7 @@ describe('a served device whose processes are killed', { skip: lacks }, () => {
     mounted.kill('SIGTERM');
     assert.deepEqual(await once(mounted, 'exit'), [0, null]);
     assert.deepEqual([isMounted(file), isMounted(directory)], [false, false]);
-    await until(() => !loopDevices().some((line) => line.includes(manifestId)));
+    const isLooped = () => loopDevices().some((line) => line.includes(manifestId));
+    await until('the loop device goes', () => !isLooped());
   });
 });

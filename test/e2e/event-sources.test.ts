@@ -20,6 +20,7 @@ import { type RunningRegion, readMetric, startRegion } from '../support/region.t
 import { run } from '../support/run.ts';
 import { SqsServer } from '../support/sqs-server.ts';
 import { scratchDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
@@ -33,14 +34,6 @@ describe('event source mappings', { skip: lacks }, () => {
   let region: RunningRegion;
   let uuid: string;
 
-  /** Waits until the condition holds. */
-  const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
-    for (let waited = 0; waited < 300; waited++) {
-      if (await holds()) return;
-      await sleep(100);
-    }
-    assert.fail(`${what} did not come to be: ${region.log()}`);
-  };
   const settled = (state: string) =>
     until(state, async () => {
       const asked = region.client().send(new GetEventSourceMappingCommand({ UUID: uuid }));

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { TelemetryEvent } from '../../src/runtime/mod.ts';
 import { hostHas } from '../support/host.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 import { makeCompute, makeNodeDisk, templateOf, WORKER_NEEDS } from './worker-support.ts';
 
 const handler = `
@@ -76,13 +77,14 @@ test('an extension has events, telemetry and an end of its own', async (t) => {
   };
   assert.equal(await ask('print', 'one'), '1');
   let seen: TelemetryEvent[] = [];
-  for (let tries = 0; tries < 50; tries++) {
-    const items = JSON.parse(await ask('read', `read-${tries}`))
+  let reads = 0;
+  await until('a report', async () => {
+    const items = JSON.parse(await ask('read', `read-${reads++}`))
       .trim()
       .split('\n');
     seen = items.map((item: string) => JSON.parse(item) as TelemetryEvent);
-    if (seen.some(({ type }) => type === 'platform.report')) break;
-  }
+    return seen.some(({ type }) => type === 'platform.report');
+  });
   const types = seen.map(({ type }) => type);
   const order = [
     'initStart',
@@ -126,11 +128,8 @@ test('a timeout is told as such, and an extension that ends fails the invoke', a
   const template = templateOf({ timeoutMs: 2000 });
   const hung = await invoke({ do: 'hang' }, { template });
   assert.match(hung.payload.toString(), /Sandbox.Timedout/);
-  for (let tries = 0; tries < 100; tries++) {
-    if (lines.some(({ text }) => text === 'event SHUTDOWN timeout')) break;
-    await pause(20);
-  }
-  assert.ok(lines.some(({ text }) => text === 'event SHUTDOWN timeout'));
+  const told = () => lines.some(({ text }) => text === 'event SHUTDOWN timeout');
+  await until('the extension is told', told);
   const dead = await invoke({ do: 'hang' }, { template, requestId: 'dead-1' });
   const broken = {
     errorType: 'Extension.Crash',

@@ -12,6 +12,7 @@ import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
@@ -30,20 +31,23 @@ async function metricsWhen(
   region: RunningRegion,
   ready: (samples: ReadonlyMap<string, number>) => boolean,
 ): Promise<ReadonlyMap<string, number>> {
-  const untilMs = performance.now() + 15_000;
-  for (;;) {
-    const text = await (await fetch(`${region.endpoint}/metrics`)).text();
-    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    const samples = new Map(
-      lines.map((line): [string, number] => {
-        const at = line.lastIndexOf(' ');
-        return [line.slice(0, at), Number(line.slice(at + 1))];
-      }),
-    );
-    if (ready(samples)) return samples;
-    if (performance.now() > untilMs) assert.fail(`not in the metrics:\n${text}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  let text = '';
+  let samples: ReadonlyMap<string, number> = new Map();
+  await until(
+    () => `in the metrics:\n${text}`,
+    async () => {
+      text = await (await fetch(`${region.endpoint}/metrics`)).text();
+      const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      samples = new Map(
+        lines.map((line): [string, number] => {
+          const at = line.lastIndexOf(' ');
+          return [line.slice(0, at), Number(line.slice(at + 1))];
+        }),
+      );
+      return ready(samples);
+    },
+  );
+  return samples;
 }
 
 /** Two cold versions at once, where one cold start is allowed: one is answered, one refused. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AddPermissionCommand,
   CreateFunctionCommand,
@@ -22,6 +21,7 @@ import { buildTestImage } from '../support/node-image.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 
@@ -145,7 +145,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     await assert.rejects(forger.send(new ListFunctionsCommand({})), unknown);
     await invoke('f', { mode: 'exit' });
     const gone = async () => (await call().catch((error) => error)).name === unknown.name;
-    for (let tries = 0; tries < 100 && !(await gone()); tries++) await sleep(20);
+    await until('the keys end', gone);
     await assert.rejects(call(), unknown);
   });
 

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { limits } from '../../src/base/mod.ts';
 import { hostHas } from '../support/host.ts';
+import { until } from '../support/until.ts';
 import { firstLine, makeDisk, makeFactory, makeSpec, SANDBOX_NEEDS } from './sandbox-support.ts';
 
 type Programs = Readonly<Record<string, string>>;
@@ -112,10 +113,10 @@ test('connects to what listens inside, and fails where nothing does', async (t) 
   };
   assert.equal(await reach(7001), '');
   let greeting = '';
-  for (let tries = 0; tries < 100 && greeting === ''; tries++) {
+  await until('an answer', async () => {
     greeting = await reach(7000);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return greeting !== '';
+  });
   assert.equal(greeting, 'hello\n');
   await sandbox.stop();
   await assert.rejects(sandbox.connect(7000), { code: 'CANCELLED' });

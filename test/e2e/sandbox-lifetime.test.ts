@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostHas } from '../support/host.ts';
+import { until } from '../support/until.ts';
 import {
   cgroupsOf,
   firstLine,
@@ -17,14 +18,6 @@ import {
   processesWith,
   SANDBOX_NEEDS,
 } from './sandbox-support.ts';
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    assert.ok(Date.now() < deadline, what);
-    await sleep(10);
-  }
-}
 
 test('a killed parent takes its sandboxes along; the next one sweeps the cgroups', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;

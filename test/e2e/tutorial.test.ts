@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostHas } from '../support/host.ts';
 import { run } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 interface Step {
   readonly kind: 'sh' | 'sh region' | 'sh later';
@@ -37,16 +36,6 @@ function patternOf(printed: string): RegExp {
   return new RegExp(`^${lines.slice(0, -1).join('')}$`);
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.on('error', () => resolve(true));
-  });
-}
-
 /** A directory that looks like the clone, so that the tutorial's own files don't land in ours. */
 function cloneOf(directory: string): string {
   for (const name of ['bin', 'examples', 'node_modules', 'src']) {
@@ -57,14 +46,15 @@ function cloneOf(directory: string): string {
 
 test('every command of the tutorial runs as written, and prints what it says', async (t) => {
   const needs = ['root', 'fuse', 'loop', 'cgroup', 'tool:python3', 'tool:curl'] as const;
-  if (!hostHas(t, ...needs, 'tool:aws')) return;
-  if (!(await isFree(9400))) return t.skip('port 9400 is taken on this host');
+  if (!hostHas(t, ...needs, 'tool:bash', 'tool:aws', 'tool:unshare', 'tool:ip')) return;
   const cwd = cloneOf(temporaryDirectory(t, 'tutorial'));
   const steps = readSteps(readFileSync(join(repositoryRoot, 'docs/tutorial.md'), 'utf8'));
   assert.ok(steps.length >= 9, 'the tutorial has its sections');
   const [first, ...rest] = steps;
   assert.equal(first?.kind, 'sh region');
-  const region = spawn('/bin/sh', ['-c', `exec ${first.commands}`], {
+  // A network of its own, in which the tutorial's port is free.
+  const inNetwork = ['--net', '/bin/sh', '-c', `ip link set lo up && exec ${first.commands}`];
+  const region = spawn('unshare', inNetwork, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -79,16 +69,19 @@ test('every command of the tutorial runs as written, and prints what it says', a
     region.kill('SIGTERM');
     await ended;
   });
-  while (!said.includes('serves us-east-1')) {
-    assert.equal(region.exitCode, null, said);
-    await sleep(50);
-  }
+  await until(
+    () => `a region that serves: ${said}`,
+    () => {
+      assert.equal(region.exitCode, null, said);
+      return said.includes('serves us-east-1');
+    },
+  );
   for (const { kind, commands, printed } of rest) {
     const later = join(cwd, '.sluice/destinations/000000000000/failed');
-    while (kind === 'sh later' && !(existsSync(later) && readdirSync(later).length > 0)) {
-      await sleep(50);
-    }
-    const { status, stdout, stderr } = await run('/bin/bash', ['-ec', commands], { cwd });
+    const isThere = () => existsSync(later) && readdirSync(later).length > 0;
+    if (kind === 'sh later') await until('a failure in its directory', isThere);
+    const shell = [`--net=/proc/${region.pid}/ns/net`, '/bin/bash', '-ec', commands];
+    const { status, stdout, stderr } = await run('nsenter', shell, { cwd });
     assert.equal(status, 0, `${commands}\n${stdout}\n${stderr}\n${said}`);
     const lines = stdout.endsWith('\n') || stdout === '' ? stdout : `${stdout}\n`;
     if (printed) assert.match(lines, patternOf(printed), commands);

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { SourceText } from './rule.ts';
 
 export { isTestCode } from './rule.ts';
@@ -23,10 +23,15 @@ export function sourceFiles(folder: string): string[] {
   return existsSync(directory) ? walk(directory).filter((file) => file.endsWith('.ts')) : [];
 }
 
-/** Every file that git tracks or would track, relative to the root. */
+/**
+ * Every file that git tracks or would track, relative to the root; where there is no git, or none
+ * of its clones, every file that is not made by a tool.
+ */
 export function trackedFiles(): string[] {
-  const arguments_ = ['ls-files', '--cached', '--others', '--exclude-standard'];
-  return execFileSync('git', arguments_, { cwd: repositoryRoot, encoding: 'utf8' })
+  const words = ['ls-files', '--cached', '--others', '--exclude-standard'];
+  const { status, stdout } = spawnSync('git', words, { cwd: repositoryRoot, encoding: 'utf8' });
+  if (status !== 0) return walk(repositoryRoot).map((file) => relative(repositoryRoot, file));
+  return stdout
     .split('\n')
     .filter((file) => file !== '' && existsSync(join(repositoryRoot, file)));
 }

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from './until.ts';
 
 export interface Moto {
   readonly endpoint: string;
@@ -38,14 +39,16 @@ export async function startMoto(environment: NodeJS.ProcessEnv = {}): Promise<Mo
       await ended;
     },
   };
-  for (let tries = 0; tries < 200; tries++) {
-    await sleep(100);
-    if (child.exitCode !== null) break;
-    const answer = await fetch(`${endpoint}/moto-api/`).catch(() => undefined);
-    if (answer?.ok) return moto;
+  try {
+    await until('moto_server answers', async () => {
+      assert.equal(child.exitCode, null, 'moto_server runs');
+      return !!(await fetch(`${endpoint}/moto-api/`).catch(() => undefined))?.ok;
+    });
+    return moto;
+  } catch (error) {
+    await moto.stop();
+    throw error;
   }
-  await moto.stop();
-  throw new Error('moto_server did not come up within 20 s');
 }
 
 async function freePort(): Promise<number> {

@@ -6,9 +6,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { run, runOrThrow } from './run.ts';
 import { temporaryDirectory } from './temporary.ts';
+import { until } from './until.ts';
 
 /** Unpacks an image of a layout with umoci; answers the root of its tree. */
 export async function umociUnpack(t: TestContext, layout: string, tag = 'latest'): Promise<string> {
@@ -45,11 +45,9 @@ export async function startRegistry(t: TestContext, settings = ''): Promise<stri
     registry.kill('SIGKILL');
     if (registry.exitCode === null && registry.signalCode === null) await once(registry, 'exit');
   });
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (await fetch(`http://${address}/v2/`).catch(() => undefined)) return address;
-    await sleep(50);
-  }
-  throw new Error('docker-registry does not answer');
+  const answers = async () => !!(await fetch(`http://${address}/v2/`).catch(() => undefined));
+  await until('docker-registry answers', answers);
+  return address;
 }
 
 async function freePort(): Promise<number> {

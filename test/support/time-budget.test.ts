@@ -16,6 +16,16 @@ test('a property whose time is spent ends, and no run goes on behind it', async 
   assert.equal(ended, begun);
 });
 
+test('a property has its least number of runs, however late it is', async () => {
+  let runs = 0;
+  const property = fc.asyncProperty(fc.nat(), async () => {
+    runs++;
+    await sleep(2);
+  });
+  await fc.assert(property, { numRuns: 1_000_000, plugins: [timeBudget(0, 30)] });
+  assert.equal(runs, 30);
+});
+
 test('a failure within the time is told', async () => {
   const property = fc.asyncProperty(fc.nat(), async (value) => value < 5);
   await assert.rejects(async () => {
