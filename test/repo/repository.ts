@@ -31,9 +31,7 @@ export function trackedFiles(): string[] {
   const words = ['ls-files', '--cached', '--others', '--exclude-standard'];
   const { status, stdout } = spawnSync('git', words, { cwd: repositoryRoot, encoding: 'utf8' });
   if (status !== 0) return walk(repositoryRoot).map((file) => relative(repositoryRoot, file));
-  return stdout
-    .split('\n')
-    .filter((file) => file !== '' && existsSync(join(repositoryRoot, file)));
+  return stdout.split('\n').filter((file) => file !== '' && existsSync(join(repositoryRoot, file)));
 }
 
 /** Every tracked file; those that are not text of ours to judge have a path and no text. */

@@ -70,7 +70,8 @@ export class Report {
       // The run's own closing lines, which are to come once.
       if (event.type === 'test:diagnostic' && event.data.file === undefined) continue;
       if (event.type === 'test:pass' && event.data.skip !== undefined) {
-        this.#skipReasons.push(String(event.data.skip));
+        const { skip, name } = event.data;
+        this.#skipReasons.push(typeof skip === 'string' ? skip : `without a reason: ${name}`);
       }
       await this.#write(event);
     }

@@ -10,16 +10,32 @@ const LACKS = 'this host lacks ';
  */
 export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
 
+/** The package of a program, where it has another name. */
 const debianPackages: Record<string, string> = {
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
   aws: 'awscli',
   busybox: 'busybox-static',
-  nbdcopy: 'libnbd-bin',
-  'qemu-system-x86_64': 'qemu-system-x86',
-  nbdsh: 'python3-libnbd',
-  e2fsck: 'e2fsprogs',
   debugfs: 'e2fsprogs',
+  dumpe2fs: 'e2fsprogs',
+  e2fsck: 'e2fsprogs',
   getfattr: 'attr',
+  ip: 'iproute2',
+  mke2fs: 'e2fsprogs',
+  nbdcopy: 'libnbd-bin',
+  nbdinfo: 'libnbd-bin',
+  nbdsh: 'python3-libnbd',
+  nft: 'nftables',
+  nsenter: 'util-linux',
+  'qemu-aarch64-static': 'qemu-user-static',
+  'qemu-img': 'qemu-utils',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-x86_64-static': 'qemu-user-static',
+  setfacl: 'acl',
   setfattr: 'attr',
+  unshare: 'util-linux',
+  'wasm-validate': 'wabt',
+  'x86_64-linux-gnu-gcc': 'gcc',
+  xz: 'xz-utils',
 };
 
 function findTool(name: string): boolean {
