@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type AgentSettings, spawnAgent } from '../../src/agent/agent-settings.ts';
+import type { AgentSettings } from '../../src/agent/agent-settings.ts';
+import { spawnAgent } from '../../src/agent/spawn-agent.ts';
 import { MIB, noLogger, systemClock, systemRandom } from '../../src/base/mod.ts';
 import { AgentPool, type Device } from '../../src/device/mod.ts';
 import { directoryOrigin } from '../../src/origin/mod.ts';
@@ -34,7 +35,7 @@ export async function deviceRig(): Promise<DeviceRig> {
     seal: (disk) => sealDisk(disk, origin, join(directory, 'keys')),
     pool: (settings = {}) => {
       const agents = new AgentPool<AgentSettings>({
-        spawn: () => spawnAgent(),
+        spawn: (place) => spawnAgent(place),
         directory: join(directory, `agents-${pools.length}`),
         settings: { origin: place, memoryBytes: 512 * MIB, ...settings },
         spareAgents: 1,

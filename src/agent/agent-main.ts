@@ -23,6 +23,7 @@ import {
 import { mountFuse, ringDoorbell, unmountFuse } from '../fuse/mod.ts';
 import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
+import { sendNotes } from './agent-notes.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { AgentTelemetry } from './agent-telemetry.ts';
 import { OpenManifests } from './open-manifests.ts';
@@ -158,14 +159,21 @@ function answer(message: AgentAnswer): void {
   process.send?.(message);
 }
 
+/** In a jail the connection is there already; who has to mount takes this process's rights. */
+async function openFuse(mountPoint: string, root: AgentLoopData['root']): Promise<number> {
+  const given = process.env['SLUICE_FUSE_FD'];
+  if (given !== undefined) return Number(given);
+  if (root === 'directory') await mkdir(mountPoint);
+  return (await mountFuse(mountPoint, root, limits.device.fuseMaxReadBytes)).fd;
+}
+
 async function start(command: Extract<Command, { type: 'start' }>): Promise<Agent> {
   const { directory, file, settings, rehearse } = command;
   const root = file === undefined ? 'directory' : 'file';
   const mountPoint = file ?? join(directory, 'devices');
   const overlayDirectory = join(directory, 'overlays');
-  if (file === undefined) await mkdir(mountPoint);
   await mkdir(overlayDirectory);
-  const { fd } = await mountFuse(mountPoint, root, limits.device.fuseMaxReadBytes);
+  const fd = await openFuse(mountPoint, root);
   const telemetry = new AgentTelemetry();
   const loads = telemetry.meter.counter(
     'sluice_chunk_loads_total',
@@ -173,8 +181,10 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     ['tier'],
   );
   const tiers = new TierWatch((tier) => loads.add(1, { tier }));
-  const { source, near, use } = await openTiers(settings, tiers, telemetry);
-  const { logger } = telemetry;
+  const isJailed = process.env['SLUICE_FUSE_FD'] !== undefined;
+  const { meter, logger, traceLoad } = telemetry;
+  const tools = { meter, logger, traceLoad, ...(isJailed && { keepNote: sendNotes(process) }) };
+  const { source, near, use } = await openTiers(settings, tiers, tools);
   const everyMs = settings.noteUseMs;
   const opened = new OpenManifests({ use, clock: systemClock, logger, everyMs });
   telemetry.report(systemClock, (message, sent) => process.send?.(message, sent));
@@ -207,7 +217,8 @@ function main(): void {
     if (mountedFile === undefined) end();
     else unmountFuse(mountedFile).then(end, end);
   });
-  process.on('message', async (command: Command) => {
+  process.on('message', async (command: Command | { type: 'noted' }) => {
+    if (command.type === 'noted') return;
     try {
       if (command.type === 'start') {
         agent = await start(command);

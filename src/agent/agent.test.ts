@@ -23,7 +23,8 @@ import {
   unmountDevice,
 } from '../device/mod.ts';
 import { directoryOrigin } from '../origin/mod.ts';
-import { type AgentSettings, spawnAgent, spawnHostAgent } from './agent-settings.ts';
+import type { AgentSettings } from './agent-settings.ts';
+import { spawnAgent, spawnHostAgent } from './spawn-agent.ts';
 
 const execute = promisify(execFile);
 
@@ -42,7 +43,7 @@ function rig(t: TestContext, overlayLimitBytes = 16 * MIB): Rig {
   const place = { kind: 'directory', directory: originDirectory } as const;
   const settings = { origin: place, memoryBytes: 32 * MIB };
   const agents = new AgentPool<AgentSettings>({
-    spawn: spawnAgent,
+    spawn: (place) => spawnAgent(place),
     directory: join(directory, 'agents'),
     settings,
     spareAgents: 0,
@@ -92,6 +93,30 @@ test('a device shows the bytes of its disk, and nothing of it is in the host mou
   const again = await show(sealed);
   assert.ok(disk.equals(await readFile(again.path)), 'from memory that another device filled');
   assert.equal((await again.stats()).chunksFetched, 0);
+});
+
+test('an agent has no rights, and sees neither keys nor the host', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show, directory } = rig(t);
+  const [one, two] = [
+    await show(await seal(someDisk(4 * MIB))),
+    await show({ ...(await seal(someDisk(4 * MIB))), accountId: '111111111111' }),
+  ];
+  const pids = [one, two].map((device) => /^\/proc\/(\d+)\//.exec(device.path)?.[1]);
+  const [status, other] = pids.map((pid) => readFileSync(`/proc/${pid}/status`, 'utf8'));
+  assert.match(status ?? '', /^CapEff:\t0{16}$/m);
+  assert.match(status ?? '', /^NoNewPrivs:\t1$/m);
+  assert.match(status ?? '', /^Seccomp:\t2$/m);
+  const uidOf = (text = '') => /^Uid:\t(\d+)/m.exec(text)?.[1];
+  assert.notEqual(uidOf(status), '0');
+  assert.notEqual(uidOf(status), uidOf(other), 'each account has an uid of its own');
+  assert.ok(existsSync(join(directory, 'keys')));
+  assert.equal(existsSync(`/proc/${pids[0]}/root${directory}/keys`), false);
+  const own = readdirSync(`/proc/${pids[0]}/root${directory}/agents`);
+  assert.equal(own.length, 1, 'no other agent’s directory is there');
+  assert.deepEqual(readdirSync(`/proc/${pids[0]}/root`).includes('etc'), false);
+  const mounts = readFileSync(`/proc/${pids[0]}/mountinfo`, 'utf8');
+  assert.doesNotMatch(mounts, / (shared|master):/, 'it holds no mount that the host may unmount');
 });
 
 test('a device on a file of the host: written to, then unmounted without a trace', async (t) => {
@@ -281,10 +306,10 @@ test('a killed worker takes its agents with it', async (t) => {
   const script = `
     import { AgentPool } from ${JSON.stringify(import.meta.resolve('../device/mod.ts'))};
     import { noLogger, systemClock, systemRandom } from ${JSON.stringify(import.meta.resolve('../base/mod.ts'))};
-    import { spawnAgent } from ${JSON.stringify(import.meta.resolve('./agent-settings.ts'))};
+    import { spawnAgent } from ${JSON.stringify(import.meta.resolve('./spawn-agent.ts'))};
     const agents = new AgentPool({
-      spawn: () => {
-        const child = spawnAgent();
+      spawn: async (place) => {
+        const child = await spawnAgent(place);
         console.log(child.pid);
         return child;
       },

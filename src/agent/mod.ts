@@ -1,7 +1,8 @@
 export { AccessLogBook } from './access-log-book.ts';
-export { type AgentSettings, agentSettings, spawnAgent, spawnHostAgent } from './agent-settings.ts';
+export { type AgentSettings, adoptSlab, agentSettings } from './agent-settings.ts';
 export { hearTelemetry } from './agent-telemetry.ts';
 export { ManifestDevices } from './manifest-devices.ts';
 export { OpenManifests } from './open-manifests.ts';
+export { type AgentSpawnPlace, spawnAgent, spawnHostAgent } from './spawn-agent.ts';
 export { openTiers } from './tiers.ts';
 export { WorkerDevices } from './worker-devices.ts';

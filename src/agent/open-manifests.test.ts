@@ -10,7 +10,8 @@ import { until } from '../../test/support/until.ts';
 import { MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { directoryOrigin, type RootAlarm } from '../origin/mod.ts';
-import { type AgentSettings, spawnAgent } from './agent-settings.ts';
+import type { AgentSettings } from './agent-settings.ts';
+import { spawnAgent } from './spawn-agent.ts';
 
 test('a device that caches answer alone keeps its expired root from deletion', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
@@ -18,7 +19,7 @@ test('a device that caches answer alone keeps its expired root from deletion', a
   const place = { kind: 'directory', directory: join(directory, 'origin') } as const;
   const origin = directoryOrigin(place.directory, { clock: systemClock, random: systemRandom });
   const agents = new AgentPool<AgentSettings>({
-    spawn: spawnAgent,
+    spawn: (place) => spawnAgent(place),
     directory: join(directory, 'agents'),
     settings: { origin: place, memoryBytes: 16 * MIB, noteUseMs: 50 },
     ...{ spareAgents: 0, clock: systemClock, random: systemRandom, logger: noLogger },

@@ -1,7 +1,7 @@
 import { type Logger, type Meter, systemClock } from '../base/mod.ts';
 import { ChunkSlab, loadLine, openL2, SlabTier, tracedLoads } from '../cache/mod.ts';
 import type { NearTiers, Tier, TierWatch } from '../device/mod.ts';
-import { followingMigrations, type ManifestUse, openOrigin } from '../origin/mod.ts';
+import { followingMigrations, type KeepNote, type ManifestUse, openOrigin } from '../origin/mod.ts';
 import type { ChunkRef, ChunkSource, NearChunkSource } from '../seal/mod.ts';
 import type { AgentSettings } from './agent-settings.ts';
 
@@ -19,6 +19,8 @@ export interface TierTools {
   readonly logger: Logger;
   /** Gets a line of trace for each load that the worker's own tiers lack. */
   readonly traceLoad?: (line: string) => void;
+  /** Where the origin may only be read. */
+  readonly keepNote?: KeepNote;
 }
 
 /**
@@ -28,11 +30,12 @@ export interface TierTools {
 export async function openTiers(
   settings: AgentSettings,
   tiers: TierWatch,
-  { meter, logger, traceLoad }: TierTools,
+  tools: TierTools,
 ): Promise<Tiers> {
+  const { meter, logger, traceLoad } = tools;
   const { slab: slabPlace, l2 } = settings;
   const clock = systemClock;
-  const origin = await openOrigin(settings.origin, meter, logger);
+  const origin = await openOrigin(settings.origin, meter, logger, tools.keepNote);
   let source = tiers.watch('origin', followingMigrations(origin, origin));
   if (l2) source = tiers.watch('l2', await openL2(source, l2, { clock, meter, logger }));
   if (traceLoad) source = tracedLoads(source, clock, traceLoad);

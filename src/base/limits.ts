@@ -1,4 +1,5 @@
 import { assert } from './assert.ts';
+import { helperLimits } from './helper-limits.ts';
 import { lambdaLimits } from './lambda-limits.ts';
 import { GIB, KIB, MIB } from './units.ts';
 
@@ -158,6 +159,7 @@ export const limits = {
     /** Ways to choose k stripes that are tried when one of them lies. */
     liarTrials: 64,
   },
+  helpers: helperLimits,
   agent: {
     requestTimeoutMs: 30_000,
     /** An agent without devices ends after so long. */
@@ -169,6 +171,8 @@ export const limits = {
     warmMemoryBytes: 64 * MIB,
     startTimeoutMs: 30_000,
     poolSize: 1,
+    /** Alarms and damaged chunks that one agent may have its worker write down. */
+    notes: 10_000,
   },
   drill: {
     /** Requests that stand in line at the drill's origin; more are refused. */

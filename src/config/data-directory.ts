@@ -15,6 +15,8 @@ export interface DataDirectory {
   readonly state: string;
   /** The caches of this host; may be lost. */
   readonly cache: string;
+  /** The chunks that all agents of this host share, as ciphertext; may be lost. */
+  readonly slab: string;
   /** What its devices loaded from L2 and the origin, lately; may be lost. */
   readonly loadTrace: string;
   /** What zip functions stand on, gathered from this host; may be lost. */
@@ -46,6 +48,7 @@ export function dataDirectory(path: string): DataDirectory {
     registryLogins: join(root, 'keys', 'registries'),
     state: join(root, 'state'),
     cache: join(root, 'cache'),
+    slab: join(root, 'cache', 'slab'),
     loadTrace: join(root, 'cache', 'loads'),
     runtimes: join(root, 'cache', 'runtimes'),
     run: join(root, 'run'),
@@ -69,6 +72,7 @@ export function ensureDataDirectory(path: string): DataDirectory {
     data.keys,
     data.state,
     data.cache,
+    data.slab,
     data.run,
     data.spool,
     data.logs,

@@ -126,7 +126,20 @@ const urlSettings = z.strictObject({
   domain: z.string().min(1).max(253).optional(),
 });
 
+/** How the processes that handle what tenants made are held: agents and flatteners. */
+const helperSettings = z.strictObject({
+  /** `off`: with this process's own rights, on a host that cannot make jails. */
+  jail: z.enum(['on', 'off']).default('on'),
+  /** The first of 65,536 user ids that nobody else on this host has. */
+  firstUid: z
+    .int()
+    .min(1000)
+    .max(2 ** 31 - 1 - limits.helpers.uids)
+    .default(limits.helpers.firstUid),
+});
+
 const settingsSchema = z.strictObject({
+  helpers: helperSettings.default(helperSettings.parse({})),
   destinations: destinationSettings.default({ allow: [] }),
   outbound: outboundSettings.default({ allow: [], deny: [] }),
   images: imageSettings.default({ local: {}, shareCredentials: false }),

@@ -6,12 +6,18 @@ import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
 import { type OpenDevice, toDeviceRequest } from './open-device.ts';
 
+/**
+ * Starts an agent process in a mount namespace of its own, with an IPC channel of advanced
+ * serialization, whose pid is the child's.
+ */
+export type SpawnAgent<Settings> = (place: {
+  /** The agent's own. */
+  readonly directory: string;
+  readonly settings: Settings;
+}) => ChildProcess | Promise<ChildProcess>;
+
 export interface AgentPoolOptions<Settings> {
-  /**
-   * Starts an agent process in a mount namespace of its own, with an IPC channel of advanced
-   * serialization, whose pid is the child's.
-   */
-  readonly spawn: () => ChildProcess;
+  readonly spawn: SpawnAgent<Settings>;
   /** For the agents' mount points and overlays; what a killed predecessor left there is removed. */
   readonly directory: string;
   /** Handed to each agent as it is. */
@@ -146,7 +152,8 @@ export class AgentPool<Settings> {
     const { spawn, clock, settings, random, logger } = this.#options;
     const directory = join(this.#options.directory, random.uuid());
     await mkdir(directory, { mode: 0o700 });
-    const process = new AgentProcess<Settings>(spawn(), clock);
+    const child = await spawn({ directory, settings });
+    const process = new AgentProcess<Settings>(child, clock);
     const agent: Agent<Settings> = { process, directory, devices: new Set() };
     this.#agents.add(agent);
     process.died.addEventListener('abort', () => {

@@ -9,7 +9,7 @@ export {
   parseAccessLog,
 } from './access-log.ts';
 export type { AgentAnswer, AgentCommand } from './agent-messages.ts';
-export { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
+export { AgentPool, type AgentPoolOptions, type SpawnAgent } from './agent-pool.ts';
 export { ChunkFiller, type ChunkFillerOptions, type NearTiers } from './chunk-filler.ts';
 export type { ChunkMemory } from './chunk-memory.ts';
 export type { Device } from './device.ts';

@@ -1,8 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SluiceError } from '../base/mod.ts';
+import { limits, SluiceError } from '../base/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import { originEnvironment } from '../origin/mod.ts';
+import { type Helper, type HelperMount, type Jails, networkMounts } from '../isolation/mod.ts';
+import { parseImageReference } from '../oci/mod.ts';
+import { originCredentialFiles, originEnvironment } from '../origin/mod.ts';
 import type {
   FlattenedImage,
   FlattenerMessage,
@@ -18,19 +21,59 @@ const V8_FLAGS = ['--optimize-for-size', '--max-semi-space-size=4'];
 /** For glibc, which else keeps what was freed apart for each of a dozen threads. */
 const ONE_HEAP = { MALLOC_ARENA_MAX: '1' };
 
+/** Where a directory origin has the states of its roots, the only files that a flattener reads. */
+const ORIGIN_STATE = 'state';
+
 const FLATTENER_MAIN = fileURLToPath(new URL('./flattener-main.ts', import.meta.url));
 
-function spawnFlattener(job: FlattenJob): ChildProcess {
-  const words = [...V8_FLAGS, '--disable-warning=ExperimentalWarning', FLATTENER_MAIN];
-  return spawn(process.execPath, words, {
-    env: {
+function flattenerHelper(job: FlattenJob, isJailed: boolean): Helper {
+  const local = localPath(job.imageUri);
+  const isFar = local === undefined || job.origin.kind !== 'directory' || job.primeL2;
+  return {
+    name: 'flattener',
+    main: FLATTENER_MAIN,
+    flags: [...V8_FLAGS, '--disable-warning=ExperimentalWarning'],
+    environment: {
       ...originEnvironment(job.origin),
       ...ONE_HEAP,
+      TMPDIR: job.spoolDirectory,
       NODE_COMPILE_CACHE: job.compileCacheDirectory,
     },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    serialization: 'advanced',
-  });
+    compileCache: job.compileCacheDirectory,
+    mounts: isJailed ? mountsOf(job, local) : [],
+    network: isFar ? 'host' : 'none',
+    niceness: 0,
+    stderr: 'pipe',
+    memoryBytes: limits.helpers.flattenerMemoryBytes,
+    processes: limits.helpers.processes,
+    openFiles: limits.helpers.openFiles,
+    fileBytes: 2 * limits.image.flattenedSizeBytes,
+  };
+}
+
+/** Where an image of this host lies; undefined for one of a registry. */
+function localPath(imageUri: string): string | undefined {
+  const reference = parseImageReference(imageUri);
+  return reference.kind === 'registry' ? undefined : resolve(reference.path);
+}
+
+/** Its spool, the origin to put into, the image if it lies here, and the way to what does not. */
+function mountsOf(job: FlattenJob, local: string | undefined): HelperMount[] {
+  const mounts: HelperMount[] = [{ path: job.spoolDirectory, access: 'write' }];
+  const read = (path: string) => mounts.push({ path, access: 'read' });
+  if (job.origin.kind === 'directory') {
+    mkdirSync(join(job.origin.directory, ORIGIN_STATE), { recursive: true, mode: 0o700 });
+    mounts.push({ path: job.origin.directory, access: 'put', readable: [ORIGIN_STATE] });
+  }
+  // Of a tenant's reference, the operator's folder is shown: what leads out of it leads nowhere.
+  const shown = job.within ?? local;
+  if (shown !== undefined && existsSync(shown)) read(shown);
+  originCredentialFiles(job.origin).forEach(read);
+  if (job.primeL2) read(job.primeL2.secretFile);
+  if (job.primeL2?.nodes.startsWith('@')) {
+    mounts.push({ path: dirname(job.primeL2.nodes.slice(1)), access: 'read', owners: 'kept' });
+  }
+  return [...mounts, ...networkMounts()];
 }
 
 /** What is known of an image with this digest, if it need not be flattened again. */
@@ -41,15 +84,16 @@ export type FindInstalled = (imageDigest: string) => Promise<FlattenedImage | un
  * error, or `INTERNAL` with what the process last said when it died. With `asksFirst` in the job,
  * nothing is read but the image's manifest when `findInstalled` knows it.
  */
-export function runFlattener(
+export async function runFlattener(
+  jails: Jails,
   job: FlattenJob,
   onProgress: OnProgress,
   signal?: AbortSignal,
   findInstalled: FindInstalled = async () => undefined,
 ): Promise<FlattenedImage> {
+  signal?.throwIfAborted();
+  const child = await jails.spawn(flattenerHelper(job, jails.jails));
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const child = spawnFlattener(job);
     let said = '';
     let answer: Extract<FlattenerMessage, { type: 'done' | 'failed' }> | undefined;
     child.stderr?.on('data', (part: Buffer) => {
@@ -57,6 +101,7 @@ export function runFlattener(
     });
     const onAbort = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
     const orderAfter = async ({ imageDigest, resolvedReference }: Opened) => {
       const found = await findInstalled(imageDigest).catch(() => undefined);
       if (found) {

@@ -5,6 +5,7 @@ import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../ba
 import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory, ImageSettings, SaltSettings } from '../config/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
+import type { Jails } from '../isolation/mod.ts';
 import { parseImageReference } from '../oci/mod.ts';
 import type { ManifestPins, ManifestSource, OriginPlace, RootSource } from '../origin/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
@@ -40,6 +41,7 @@ type FlattenRequest = AddImageRequest & {
 };
 
 export interface ImageInstallerOptions {
+  readonly jails: Jails;
   readonly data: DataDirectory;
   readonly place: OriginPlace;
   readonly origin: RootSource &
@@ -129,7 +131,7 @@ export class ImageInstaller implements CodeInstaller {
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
-    const { data, place, origin, keyService, random, clock } = this.#options;
+    const { data, place, origin, keyService, random, clock, jails } = this.#options;
     const { imageUri, accountId, architecture = hostArchitecture } = request;
     const opening = await this.#opening(request);
     const manifestId = random.uuid();
@@ -144,6 +146,7 @@ export class ImageInstaller implements CodeInstaller {
     try {
       await mkdir(spoolDirectory, { mode: 0o700 });
       const image = await runFlattener(
+        jails,
         {
           imageUri,
           ...(request.zip && { zip: await spoolZip(request.zip, spoolDirectory) }),

@@ -1,4 +1,7 @@
 export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
+export { Jails, type JailsOptions } from './jail/jails.ts';
+export { networkMounts } from './jail/network-mounts.ts';
+export { FUSE_FD, type Helper, type HelperMount } from './jail/types.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean/lean-factory.ts';
 export { openUserPool, type SandboxUsers, UserPool } from './lean/user-pool.ts';
 export { SandboxLife } from './life.ts';

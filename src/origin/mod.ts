@@ -11,6 +11,7 @@ export { rewrapManifests } from './keys/rewrap-manifests.ts';
 export { limitedObjects } from './limited.ts';
 export { MemoryObjects } from './memory-objects.ts';
 export { meteredObjects } from './metered.ts';
+export { type KeepNote, noteKeeper } from './notes.ts';
 export type { ObjectStore, ObjectUsage } from './object-store.ts';
 export { directoryOrigin, memoryOrigin, s3Origin } from './open-origin.ts';
 export type {
@@ -27,7 +28,13 @@ export type {
   RootState,
   RootStatus,
 } from './origin.ts';
-export { type OriginPlace, openOrigin, originEnvironment, originPlace } from './origin-place.ts';
+export {
+  type OriginPlace,
+  openOrigin,
+  originCredentialFiles,
+  originEnvironment,
+  originPlace,
+} from './origin-place.ts';
 export { retryingObjects } from './retrying.ts';
 export type { S3Location } from './s3-objects.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';

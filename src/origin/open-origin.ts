@@ -3,15 +3,23 @@ import { DirectoryObjects } from './directory-objects.ts';
 import { limitedObjects } from './limited.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { meteredObjects } from './metered.ts';
+import { type KeepNote, notedElsewhere } from './notes.ts';
 import type { Origin } from './origin.ts';
 import { retryingObjects } from './retrying.ts';
 import type { S3Location } from './s3-objects.ts';
 import { type OriginOptions, StoredOrigin } from './stored-origin.ts';
 
-/** An origin in a directory that any number of processes may share; made on the first write. */
-export function directoryOrigin(directory: string, options: OriginOptions): Origin {
-  const { clock, random, meter = noMeter } = options;
-  const objects = new DirectoryObjects(directory, clock, random);
+/**
+ * An origin in a directory that any number of processes may share; made on the first write. Who may
+ * not write there has somebody else `keepNote`.
+ */
+export function directoryOrigin(
+  directory: string,
+  options: OriginOptions & { readonly keepNote?: KeepNote | undefined },
+): Origin {
+  const { clock, random, meter = noMeter, keepNote } = options;
+  const files = new DirectoryObjects(directory, clock, random);
+  const objects = keepNote ? notedElsewhere(files, keepNote) : files;
   return new StoredOrigin(meteredObjects(objects, clock, meter), options);
 }
 

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Logger, type Meter, systemClock, systemRandom } from '../base/mod.ts';
 import type { DataDirectory, OriginSettings } from '../config/mod.ts';
-import { directoryOrigin, type Origin, type S3Location, s3Origin } from './mod.ts';
+import { directoryOrigin, type KeepNote, type Origin, type S3Location, s3Origin } from './mod.ts';
 
 /** Where a region's origin is, as its processes are told of it. */
 export type OriginPlace =
@@ -19,8 +21,13 @@ export function originPlace(settings: OriginSettings, data: DataDirectory): Orig
   };
 }
 
-export function openOrigin(place: OriginPlace, meter: Meter, logger: Logger): Promise<Origin> {
-  const options = { clock: systemClock, random: systemRandom, meter, logger };
+export function openOrigin(
+  place: OriginPlace,
+  meter: Meter,
+  logger: Logger,
+  keepNote?: KeepNote,
+): Promise<Origin> {
+  const options = { clock: systemClock, random: systemRandom, meter, logger, keepNote };
   if (place.kind === 'directory') return Promise.resolve(directoryOrigin(place.directory, options));
   return s3Origin(place, options);
 }
@@ -36,6 +43,20 @@ const AWS_VARIABLES = [
   'AWS_ROLE_ARN',
   'HOME',
 ] as const;
+
+const CREDENTIAL_FILES = [
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_CONFIG_FILE',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+] as const;
+
+/** The files that `originEnvironment` may lead to. */
+export function originCredentialFiles(place: OriginPlace): string[] {
+  if (place.kind !== 's3') return [];
+  const named = CREDENTIAL_FILES.map((name) => process.env[name]);
+  const files = [...named, process.env['HOME'] && join(process.env['HOME'], '.aws')];
+  return files.filter((path) => path !== undefined && path !== '' && existsSync(path)) as string[];
+}
 
 /** The environment of a process that opens the origin: nothing of ours but a way into S3. */
 export function originEnvironment(place: OriginPlace | undefined): NodeJS.ProcessEnv {

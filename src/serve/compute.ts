@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   AccessLogBook,
   type AgentSettings,
+  adoptSlab,
   agentSettings,
   hearTelemetry,
   ManifestDevices,
@@ -14,7 +15,6 @@ import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from 
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { CgroupPool, LeanSandboxFactory, OutboundNetwork, openUserPool } from '../isolation/mod.ts';
-import { originEnvironment } from '../origin/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import {
   type CredentialIssuer,
@@ -47,15 +47,26 @@ function ownerIdOf(dataPath: string): string {
   return createHash('sha256').update(dataPath).digest('hex').slice(0, 12);
 }
 
+/** Gives each agent and flattener a cgroup, where they can be jailed, after a killed region's are gone. */
+async function confineHelpers(stores: Stores, ownerId: string, logger: Logger): Promise<void> {
+  if (!stores.jails.jails) return;
+  const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger });
+  await cgroups.sweep();
+  stores.jails.useCgroups(cgroups);
+}
+
 export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
   const { meter, logger } = options;
   const { starts, outbound } = stores.settings;
   const clock = systemClock;
   const random = systemRandom;
+  const ownerId = ownerIdOf(stores.data.path);
+  await confineHelpers(stores, `${ownerId}-helpers`, logger);
+  adoptSlab(stores.data);
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
   const sinks = { meter, logger, traceLoads: (lines: string) => trace.append(lines) };
   const agents = new AgentPool<AgentSettings>({
-    spawn: () => hearTelemetry(spawnAgent(originEnvironment(stores.place)), sinks),
+    spawn: async (place) => hearTelemetry(await spawnAgent(place, stores.jails), sinks),
     directory: join(stores.data.run, 'agents'),
     settings: agentSettings(stores.data, stores.place, options.l2),
     spareAgents: limits.agent.poolSize,
@@ -65,7 +76,6 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   });
   let network: OutboundNetwork | undefined;
   try {
-    const ownerId = ownerIdOf(stores.data.path);
     const cgroups = await CgroupPool.open({ ownerId, clock, logger });
     if (options.network === 'outbound')
       network = await OutboundNetwork.open({ ownerId, logger, outbound });
@@ -127,6 +137,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
         await sandboxes.close();
         await network?.close();
         await agents.close();
+        await stores.jails.close();
         await trace.close();
         await usage.close();
         await logs.close();
@@ -135,6 +146,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   } catch (error) {
     await network?.close();
     await agents.close();
+    await stores.jails.close();
     throw error;
   }
 }

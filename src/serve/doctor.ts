@@ -1,5 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { limits, MIB, systemRandom, toSluiceError } from '../base/mod.ts';
+import { Jails } from '../isolation/mod.ts';
 
 export interface HostFinding {
   readonly name: string;
@@ -62,6 +65,34 @@ function cgroupFinding(): HostFinding {
   };
 }
 
+/** Tries one, on the file system of temporary files. */
+async function jailFinding(): Promise<HostFinding> {
+  const finding = {
+    name: 'jails for agents and flatteners',
+    required: true,
+    remedy: 'Linux 5.12, user namespaces, a file system with idmapped mounts; or helpers.jail off',
+  };
+  const jails = new Jails({ random: systemRandom });
+  if (!jails.jails) return { ...finding, present: false, detail: '', remedy: 'run as root' };
+  try {
+    const helper = await jails.spawn({
+      name: 'doctor',
+      ...{ flags: ['--eval'], main: '0', environment: {}, niceness: 0, stderr: 'inherit' },
+      mounts: [{ path: tmpdir(), access: 'write' }],
+      network: 'none',
+      memoryBytes: limits.helpers.agentMemoryBytes,
+      processes: limits.helpers.processes,
+      openFiles: limits.helpers.openFiles,
+      fileBytes: MIB,
+    });
+    helper.kill('SIGKILL');
+    return { ...finding, present: true, detail: `tried in ${tmpdir()}` };
+  } catch (error) {
+    const { message } = toSluiceError(error);
+    return { ...finding, present: false, detail: '', remedy: `${message}; ${finding.remedy}` };
+  }
+}
+
 /** What `up` needs of the host, each with how to get it. */
 export async function examineHost(): Promise<HostFinding[]> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -84,6 +115,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     fileFinding('loop devices', '/dev/loop-control', 'modprobe loop'),
     fileSystemFinding('ext4'),
     cgroupFinding(),
+    await jailFinding(),
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
     programFinding('mke2fs', 'e2fsprogs'),

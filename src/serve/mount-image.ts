@@ -8,7 +8,6 @@ import {
   mountDevice,
   unmountDevice,
 } from '../device/mod.ts';
-import { originEnvironment } from '../origin/mod.ts';
 import { readManifestHeader } from '../seal/mod.ts';
 import { openStores } from './stores.ts';
 
@@ -29,7 +28,7 @@ export async function mountImage(
   await clearStaleMount(directory);
   const stores = await openStores(dataPath);
   const agents = new AgentPool<AgentSettings>({
-    spawn: () => spawnAgent(originEnvironment(stores.place)),
+    spawn: (place) => spawnAgent(place, stores.jails),
     directory: join(stores.data.run, `mount-${process.pid}`),
     settings: agentSettings(stores.data, stores.place),
     spareAgents: 0,

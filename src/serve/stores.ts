@@ -15,6 +15,7 @@ import {
   type Settings,
 } from '../config/mod.ts';
 import { ImageCatalogue, ImageInstaller } from '../install/mod.ts';
+import { Jails } from '../isolation/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
@@ -28,6 +29,7 @@ export interface Stores {
   readonly keyService: KeyService;
   readonly images: ImageCatalogue;
   readonly installer: ImageInstaller;
+  readonly jails: Jails;
 }
 
 export async function openStores(
@@ -40,7 +42,10 @@ export async function openStores(
   const place = originPlace(settings.origin, data);
   const origin = await openOrigin(place, meter, logger);
   const keyService = openKeyService(settings.keys, data);
+  const { jail, firstUid } = settings.helpers;
+  const jails = new Jails({ random: systemRandom, firstUid, enabled: jail === 'on' });
   const installer = new ImageInstaller({
+    jails,
     data,
     place,
     origin,
@@ -63,6 +68,7 @@ export async function openStores(
     origin,
     keyService,
     installer,
+    jails,
     images: new ImageCatalogue(origin),
   };
 }

@@ -3,7 +3,8 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type AgentSettings, spawnAgent } from '../../src/agent/agent-settings.ts';
+import type { AgentSettings } from '../../src/agent/agent-settings.ts';
+import { spawnAgent } from '../../src/agent/spawn-agent.ts';
 import { MIB, noLogger, systemClock, systemRandom } from '../../src/base/mod.ts';
 import { AgentPool, mountDevice, unmountDevice } from '../../src/device/mod.ts';
 import { directoryOrigin } from '../../src/origin/mod.ts';
@@ -26,7 +27,7 @@ async function mountedDevice(t: TestContext, overlayLimitBytes: number) {
   const origin = directoryOrigin(place.directory, { clock: systemClock, random: systemRandom });
   const sealed = await sealDisk(image, origin, join(directory, 'keys'));
   const agents = new AgentPool<AgentSettings>({
-    spawn: () => spawnAgent(),
+    spawn: (place) => spawnAgent(place),
     directory: join(directory, 'agents'),
     settings: { origin: place, memoryBytes: 64 * MIB },
     spareAgents: 0,

@@ -134,3 +134,20 @@ export const RLIMITS = {
 // poll.h
 export const POLLIN = 1;
 export const POLLRDHUP = 0x2000;
+
+// linux/mount.h, linux/fcntl.h: mounts by descriptor
+export const MS_SLAVE = 1 << 19;
+export const AT_EMPTY_PATH = 0x1000;
+export const O_PATH = 0o10000000;
+export const MOUNT_ATTR_RDONLY = 0x1;
+export const MOUNT_ATTR_NOSUID = 0x2;
+export const MOUNT_ATTR_NODEV = 0x4;
+export const MOUNT_ATTR_NOEXEC = 0x8;
+export const MOUNT_ATTR_IDMAP = 0x0010_0000;
+/** `struct mount_attr`: what to set, to clear, the propagation, the user namespace. */
+export const MOUNT_ATTR_BYTES = 32;
+
+// linux/landlock.h
+export const LANDLOCK_ACCESS_FS_READ_FILE = 1 << 2;
+export const LANDLOCK_ACCESS_FS_REFER = 1 << 13;
+export const LANDLOCK_RULE_PATH_BENEATH = 1;

@@ -120,9 +120,12 @@ const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
 /**
  * The filter of every lean sandbox: what is not allowed answers EPERM; calls newer than our
  * tables answer ENOSYS, so that libc falls back as on an older kernel. Another architecture's
- * calls end the process.
+ * calls end the process. Helpers have a shorter list of what is allowed.
  */
-export function seccompInstructions(architecture: Architecture): bpf.Instruction[] {
+export function seccompInstructions(
+  architecture: Architecture,
+  allowed: readonly string[] = allowedCalls,
+): bpf.Instruction[] {
   const numbers = systemCallNumbers[architecture];
   const newest = Math.max(...numbers.values());
   const instructions = [
@@ -140,7 +143,7 @@ export function seccompInstructions(architecture: Architecture): bpf.Instruction
     assert(number !== undefined, `${architecture} has the conditional call ${name}`);
     instructions.push(...bpf.whenEqual(number, body));
   }
-  for (const [first, last] of ranges(allowedNumbers(numbers))) {
+  for (const [first, last] of ranges(allowedNumbers(numbers, allowed))) {
     instructions.push(
       bpf.jump(bpf.JUMP_IF_AT_LEAST, first, 0, 2),
       bpf.jump(bpf.JUMP_IF_GREATER, last, 1, 0),
@@ -163,8 +166,11 @@ export function seccompFilter(architecture: Architecture): Buffer {
   return filter;
 }
 
-function allowedNumbers(numbers: ReadonlyMap<string, number>): number[] {
-  const known = allowedCalls.map((name) => numbers.get(name));
+function allowedNumbers(
+  numbers: ReadonlyMap<string, number>,
+  allowed: readonly string[],
+): number[] {
+  const known = allowed.map((name) => numbers.get(name));
   return known.filter((number) => number !== undefined).sort((a, b) => a - b);
 }
 

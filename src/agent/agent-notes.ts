@@ -1,0 +1,57 @@
+import type { ChildProcess } from 'node:child_process';
+import { limits, SluiceError, toSluiceError } from '../base/mod.ts';
+import type { FailureMessage } from '../device/mod.ts';
+import type { KeepNote } from '../origin/mod.ts';
+
+interface Note {
+  readonly type: 'note';
+  readonly id: number;
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+interface Noted {
+  readonly type: 'noted';
+  readonly id: number;
+  readonly failure?: FailureMessage;
+}
+
+/** The agent's end, where it may only read the origin: its worker keeps its notes. */
+export function sendNotes(agent: NodeJS.Process): KeepNote {
+  const waiting = new Map<number, (answer: Noted) => void>();
+  let nextId = 0;
+  agent.on('message', (message: Noted) => {
+    if (message.type !== 'noted') return;
+    waiting.get(message.id)?.(message);
+    waiting.delete(message.id);
+  });
+  return async (key, bytes) => {
+    const id = nextId++;
+    const { failure } = await new Promise<Noted>((resolve) => {
+      waiting.set(id, resolve);
+      const note: Note = { type: 'note', id, key, bytes };
+      agent.send?.(note);
+    });
+    if (failure) throw new SluiceError(failure.code, failure.message);
+  };
+}
+
+/** The worker's end. One agent leaves so many notes and no more. */
+export function hearNotes(agent: ChildProcess, keep: KeepNote): ChildProcess {
+  let left = limits.agent.notes;
+  return agent.on('message', async (message) => {
+    const { type, id, key, bytes } = message as Note;
+    if (type !== 'note') return;
+    const answer = (failure?: FailureMessage) => {
+      if (agent.connected) agent.send({ type: 'noted', id, ...(failure && { failure }) });
+    };
+    try {
+      if (left-- <= 0) throw new SluiceError('ACCESS_DENIED', `${key}: too many notes`);
+      await keep(String(key), Buffer.from(bytes));
+      answer();
+    } catch (error) {
+      const { code, message: text } = toSluiceError(error);
+      answer({ code, message: text });
+    }
+  });
+}

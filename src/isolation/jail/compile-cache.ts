@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Helper, HelperMount } from './types.ts';
+
+const OWN_UID = 0;
+const filled = new Set<string>();
+
+/** Node's name of its folder of compiled modules, which ends in the user's id. */
+function folderOf(directory: string): string | undefined {
+  const begin = `${process.version}-${process.arch}-`;
+  try {
+    const names = readdirSync(directory);
+    return names.find((name) => name.startsWith(begin) && name.endsWith(`-${OWN_UID}`));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Our modules as Node keeps them compiled, for a helper to read under its own id. No helper writes
+ * there: what one writes, another would run. Nothing, where there are none yet.
+ */
+export function compileCacheMounts({ compileCache }: Helper, uid: number): HelperMount[] {
+  const folder = compileCache && folderOf(compileCache);
+  if (!compileCache || !folder) return [];
+  const own = `${folder.slice(0, -`${OWN_UID}`.length)}${uid}`;
+  return [{ path: join(compileCache, folder), inside: join(compileCache, own), access: 'read' }];
+}
+
+/**
+ * Compiles a helper's modules in a process that has nothing to do, once in this process's life and
+ * where they are older than the module. Nobody waits for it, and its failing costs only time.
+ */
+export function fillCompileCache({ compileCache, main, flags }: Helper): void {
+  if (!compileCache || filled.has(main)) return;
+  filled.add(main);
+  try {
+    mkdirSync(compileCache, { recursive: true, mode: 0o700 });
+    const folder = folderOf(compileCache);
+    const madeMs = folder ? statSync(join(compileCache, folder)).mtimeMs : 0;
+    if (madeMs > statSync(main).mtimeMs) return;
+  } catch {
+    return;
+  }
+  const env = { NODE_COMPILE_CACHE: compileCache };
+  const child = spawn(process.execPath, [...flags, main], { env, stdio: 'ignore' });
+  child.on('error', () => {});
+  child.unref();
+}

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { limits, type Random, SluiceError } from '../../base/mod.ts';
+import type { CgroupPool } from '../cgroup/pool.ts';
+import type { Cgroup } from '../cgroup/types.ts';
+import { launchBinary } from '../launch/binary.ts';
+import { RECORD_BYTES, RECORD_STEP_OFFSET, RECORD_VALUE_OFFSET } from '../lean/compose/common.ts';
+import { errnoName, hostArchitecture } from '../lean/launcher/launcher.ts';
+import { fillCompileCache } from './compile-cache.ts';
+import { composeJail } from './compose.ts';
+import type { Helper } from './types.ts';
+
+export interface JailsOptions {
+  readonly random: Random;
+  /** The first of `limits.helpers.uids` user ids that are nobody else's on this host. */
+  readonly firstUid?: number;
+  /** False: helpers run as this process does, because the operator said so. */
+  readonly enabled?: boolean;
+}
+
+const CONTROL = 3;
+const STATUS = 4;
+
+/**
+ * Starts helpers in jails: each an uid of its own, no capability, no_new_privs, a filter of system
+ * calls, namespaces with only what it was given, rlimits and a cgroup. Who is not root cannot make
+ * jails, and has no privileges to take from a helper either: there, helpers are plain children.
+ */
+export class Jails {
+  readonly #options: JailsOptions;
+  readonly #uids = new Set<number>();
+  #cgroups: CgroupPool | undefined;
+  readonly #releases = new Set<Promise<void>>();
+
+  constructor(options: JailsOptions) {
+    this.#options = options;
+  }
+
+  /** From now on each helper has a cgroup of these; without, no limit of memory but the host's. */
+  useCgroups(cgroups: CgroupPool): void {
+    this.#cgroups = cgroups;
+  }
+
+  /** Whether helpers are held in jails at all. */
+  get jails(): boolean {
+    return this.#options.enabled !== false && process.getuid?.() === 0;
+  }
+
+  /**
+   * Resolves with the helper once it runs Node, with an IPC channel of advanced serialization;
+   * its pid is the child's. Rejects with `HOST_LACKS` naming the step that the kernel refused.
+   */
+  async spawn(helper: Helper): Promise<ChildProcess> {
+    if (!this.jails) return spawnBare(helper);
+    fillCompileCache(helper);
+    const cgroups = this.#cgroups;
+    const cgroup = await cgroups?.acquire();
+    const uid = this.#takeUid();
+    const over = () => {
+      this.#uids.delete(uid);
+      if (cgroup && cgroups) this.#release(cgroups, cgroup);
+    };
+    try {
+      const { memoryBytes, processes } = helper;
+      cgroup?.limit({ memoryBytes, processes });
+      return await launch(helper, { uid, join: cgroup?.join }, over);
+    } catch (error) {
+      over();
+      throw error;
+    }
+  }
+
+  /** After its helpers have ended: removes their cgroups. */
+  async close(): Promise<void> {
+    await Promise.all(this.#releases);
+    await this.#cgroups?.close();
+    this.#cgroups = undefined;
+  }
+
+  #release(cgroups: CgroupPool, cgroup: Cgroup): void {
+    const release = cgroups.release(cgroup).catch(() => {});
+    this.#releases.add(release);
+    void release.then(() => this.#releases.delete(release));
+  }
+
+  #takeUid(): number {
+    const { random, firstUid = limits.helpers.firstUid } = this.#options;
+    for (;;) {
+      const uid = firstUid + (random.bytes(4).readUInt32LE(0) % limits.helpers.uids);
+      if (this.#uids.has(uid)) continue;
+      this.#uids.add(uid);
+      return uid;
+    }
+  }
+}
+
+function spawnBare(helper: Helper): ChildProcess {
+  const { flags, main, environment, stderr } = helper;
+  return spawn(process.execPath, [...flags, main], {
+    env: environment,
+    stdio: ['ignore', 'ignore', stderr, 'ipc'],
+    serialization: 'advanced',
+  });
+}
+
+async function launch(
+  helper: Helper,
+  place: { uid: number; join: Parameters<typeof composeJail>[1]['join'] },
+  over: () => void,
+): Promise<ChildProcess> {
+  const architecture = hostArchitecture();
+  const isFile = (path: string) => !statSync(path).isDirectory();
+  const program = composeJail(helper, { architecture, isFile, ...place });
+  const child = spawn(launchBinary(architecture), [], {
+    argv0: helper.name,
+    env: {},
+    cwd: '/',
+    stdio: ['ignore', 'ignore', helper.stderr, 'pipe', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+  child.once('exit', over);
+  const control = child.stdio[CONTROL] as Writable;
+  control.on('error', () => {});
+  control.write(program.encode());
+  const record = await readAll(child.stdio[STATUS] as Readable, child);
+  control.destroy();
+  if (record.length < RECORD_BYTES) return child;
+  child.removeListener('exit', over);
+  const step = program.stepName(record.readUInt32LE(RECORD_STEP_OFFSET));
+  const errno = errnoName(record.readUInt32LE(RECORD_VALUE_OFFSET));
+  throw new SluiceError(
+    'HOST_LACKS',
+    `${helper.name}: cannot be jailed: ${step}: ${errno}; see sluice doctor`,
+    { data: { step, errno } },
+  );
+}
+
+/** What the launch process says of a failed step; nothing once it has become Node. */
+function readAll(status: Readable, child: ChildProcess): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    status.on('data', (part: Buffer) => parts.push(part));
+    status.once('close', () => resolve(Buffer.concat(parts)));
+    child.once('error', (cause) =>
+      reject(new SluiceError('HOST_LACKS', 'launch: cannot be started', { cause })),
+    );
+  });
+}

@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { systemErrorCode } from '../../base/mod.ts';
+
+/** What a helper is asked to try; it answers with the error's code, or what it got. */
+export type Attempt =
+  | { readonly kind: 'read' | 'list' | 'write'; readonly path: string }
+  | { readonly kind: 'signal'; readonly pid: number }
+  | { readonly kind: 'run'; readonly path: string }
+  | { readonly kind: 'descriptor'; readonly path: string; readonly flags: string }
+  | { readonly kind: 'interfaces' };
+
+function attempt(what: Attempt): string {
+  switch (what.kind) {
+    case 'read':
+      return readFileSync(what.path, 'utf8');
+    case 'list':
+      return readdirSync(what.path).sort().join(' ');
+    case 'write':
+      writeFileSync(what.path, 'written');
+      return 'written';
+    case 'signal':
+      process.kill(what.pid, 0);
+      return 'may signal';
+    case 'run':
+      return execFileSync(what.path, { encoding: 'utf8' });
+    case 'descriptor':
+      closeSync(openSync(what.path, what.flags));
+      return 'opened';
+    case 'interfaces':
+      return Object.keys(networkInterfaces()).join(' ');
+  }
+}
+
+process.on('message', (what: Attempt) => {
+  try {
+    process.send?.(attempt(what));
+  } catch (error) {
+    process.send?.(systemErrorCode(error) ?? String(error));
+  }
+});
+process.on('disconnect', () => process.exit(0));
