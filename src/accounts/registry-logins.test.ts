@@ -10,6 +10,7 @@ const operator = '000000000000';
 const tenant = '111111111111';
 const other = '222222222222';
 const registry = 'registry.example:5000';
+const at = (registry: string) => ({ registry, repository: 'team/app' });
 
 function setUp(t: TestContext, shared = false) {
   const directory = join(temporaryDirectory(t), 'registries');
@@ -23,14 +24,14 @@ test('no account pulls with the credentials of another, nor with the operator’
   const { logins } = setUp(t);
   await logins.login({ accountId: tenant, registry, username: 'me' }, 'pass:word');
   const mine = { username: 'me', password: 'pass:word' };
-  assert.deepEqual(await logins.find(tenant, registry), mine);
-  assert.equal(await logins.find(tenant, 'elsewhere.example'), undefined);
-  assert.equal(await logins.find(other, registry), undefined);
-  assert.equal(await logins.find('../111111111111', registry), undefined);
+  assert.deepEqual(await logins.find(tenant, at(registry)), mine);
+  assert.equal(await logins.find(tenant, at('elsewhere.example')), undefined);
+  assert.equal(await logins.find(other, at(registry)), undefined);
+  assert.equal(await logins.find('../111111111111', at(registry)), undefined);
   const hosts = { username: 'host', password: 'secret' };
-  assert.deepEqual(await logins.find(operator, registry), hosts);
+  assert.deepEqual(await logins.find(operator, at(registry)), hosts);
   const shared = setUp(t, true).logins;
-  assert.deepEqual(await shared.find(other, registry), hosts);
+  assert.deepEqual(await shared.find(other, at(registry)), hosts);
 });
 
 test('a login is kept private, listed without its password, and ended', async (t) => {
@@ -43,9 +44,13 @@ test('a login is kept private, listed without its password, and ended', async (t
     { accountId: tenant, registry, username: 'me' },
     { accountId: tenant, registry: 'b.example', username: 'b' },
   ]);
+  await logins.login({ accountId: tenant, registry: `${registry}/team`, username: 'team' }, 'z');
+  const team = { username: 'team', password: 'z' };
+  assert.deepEqual(await logins.find(tenant, at(registry)), team);
+  assert.equal(await logins.logout(tenant, `${registry}/team`), true);
   assert.equal(await logins.logout(tenant, registry), true);
   assert.equal(await logins.logout(tenant, registry), false);
-  assert.equal(await logins.find(tenant, registry), undefined);
+  assert.equal(await logins.find(tenant, at(registry)), undefined);
 });
 
 test('what is no account, no host or no password is refused', async (t) => {

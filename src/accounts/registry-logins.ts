@@ -1,13 +1,18 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SluiceError, systemErrorCode } from '../base/mod.ts';
+import { SluiceError, systemClock, systemErrorCode } from '../base/mod.ts';
 import { defaultAccountId } from '../config/mod.ts';
-import { type Credentials, readAuthFile } from '../oci/mod.ts';
+import {
+  type Credentials,
+  findCredentials,
+  type RepositoryName,
+  registryAuthFiles,
+} from '../oci/mod.ts';
 
 const ACCOUNT = /^\d{12}$/;
-const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?$/;
+/** A host, or a part of what it holds. */
+const HOST = /^[A-Za-z0-9.-]+(:\d{1,5})?(\/[a-z0-9._-]+)*$/;
 
 export interface RegistryLogin {
   readonly accountId: string;
@@ -34,26 +39,30 @@ export class RegistryLogins {
     this.#options = options;
   }
 
-  /** What the account has for a registry; the operator's own account has the host's as well. */
-  async find(accountId: string, registry: string): Promise<Credentials | undefined> {
+  /**
+   * What the account has for a repository, by the longest path that it has logged in to; the
+   * operator's own account has the host's as well.
+   */
+  async find(accountId: string, repository: RepositoryName): Promise<Credentials | undefined> {
     const own = ACCOUNT.test(accountId)
-      ? await readAuthFile(this.#path(accountId), registry)
+      ? await findCredentials(repository, [this.#path(accountId)], systemClock)
       : undefined;
     const isOperators = accountId === defaultAccountId || this.#options.shared;
     if (own || !isOperators) return own;
-    return this.findOperators(registry);
+    return this.findOperators(repository);
   }
 
-  async findOperators(registry: string): Promise<Credentials | undefined> {
-    const own = await readAuthFile(this.#path(defaultAccountId), registry);
-    const file = this.#options.operatorFile ?? hostAuthFile();
-    return own ?? (file === undefined ? undefined : await readAuthFile(file, registry));
+  async findOperators(repository: RepositoryName): Promise<Credentials | undefined> {
+    const { operatorFile } = this.#options;
+    const hosts = operatorFile ? [operatorFile] : registryAuthFiles(process.env, homedir());
+    return findCredentials(repository, [this.#path(defaultAccountId), ...hosts], systemClock);
   }
 
   /** Throws `USAGE` for what is no account, host, or name of a user. */
   async login(login: RegistryLogin, password: string): Promise<void> {
     const { accountId, registry, username } = login;
-    if (!HOST.test(registry)) throw usage(registry, 'a registry is HOST or HOST:PORT');
+    if (!HOST.test(registry))
+      throw usage(registry, 'a registry is HOST, HOST:PORT, or a path in one');
     if (username === '' || username.includes(':')) throw usage(username, 'no name of a user');
     if (password === '') throw usage(registry, 'no password; it is read from standard input');
     const auth = Buffer.from(`${username}:${password}`).toString('base64');
@@ -109,9 +118,4 @@ export class RegistryLogins {
 
 function usage(what: string, why: string): SluiceError {
   return new SluiceError('USAGE', `${what}: ${why}`);
-}
-
-function hostAuthFile(): string | undefined {
-  const candidates = [process.env['REGISTRY_AUTH_FILE'], join(homedir(), '.docker', 'config.json')];
-  return candidates.find((path) => path !== undefined && existsSync(path));
 }

@@ -53,7 +53,18 @@ export const limits = {
     attempts: 4,
     /** Before the second attempt; twice as long before each further one. */
     retryDelayMs: 250,
+    /** The longest `Retry-After` that is waited for. */
+    retryAfterMs: 120_000,
     tokenBytes: 1 * MIB,
+    /** One document or token, all redirects included. */
+    documentMs: 60_000,
+    /** Spent waiting for one image's registry in all; and how slow it may be meanwhile. */
+    waitedMs: 30 * 60_000,
+    progressMs: 60_000,
+    progressBytes: 64 * KIB,
+    /** A program that knows credentials (`docker-credential-*`). */
+    helperMs: 20_000,
+    helperBytes: 64 * KIB,
   },
   manifest: {
     bytesPerChunk: 96,

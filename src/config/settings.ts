@@ -138,6 +138,12 @@ const helperSettings = z.strictObject({
     .default(limits.helpers.firstUid),
 });
 
+/** Of the registries that images come from. */
+const registrySettings = z.strictObject({
+  /** Files of PEM with those who sign a host's certificate, by `host` or `host:port`. */
+  ca: z.record(z.string().min(1), z.string().startsWith('/', 'is no absolute path')).default({}),
+});
+
 const settingsSchema = z.strictObject({
   helpers: helperSettings.default(helperSettings.parse({})),
   destinations: destinationSettings.default({ allow: [] }),
@@ -147,6 +153,7 @@ const settingsSchema = z.strictObject({
   keys: keySettings.default({ kind: 'local' }),
   code: codeSettings.default({}),
   runtime: runtimeSettings.default({}),
+  registries: registrySettings.default({ ca: {} }),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
   /** Whether functions fail by what would fail on Lambda; said once in their logs if not. */
   strict: z.boolean().default(false),

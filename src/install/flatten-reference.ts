@@ -3,14 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FlattenSummary, flattenToFile, type OnProgress } from '../image/mod.ts';
 import { openImage } from '../oci/mod.ts';
+import { operatorsAccess } from './registry-access.ts';
 
-/** What `sluice image flatten` does: the disk of an image as a plain file. */
+/**
+ * What `sluice image flatten` does: the disk of an image as a plain file. It reads the image as
+ * `image add` does, with the same credentials.
+ */
 export async function flattenReference(
   reference: string,
   path: string,
   onProgress: OnProgress,
+  registryCa: Readonly<Record<string, string>> = {},
 ): Promise<FlattenSummary> {
-  const image = await openImage(reference);
+  const image = await openImage(reference, await operatorsAccess(reference, registryCa));
   const spoolDirectory = await mkdtemp(join(tmpdir(), 'sluice-spool-'));
   try {
     return await flattenToFile(image, path, {

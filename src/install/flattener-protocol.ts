@@ -1,7 +1,7 @@
 import type { ErrorCode, ErrorData } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { ImageProcess, ImageProgress } from '../image/mod.ts';
-import type { Credentials } from '../oci/mod.ts';
+import type { CertificateAuthorities, Credentials } from '../oci/mod.ts';
 import type { OriginPlace } from '../origin/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
 import type { ZipCode } from './zip-image.ts';
@@ -13,6 +13,7 @@ export interface FlattenJob {
   readonly zip?: ZipCode;
   /** For the image's registry. */
   readonly credentials?: Credentials;
+  readonly certificateAuthorities?: CertificateAuthorities;
   /** The folder that a local reference may not lead out of. */
   readonly within?: string;
   /** Absent where the operator chose the image: then every host may be connected to. */

@@ -16,6 +16,7 @@ import type { FlattenedImage } from './flattener-protocol.ts';
 import { type ImageChooser, imageAccess } from './image-access.ts';
 import { type InstalledImageKey, InstalledImages } from './installed-images.ts';
 import type { CodeInstaller, InstallRequest } from './installing.ts';
+import { readAuthorities } from './registry-access.ts';
 import { currentSalt } from './salts.ts';
 import type { ZipCode } from './zip-image.ts';
 
@@ -53,6 +54,8 @@ export interface ImageInstallerOptions {
   readonly images: ImageSettings;
   readonly outbound: OutboundSettings;
   readonly logins: RegistryLogins;
+  /** Files of PEM with those who sign registries' certificates, by host. */
+  readonly registryCa: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -183,10 +186,11 @@ export class ImageInstaller implements CodeInstaller {
     const reference = parseImageReference(imageUri);
     const credentials =
       reference.kind === 'registry'
-        ? ((zip ? undefined : await logins.find(accountId, reference.registry)) ??
-          (chosenBy === 'operator' ? await logins.findOperators(reference.registry) : undefined))
+        ? ((zip ? undefined : await logins.find(accountId, reference)) ??
+          (chosenBy === 'operator' ? await logins.findOperators(reference) : undefined))
         : undefined;
     return {
+      certificateAuthorities: await readAuthorities(this.#options.registryCa),
       ...(isGuarded && { outbound }),
       ...(within !== undefined && { within }),
       ...(credentials && { credentials }),

@@ -4,13 +4,15 @@ import type { FlattenJob } from './flattener-protocol.ts';
 
 /** Opens a job's image by what the job may reach; closing it closes the connections too. */
 export async function openJobImage(job: FlattenJob): Promise<OciImage> {
-  const { credentials, spoolDirectory, within, outbound } = job;
-  const guard = outbound && new OutboundGuard({ ...outbound, agent: registryAgent });
+  const { credentials, certificateAuthorities, spoolDirectory, within, outbound } = job;
+  const agent = registryAgent(certificateAuthorities);
+  const guard = outbound && new OutboundGuard({ ...outbound, agent });
   try {
     const image = await openImage(job.imageUri, {
       platform: { os: 'linux', architecture: job.architecture },
       spoolDirectory,
       ...(credentials && { credentials }),
+      ...(certificateAuthorities && { certificateAuthorities }),
       ...(within !== undefined && { within }),
       ...(guard && { dispatcherFor: (url: URL) => guard.agentFor(url) }),
     });

@@ -18,8 +18,13 @@ export {
 } from './open-image.ts';
 export type { Platform } from './platform.ts';
 export { type ImageReference, parseImageReference } from './reference.ts';
-export { type DispatcherFor, registryAgent } from './registry/connections.ts';
-export { type Credentials, readAuthFile } from './registry/credentials.ts';
+export { findCredentials, type RepositoryName, registryAuthFiles } from './registry/auth-file.ts';
+export {
+  type CertificateAuthorities,
+  type DispatcherFor,
+  registryAgent,
+} from './registry/connections.ts';
+export type { Credentials } from './registry/credentials.ts';
 export type { DataExtent, EntryKind, TarEntry } from './tar/tar-entry.ts';
 export { type ReadTarOptions, readTar } from './tar/tar-reader.ts';
 export { TarWriter, type TarWriterEntry } from './tar/tar-writer.ts';

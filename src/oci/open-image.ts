@@ -12,24 +12,20 @@ import { LayoutDirectory } from './layout-files.ts';
 import { LayoutSource } from './layout-source.ts';
 import { hostPlatform, type Platform } from './platform.ts';
 import { type ImageReference, parseImageReference, referenceBase } from './reference.ts';
-import type { DispatcherFor } from './registry/connections.ts';
+import type { ConnectionSettings } from './registry/connections.ts';
 import type { Credentials } from './registry/credentials.ts';
 import { RegistrySource } from './registry/registry-source.ts';
 import { TarArchive } from './tar-archive.ts';
 
-export interface OpenImageOptions {
+export interface OpenImageOptions extends ConnectionSettings {
   /** This host's unless given. */
   readonly platform?: Platform;
-  /** For the registry; they go before those of `authFile`. */
+  /** For the registry: `findCredentials` has those of files. */
   readonly credentials?: Credentials;
-  /** A file in the form of `~/.docker/config.json`; none is read unless named. */
-  readonly authFile?: string;
   /** Where a compressed archive is unpacked to while it is open; the host's /tmp unless given. */
   readonly spoolDirectory?: string;
   /** The folder that a local reference may not lead out of. */
   readonly within?: string;
-  /** What connections to registries, and to where they point, go through. */
-  readonly dispatcherFor?: DispatcherFor;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }

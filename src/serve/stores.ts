@@ -54,6 +54,7 @@ export async function openStores(
     salt: settings.salt,
     images: settings.images,
     outbound: settings.outbound,
+    registryCa: settings.registries.ca,
     logins: new RegistryLogins({
       directory: data.registryLogins,
       shared: settings.images.shareCredentials,

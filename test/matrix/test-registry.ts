@@ -40,8 +40,14 @@ export function registryOf(layout: RawLayout, root: Root) {
     const bytes = isDigest ? readFileSync(path) : bytesOf(root.content);
     const type = isDigest ? typeOf(bytes, url) : root.contentType;
     if (type !== undefined) response.setHeader('content-type', type);
-    response.setHeader('content-length', bytes.length);
-    response.end(request.method === 'HEAD' ? undefined : bytes);
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    if (from > 0) {
+      response.statusCode = from < bytes.length ? 206 : 416;
+      response.setHeader('content-range', `bytes ${from}-${bytes.length - 1}/${bytes.length}`);
+    }
+    const part = bytes.subarray(from);
+    response.setHeader('content-length', part.length);
+    response.end(request.method === 'HEAD' ? undefined : part);
   };
 }
 

@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import { formatBytes, formatMs, formatShare } from '../../base/mod.ts';
-import { defaultAccountId } from '../../config/mod.ts';
+import { dataDirectory, defaultAccountId, readSettings } from '../../config/mod.ts';
 import type { ImageFacts } from '../../serve/mod.ts';
 import {
   type CommonOptions,
   type L2Options,
   l2Settings,
   withDataOptions,
-  withJsonOption,
   withL2Options,
 } from '../options.ts';
 import { createOutput, formatTable, type Output } from '../output.ts';
@@ -38,14 +37,18 @@ function registerFlatten(parent: Command): void {
     .command('flatten <image>')
     .description('writes the disk of an image as a plain file, which any ext4 tool reads')
     .requiredOption('-o, --output <file>', 'the file to write; sparse');
-  withJsonOption(command).action(
-    async (image: string, options: { output: string; json: boolean }) => {
+  withDataOptions(command).action(
+    async (image: string, options: CommonOptions & { output: string }) => {
       const output = createOutput(options.json);
+      const { registries } = readSettings(dataDirectory(options.data).configFile);
       const { flattenReference } = await serve();
       const progress = showProgress(output);
-      const flat = await flattenReference(image, options.output, progress.update).finally(
-        progress.end,
-      );
+      const flat = await flattenReference(
+        image,
+        options.output,
+        progress.update,
+        registries.ca,
+      ).finally(progress.end);
       const lines = [
         `${options.output}: ${formatBytes(flat.diskBytes)} disk, ${flat.inodes} inodes, ${formatBytes(flat.dataBytes)} of data`,
         ...flat.warnings.map((each) => `warning: ${each}`),

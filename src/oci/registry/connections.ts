@@ -1,26 +1,52 @@
-import type { Dispatcher } from 'undici';
-import { limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { Agent, type Dispatcher, Pool } from 'undici';
+import { limits } from '../../base/mod.ts';
 
 /** What a request to the URL goes through; throws where none may go. */
 export type DispatcherFor = (url: URL) => Dispatcher;
 
-/** How long a registry may be silent; for whoever makes the connections. */
-export const registryAgent = {
-  connect: { timeout: limits.registry.connectTimeoutMs },
-  headersTimeout: limits.registry.headersTimeoutMs,
-  bodyTimeout: limits.registry.bodyTimeoutMs,
-} as const;
+/**
+ * PEM of those who sign a host's certificate, by `host` or `host:port`; a host that is not named is
+ * signed by those whom Node trusts.
+ */
+export type CertificateAuthorities = Readonly<Record<string, string>>;
 
-/** What became of a request without an answer. */
-export function unreachable(endpoint: string, error: unknown): SluiceError {
-  // A connection that was refused on this side says so wrapped.
-  for (const each of [error, (error as Error | undefined)?.cause]) {
-    if (each instanceof SluiceError) return each;
+type RegistryAgentOptions = Omit<Agent.Options, 'connect'> & {
+  readonly connect: { readonly timeout: number };
+};
+
+/** How registries are connected to; for whoever makes the connections. */
+export function registryAgent(authorities: CertificateAuthorities = {}): RegistryAgentOptions {
+  return {
+    connect: { timeout: limits.registry.connectTimeoutMs },
+    headersTimeout: limits.registry.headersTimeoutMs,
+    bodyTimeout: limits.registry.bodyTimeoutMs,
+    factory: (origin, options: Agent.Options) => {
+      const { host, hostname } = new URL(origin);
+      const ca = authorities[host] ?? authorities[hostname];
+      if (ca === undefined) return new Pool(origin, options);
+      return new Pool(origin, { ...options, connect: { ...options.connect, ca } });
+    },
+  };
+}
+
+export interface ConnectionSettings {
+  /** What connections to registries, and to where they point, go through. */
+  readonly dispatcherFor?: DispatcherFor;
+  /** Of connections that go through no `dispatcherFor`. */
+  readonly certificateAuthorities?: CertificateAuthorities;
+}
+
+/** All connections that reading from registries makes, whoever decides about them. */
+export class RegistryConnections {
+  readonly #agent: Agent;
+  readonly of: DispatcherFor;
+
+  constructor({ dispatcherFor, certificateAuthorities }: ConnectionSettings) {
+    this.#agent = new Agent(registryAgent(certificateAuthorities));
+    this.of = dispatcherFor ?? (() => this.#agent);
   }
-  const cause = toSluiceError(error);
-  return new SluiceError(
-    'REGISTRY_UNAVAILABLE',
-    `${endpoint}: no answer (${cause.message || String(error)})`,
-    { data: { endpoint }, cause: error },
-  );
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
 }

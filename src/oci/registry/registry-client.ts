@@ -1,27 +1,31 @@
 import type { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
-import { type Clock, limits, SluiceError } from '../../base/mod.ts';
+import { request } from 'undici';
+import { type Clock, limits, SluiceError, withDeadline } from '../../base/mod.ts';
 import { isLoopbackHost, type RegistryReference } from '../reference.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { type DispatcherFor, registryAgent, unreachable } from './connections.ts';
+import { type ConnectionSettings, RegistryConnections } from './connections.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
+import { statusError, unreachable } from './registry-errors.ts';
 import { discard, readLimited, readToken } from './response-body.ts';
+import { pauseMs, tokenRequest } from './token.ts';
 
 export interface RegistryResponse {
   readonly status: number;
+  /** Of the server that answered: another than the registry's where it redirected. */
+  readonly origin: string;
   header(name: string): string | undefined;
   readonly body: Readable;
 }
 
-export interface RegistryClientOptions {
+export interface RegistryClientOptions extends ConnectionSettings {
   readonly credentials?: Credentials;
   readonly clock: Clock;
-  readonly dispatcherFor?: DispatcherFor;
 }
 
 type Headers = Readonly<Record<string, string>>;
 
 const REDIRECTS_MAX = 5;
+const formHeaders = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /**
  * HTTP to one registry (distribution-spec, pull): authorization, redirects, retries. Credentials go
@@ -31,15 +35,14 @@ export class RegistryClient {
   readonly #reference: RegistryReference;
   readonly #credentials: Credentials | undefined;
   readonly #clock: Clock;
-  readonly #dispatcherFor: DispatcherFor;
-  readonly #agent = new Agent(registryAgent);
+  readonly #connections: RegistryConnections;
   #authorization: string | undefined;
 
   constructor(reference: RegistryReference, options: RegistryClientOptions) {
     this.#reference = reference;
     this.#credentials = options.credentials;
     this.#clock = options.clock;
-    this.#dispatcherFor = options.dispatcherFor ?? (() => this.#agent);
+    this.#connections = new RegistryConnections(options);
   }
 
   get name(): string {
@@ -62,11 +65,13 @@ export class RegistryClient {
     limitBytes: number,
     signal?: AbortSignal,
   ): Promise<{ response: RegistryResponse; bytes: Buffer }> {
-    return this.#retrying(async () => {
-      const response = await this.#get(path, headers, signal);
-      const where = `${this.name}: ${path}`;
+    const where = `${this.name}: ${path}`;
+    const read = async (inTime: AbortSignal) => {
+      const response = await this.#get(path, headers, inTime);
       return { response, bytes: await readLimited(response.body, limitBytes, where) };
-    }, signal);
+    };
+    const timeoutMs = limits.registry.documentMs;
+    return this.#retrying(() => withDeadline(this.#clock, timeoutMs, where, read, signal), signal);
   }
 
   async #retrying<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -75,10 +80,12 @@ export class RegistryClient {
         return await work();
       } catch (error) {
         signal?.throwIfAborted();
-        const failure = unreachable(this.#endpoint, error);
+        const failure = unreachable(this.#reference.endpoint, error);
         if (!failure.traits.retryable || attempt >= limits.registry.attempts) throw failure;
+        const waitMs = pauseMs(attempt, failure.data['retryAfterMs'] as number | undefined);
+        if (waitMs === undefined) throw failure;
+        await this.#clock.sleep(waitMs, signal);
       }
-      await this.pause(attempt, signal);
     }
   }
 
@@ -86,35 +93,37 @@ export class RegistryClient {
     const url = new URL(`/v2/${this.#reference.repository}/${path}`, this.#reference.endpoint);
     const response = await this.#authorized(url, headers, signal);
     if ([200, 206, 416].includes(response.status)) return response;
-    throw this.#statusError(response, path);
-  }
-
-  /** Waits before the next attempt: longer each time. */
-  pause(attempt: number, signal?: AbortSignal): Promise<void> {
-    return this.#clock.sleep(limits.registry.retryDelayMs * 2 ** (attempt - 1), signal);
+    throw statusError(response, this.name, path, this.#clock.nowMs());
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#connections.close();
   }
 
   async #authorized(url: URL, headers: Headers, signal?: AbortSignal): Promise<RegistryResponse> {
-    const response = await this.#follow(url, headers, signal);
-    if (response.status !== 401) return response;
+    const response = await this.#follow(url, headers, this.#authorization, signal);
+    // Only the registry itself may ask for its credentials, and not whom it redirects to.
+    if (response.status !== 401 || response.origin !== url.origin) return response;
     const challenges = parseChallenges(response.header('www-authenticate') ?? '');
     const authorization = await this.#answer(challenges, signal);
     if (authorization === undefined) return response;
     discard(response.body);
     this.#authorization = authorization;
-    return this.#follow(url, headers, signal);
+    return this.#follow(url, headers, authorization, signal);
   }
 
-  async #follow(url: URL, headers: Headers, signal?: AbortSignal): Promise<RegistryResponse> {
+  /** `authorization` goes to the origin of `url` alone. */
+  async #follow(
+    url: URL,
+    headers: Headers,
+    authorization: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<RegistryResponse> {
     let target = url;
     for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
       const sent: Record<string, string> = { ...headers };
-      if (this.#authorization !== undefined && target.origin === url.origin) {
-        sent['authorization'] = this.#authorization;
+      if (authorization !== undefined && target.origin === url.origin) {
+        sent['authorization'] = authorization;
       }
       const response = await this.#request(target, sent, signal);
       const location = response.header('location');
@@ -146,7 +155,7 @@ export class RegistryClient {
     signal?: AbortSignal,
   ): Promise<string | undefined> {
     const bearer = challenges.find((each) => each.scheme === 'bearer');
-    if (bearer) return this.#token(bearer.parameters, signal);
+    if (bearer) return this.#token(bearer, signal);
     const basic = challenges.find((each) => each.scheme === 'basic');
     if (basic && this.#credentials && 'password' in this.#credentials) {
       return basicAuthorization(this.#credentials);
@@ -154,43 +163,23 @@ export class RegistryClient {
     return undefined;
   }
 
-  /** The token flow of distribution's "Token Authentication Specification". */
-  async #token(
-    parameters: ReadonlyMap<string, string>,
-    signal?: AbortSignal,
-  ): Promise<string | undefined> {
-    const realm = this.#redirected(parameters.get('realm') ?? '', new URL(this.#endpoint));
-    const scope = parameters.get('scope') ?? `repository:${this.#reference.repository}:pull`;
-    const service = parameters.get('service');
-    const credentials = this.#credentials;
-    const fields = new URLSearchParams({ scope, ...(service !== undefined && { service }) });
-    const refresh = credentials !== undefined && 'identityToken' in credentials;
-    if (refresh) {
-      fields.set('grant_type', 'refresh_token');
-      fields.set('refresh_token', credentials.identityToken);
-      fields.set('client_id', 'sluice');
-    } else {
-      for (const [name, value] of fields) realm.searchParams.append(name, value);
-    }
-    const headers: Record<string, string> = refresh
-      ? { 'content-type': 'application/x-www-form-urlencoded' }
-      : credentials
-        ? { authorization: basicAuthorization(credentials) }
-        : {};
-    const response = await this.#request(realm, headers, signal, refresh ? `${fields}` : undefined);
+  /** The realm may be on another host, which the registry names for its credentials. */
+  async #token(challenge: Challenge, signal?: AbortSignal): Promise<string | undefined> {
+    const endpoint = new URL(this.#reference.endpoint);
+    const realm = this.#redirected(challenge.parameters.get('realm') ?? '', endpoint);
+    const asked = tokenRequest(realm, challenge, this.#reference, this.#credentials);
+    const response =
+      asked.form === undefined
+        ? await this.#follow(asked.realm, {}, asked.authorization, signal)
+        : await this.#request(asked.realm, formHeaders, signal, asked.form);
     if (response.status !== 200) {
-      const failure = this.#statusError(response, 'its token server');
+      const failure = statusError(response, this.name, 'its token server', this.#clock.nowMs());
       if (failure.code === 'IMAGE_NOT_FOUND') return undefined;
       throw failure;
     }
-    const token = readToken(
-      await readLimited(response.body, limits.registry.tokenBytes, realm.href),
-    );
+    const bytes = await readLimited(response.body, limits.registry.tokenBytes, realm.href);
+    const token = readToken(bytes);
     return token === undefined ? undefined : `Bearer ${token}`;
-  }
-
-  get #endpoint(): string {
-    return this.#reference.endpoint;
   }
 
   async #request(
@@ -200,7 +189,7 @@ export class RegistryClient {
     form?: string,
   ): Promise<RegistryResponse> {
     const response = await request(url, {
-      dispatcher: this.#dispatcherFor(url),
+      dispatcher: this.#connections.of(url),
       method: form === undefined ? 'GET' : 'POST',
       headers: { 'user-agent': 'sluice', ...headers },
       ...(form !== undefined && { body: form }),
@@ -208,6 +197,7 @@ export class RegistryClient {
     });
     return {
       status: response.statusCode,
+      origin: url.origin,
       body: response.body,
       header: (name) => {
         const value = response.headers[name];
@@ -215,23 +205,4 @@ export class RegistryClient {
       },
     };
   }
-
-  #statusError(response: RegistryResponse, path: string): SluiceError {
-    discard(response.body);
-    const { status } = response;
-    const what = `${this.name}: ${path}: HTTP ${status}`;
-    const data = { status, repository: this.name };
-    if (status === 401 || status === 403) {
-      return new SluiceError('REGISTRY_DENIED', `${what}; check the credentials`, { data });
-    }
-    if (status === 404) {
-      return new SluiceError('IMAGE_NOT_FOUND', `${what}; check the name and the tag`, { data });
-    }
-    if (isTransient(status)) return new SluiceError('REGISTRY_UNAVAILABLE', what, { data });
-    return new SluiceError('IMAGE_NOT_FOUND', `${what}; it does not serve images`, { data });
-  }
-}
-
-function isTransient(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500;
 }

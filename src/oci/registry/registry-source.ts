@@ -1,13 +1,13 @@
-import { isSluiceError, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
-import { isDigest, sha256Digest, verifyDigest } from '../digest.ts';
+import { type Clock, isSluiceError, limits, SluiceError, toSluiceError } from '../../base/mod.ts';
+import { sha256Digest, verifyDigest } from '../digest.ts';
 import type { Descriptor } from '../documents.ts';
 import type { ImageSource, ManifestBytes } from '../image-source.ts';
 import { indexMediaTypes, manifestMediaTypes } from '../media-types.ts';
 import type { RegistryReference } from '../reference.ts';
-import { type Credentials, readAuthFile } from './credentials.ts';
+import { ProgressWatch } from './progress-watch.ts';
 import {
   RegistryClient,
-  type RegistryClientOptions,
+  type RegistryClientOptions as RegistryOptions,
   type RegistryResponse,
 } from './registry-client.ts';
 
@@ -19,30 +19,19 @@ export class RegistrySource implements ImageSource {
   readonly layersHaveDigests = true;
   readonly #reference: RegistryReference;
   readonly #client: RegistryClient;
+  readonly #clock: Clock;
+  readonly #progress: ProgressWatch;
 
-  private constructor(reference: RegistryReference, client: RegistryClient) {
+  private constructor(reference: RegistryReference, client: RegistryClient, clock: Clock) {
     this.name = client.name;
+    this.#clock = clock;
+    this.#progress = new ProgressWatch(client.name);
     this.#reference = reference;
     this.#client = client;
   }
 
-  static async open(
-    reference: RegistryReference,
-    options: Omit<RegistryClientOptions, 'credentials'> & {
-      credentials?: Credentials;
-      authFile?: string;
-    },
-  ): Promise<RegistrySource> {
-    const { clock, authFile, dispatcherFor } = options;
-    const credentials =
-      options.credentials ??
-      (authFile === undefined ? undefined : await readAuthFile(authFile, reference.registry));
-    const client = new RegistryClient(reference, {
-      clock,
-      ...(credentials && { credentials }),
-      ...(dispatcherFor && { dispatcherFor }),
-    });
-    return new RegistrySource(reference, client);
+  static open(reference: RegistryReference, options: RegistryOptions): RegistrySource {
+    return new RegistrySource(reference, new RegistryClient(reference, options), options.clock);
   }
 
   async root(_platform: unknown, signal?: AbortSignal): Promise<ManifestBytes> {
@@ -54,10 +43,9 @@ export class RegistrySource implements ImageSource {
       limits.image.manifestBytes,
       signal,
     );
-    const stated = response.header('docker-content-digest');
-    const expected = digest ?? (isDigest(stated) ? stated : sha256Digest(bytes));
-    verifyDigest(bytes, expected, `${this.name}: manifest ${name}`);
-    return { bytes, digest: expected, ...mediaTypeOf(response) };
+    // What the bytes are is their own digest; `Docker-Content-Digest` may say what it likes.
+    if (digest !== undefined) verifyDigest(bytes, digest, `${this.name}: manifest ${name}`);
+    return { bytes, digest: digest ?? sha256Digest(bytes), ...mediaTypeOf(response) };
   }
 
   async manifest(descriptor: Descriptor, signal?: AbortSignal): Promise<ManifestBytes> {
@@ -101,9 +89,10 @@ export class RegistrySource implements ImageSource {
           throw this.#broken(descriptor, error);
         }
       }
-      if (position > before) attempt = 1;
+      // A few bytes an attempt are no progress: so it would go on for ever.
+      if (position - before >= limits.registry.progressBytes) attempt = 1;
       else if (attempt >= limits.registry.attempts) return;
-      await this.#client.pause(attempt, signal);
+      await this.#clock.sleep(limits.registry.retryDelayMs * 2 ** (attempt - 1), signal);
     }
   }
 
@@ -124,13 +113,22 @@ export class RegistrySource implements ImageSource {
     }
     // A registry that ignores ranges sends the blob from its start again.
     let skip = response.status === 206 ? 0 : position;
-    for await (const bytes of response.body as AsyncIterable<Buffer>) {
+    for await (const bytes of this.#watched(response.body)) {
       if (skip >= bytes.length) {
         skip -= bytes.length;
         continue;
       }
       yield skip > 0 ? bytes.subarray(skip) : bytes;
       skip = 0;
+    }
+  }
+
+  async *#watched(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let sinceMs = this.#clock.monotonicMs();
+    for await (const bytes of body) {
+      this.#progress.note(this.#clock.monotonicMs() - sinceMs, bytes.length);
+      yield bytes;
+      sinceMs = this.#clock.monotonicMs();
     }
   }
 
