@@ -16,7 +16,7 @@ import { listen, registryOf } from './test-registry.ts';
 import { isRewrite, readVerdicts, writeVerdicts } from './verdicts.ts';
 
 const cases: readonly DocumentCase[] = [...configCases, ...manifestCases, ...indexCases];
-const VERDICTS = new URL('./document-verdicts.json', import.meta.url);
+const VERDICTS = new URL('./document.verdicts', import.meta.url);
 
 /** The files of the image, or why it is refused. */
 type Verdict = { readonly takes: readonly string[] } | { readonly refuses: string };

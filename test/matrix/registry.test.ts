@@ -20,7 +20,7 @@ import { bytesOf, listen, registryOf } from './test-registry.ts';
 import { isRewrite, readVerdicts, writeVerdicts } from './verdicts.ts';
 
 const cases: readonly RegistryCase[] = [...accessCases, ...redirectCases, ...transferCases];
-const VERDICTS = new URL('./registry-verdicts.json', import.meta.url);
+const VERDICTS = new URL('./registry.verdicts', import.meta.url);
 /** The judge waits in earnest for what it is asked to wait for. */
 const JUDGE_SECONDS = 20;
 

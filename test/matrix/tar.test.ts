@@ -24,7 +24,7 @@ const cases: readonly TarCase[] = [
   ...endCases,
   ...sparseCases,
 ];
-const VERDICTS = new URL('./tar-verdicts.json', import.meta.url);
+const VERDICTS = new URL('./tar.verdicts', import.meta.url);
 
 type Tree = Record<string, Node>;
 type Verdict =
