@@ -1,5 +1,6 @@
 import { assert } from './assert.ts';
 import { helperLimits } from './helper-limits.ts';
+import { imageLimits, registryLimits } from './image-limits.ts';
 import { lambdaLimits } from './lambda-limits.ts';
 import { GIB, KIB, MIB } from './units.ts';
 
@@ -13,30 +14,7 @@ export const PAGE_SIZE_BYTES = 4 * KIB;
  * contract sets are under `lambda`; all sizes in bytes, all times in milliseconds.
  */
 export const limits = {
-  image: {
-    /** Flattened size of one image; Lambda's limit. */
-    flattenedSizeBytes: 10 * GIB,
-    entries: 1_000_000,
-    flattenersAtOnce: 2,
-    flattenersWaiting: 1000,
-    /** Images whose manifest is found again when their account installs them once more. */
-    installsRemembered: 10_000,
-    layers: 1000,
-    /** Members of an archive that packs an image: blobs, links, legacy metadata. */
-    archiveMembers: 100_000,
-    /** A compressed archive that packs an image, once it is unpacked. */
-    archiveBytes: 11 * GIB,
-    manifestBytes: 4 * MIB,
-    configBytes: 4 * MIB,
-    pathBytes: 4096,
-    nameBytes: 255,
-    paxHeaderBytes: 1 * MIB,
-    /** Of a configuration's entry point and command, and of its environment. */
-    processBytes: 1 * MIB,
-    symlinkBytes: 4095,
-    xattrNameBytes: 255,
-    xattrValueBytes: 64 * KIB,
-  },
+  image: imageLimits,
   disk: {
     /** Chunks handed to the sink and not yet settled, while a disk is written. */
     chunksInFlight: 8,
@@ -45,27 +23,7 @@ export const limits = {
     /** Values of extended attributes, equal ones counted once; they are held until the end. */
     xattrBytes: 64 * MIB,
   },
-  registry: {
-    connectTimeoutMs: 10_000,
-    headersTimeoutMs: 30_000,
-    /** Without a byte. */
-    bodyTimeoutMs: 60_000,
-    attempts: 4,
-    /** Before the second attempt; twice as long before each further one. */
-    retryDelayMs: 250,
-    /** The longest `Retry-After` that is waited for. */
-    retryAfterMs: 120_000,
-    tokenBytes: 1 * MIB,
-    /** One document or token, all redirects included. */
-    documentMs: 60_000,
-    /** Spent waiting for one image's registry in all; and how slow it may be meanwhile. */
-    waitedMs: 30 * 60_000,
-    progressMs: 60_000,
-    progressBytes: 64 * KIB,
-    /** A program that knows credentials (`docker-credential-*`). */
-    helperMs: 20_000,
-    helperBytes: 64 * KIB,
-  },
+  registry: registryLimits,
   manifest: {
     bytesPerChunk: 96,
     chunks: 32_768 * 4,
