@@ -227,8 +227,7 @@ function main(): void {
         agent?.obey(command);
       }
     } catch (error) {
-      const { code, message } = toSluiceError(error);
-      answer({ type: 'refusal', id: command.id, failure: { code, message } });
+      answer({ type: 'refusal', id: command.id, failure: toSluiceError(error).toJSON() });
     }
   });
 }

@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { limits, SluiceError, toSluiceError } from '../base/mod.ts';
-import type { FailureMessage } from '../device/mod.ts';
+import { limits, SluiceError, toSluiceError, type WireError } from '../base/mod.ts';
 import type { KeepNote } from '../origin/mod.ts';
 
 interface Note {
@@ -13,7 +12,7 @@ interface Note {
 interface Noted {
   readonly type: 'noted';
   readonly id: number;
-  readonly failure?: FailureMessage;
+  readonly failure?: WireError;
 }
 
 /** The agent's end, where it may only read the origin: its worker keeps its notes. */
@@ -32,7 +31,7 @@ export function sendNotes(agent: NodeJS.Process): KeepNote {
       const note: Note = { type: 'note', id, key, bytes };
       agent.send?.(note);
     });
-    if (failure) throw new SluiceError(failure.code, failure.message);
+    if (failure) throw SluiceError.of(failure);
   };
 }
 
@@ -42,7 +41,7 @@ export function hearNotes(agent: ChildProcess, keep: KeepNote): ChildProcess {
   return agent.on('message', async (message) => {
     const { type, id, key, bytes } = message as Note;
     if (type !== 'note') return;
-    const answer = (failure?: FailureMessage) => {
+    const answer = (failure?: WireError) => {
       if (agent.connected) agent.send({ type: 'noted', id, ...(failure && { failure }) });
     };
     try {
@@ -50,8 +49,7 @@ export function hearNotes(agent: ChildProcess, keep: KeepNote): ChildProcess {
       await keep(String(key), Buffer.from(bytes));
       answer();
     } catch (error) {
-      const { code, message: text } = toSluiceError(error);
-      answer({ code, message: text });
+      answer(toSluiceError(error).toJSON());
     }
   });
 }

@@ -119,6 +119,17 @@ test('an agent has no rights, and sees neither keys nor the host', async (t) => 
   assert.doesNotMatch(mounts, / (shared|master):/, 'it holds no mount that the host may unmount');
 });
 
+test('a refusal comes from the agent’s process with the facts of its error', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show } = rig(t);
+  const sealed = await seal(someDisk(4 * MIB));
+  const { manifestId } = sealed;
+  await assert.rejects(show({ ...sealed, dataKey: randomBytes(32) }), {
+    code: 'MANIFEST_TAMPERED',
+    data: { manifestId },
+  });
+});
+
 test('a device on a file of the host: written to, then unmounted without a trace', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
   const { seal, directory, settings } = rig(t);

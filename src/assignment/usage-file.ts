@@ -10,8 +10,8 @@ import {
 import { type FunctionUsage, UsageLedger } from './usage.ts';
 
 /**
- * Keeps a ledger in a file, replaced whole every few seconds while something changes; a crash
- * costs at most what was used since.
+ * Keeps a ledger in a file, replaced whole soon after a change, and every few seconds while more
+ * come; a crash costs at most what was used since.
  */
 export class UsageFile {
   readonly ledger: UsageLedger;
@@ -21,13 +21,15 @@ export class UsageFile {
   #saved = 0;
   #saving: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
+  #notBeforeMs = 0;
+  #closed = false;
 
   private constructor(path: string, ledger: UsageLedger, clock: Clock, logger: Logger) {
     this.#path = path;
     this.ledger = ledger;
     this.#clock = clock;
     this.#logger = logger;
-    this.#sleep();
+    ledger.onChange(() => this.#saveSoon());
   }
 
   /** Rejects with `STORE_CORRUPT` when the file is not one of ours. */
@@ -37,13 +39,18 @@ export class UsageFile {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#timer?.cancel();
     await this.#save();
   }
 
-  #sleep(): void {
-    this.#timer = this.#clock.setTimer(limits.usage.saveMs, () => {
-      void this.#save().then(() => this.#sleep());
+  #saveSoon(): void {
+    if (this.#timer || this.#closed) return;
+    const waitMs = this.#notBeforeMs - this.#clock.monotonicMs();
+    this.#timer = this.#clock.setTimer(Math.max(limits.usage.saveSoonMs, waitMs), () => {
+      this.#timer = undefined;
+      this.#notBeforeMs = this.#clock.monotonicMs() + limits.usage.saveMs;
+      void this.#save();
     });
   }
 
@@ -62,6 +69,7 @@ export class UsageFile {
       this.#saved = changes;
     } catch (error) {
       this.#logger.warn({ path: this.#path, error }, 'usage was not saved');
+      this.#saveSoon();
     }
   }
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { isSluiceError, limits, noLogger, VirtualClock } from '../base/mod.ts';
+import { isSluiceError, limits, noLogger, systemClock, VirtualClock } from '../base/mod.ts';
 import { UsageLedger } from './usage.ts';
 import { readUsage, UsageFile } from './usage-file.ts';
 
@@ -48,6 +48,32 @@ test('functions beyond the limit are counted for their account', () => {
   ]);
 });
 
+test('a change is in the file at once, and many changes are written together', async (t) => {
+  const path = join(temporaryDirectory(t, 'usage'), 'usage.json');
+  const clock = new VirtualClock();
+  const file = await UsageFile.open({ path, clock, logger: noLogger });
+  const written = async () => (await readUsage(path))[0]?.invocations;
+  /** Lets the write that was begun come to its end. */
+  const until = async (invocations: number) => {
+    while ((await written()) !== invocations) await systemClock.sleep(1);
+  };
+  const { saveMs, saveSoonMs } = limits.usage;
+  assert.equal(clock.pending, 0, 'nothing wakes a region where nothing is used');
+  file.ledger.invoked(used('f'));
+  await clock.advance(saveSoonMs);
+  await until(1);
+  for (let n = 0; n < 5; n++) {
+    file.ledger.invoked(used('f'));
+    await clock.advance(saveMs / 10);
+  }
+  assert.equal(await written(), 1);
+  await clock.advance(saveMs / 2);
+  await until(6);
+  await file.close();
+  file.ledger.invoked(used('f'));
+  assert.equal(clock.pending, 0, 'nor one that is closed');
+});
+
 test('the file has what the ledger has, after a while and at the end', async (t) => {
   const path = join(temporaryDirectory(t, 'usage'), 'usage.json');
   const clock = new VirtualClock();
@@ -55,9 +81,7 @@ test('the file has what the ledger has, after a while and at the end', async (t)
   const first = await UsageFile.open(options);
   first.ledger.invoked(used('f'));
   clock.jump(limits.usage.saveMs);
-  for (let i = 0; i < 50 && (await readUsage(path)).length === 0; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  while ((await readUsage(path)).length === 0) await systemClock.sleep(1);
   assert.equal((await readUsage(path))[0]?.invocations, 1);
   first.ledger.invoked(used('f'));
   await first.close();

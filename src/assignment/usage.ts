@@ -33,6 +33,7 @@ export class UsageLedger {
   readonly #functionsMax: number;
   readonly #counts = new Map<string, Counts>();
   #changes = 0;
+  #onChange: () => void = () => {};
 
   constructor(
     earlier: readonly FunctionUsage[] = [],
@@ -45,6 +46,11 @@ export class UsageLedger {
   /** Grows with every change; for who saves the ledger. */
   get changes(): number {
     return this.#changes;
+  }
+
+  /** Calls `callback` at every change from now on, in place of the one before; it must be cheap. */
+  onChange(callback: () => void): void {
+    this.#onChange = callback;
   }
 
   invoked(invoke: UsedInvoke): void {
@@ -71,6 +77,7 @@ export class UsageLedger {
 
   #of(accountId: string, functionArn: string): Counts {
     this.#changes++;
+    this.#onChange();
     const known = this.#counts.get(keyOf({ accountId, functionArn }));
     if (known) return known;
     const full = this.#counts.size >= this.#functionsMax && functionArn !== '*';

@@ -37,9 +37,21 @@ export class SluiceError extends Error {
     return errorCatalogue[this.code];
   }
 
-  toJSON(): { code: ErrorCode; message: string; data: ErrorData } {
+  toJSON(): WireError {
     return { code: this.code, message: this.message, data: this.data };
   }
+
+  /** The error that another thread or process ran into, as it told it. */
+  static of({ code, message, data }: WireError): SluiceError {
+    return new SluiceError(code, message, { data });
+  }
+}
+
+/** What of an error crosses a thread or a process: all but its stack and its cause. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly data: ErrorData;
 }
 
 export function isSluiceError(error: unknown, code?: ErrorCode): error is SluiceError {

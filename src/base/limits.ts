@@ -240,6 +240,8 @@ export const limits = {
   usage: {
     /** Functions counted one by one; what comes after them is counted for the account. */
     functions: 50_000,
+    /** Its file is written so long after a change, and again after so long if more have come. */
+    saveSoonMs: 100,
     saveMs: 5000,
   },
   queue: {

@@ -12,6 +12,7 @@ export {
   SluiceError,
   systemErrorCode,
   toSluiceError,
+  type WireError,
 } from './errors.ts';
 export { CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES } from './limits.ts';
 export { type LogEntry, playLog, RelayLogger } from './log-relay.ts';

@@ -1,6 +1,7 @@
+import type { WireError } from '../base/mod.ts';
 import type { AccessRun } from './access-log.ts';
 import type { DeviceStats } from './device-counters.ts';
-import type { DeviceRequest, FailureMessage } from './messages.ts';
+import type { DeviceRequest } from './messages.ts';
 
 /** What a worker sends to an agent process over its IPC channel (advanced serialization). */
 export type AgentCommand<Settings> =
@@ -32,4 +33,4 @@ export type AgentAnswer =
       /** For `log`: what was read so far. */
       readonly runs?: readonly AccessRun[];
     }
-  | { readonly type: 'refusal'; readonly id: number; readonly failure: FailureMessage };
+  | { readonly type: 'refusal'; readonly id: number; readonly failure: WireError };

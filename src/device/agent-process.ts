@@ -118,7 +118,7 @@ export class AgentProcess<Settings> {
     const waiting = this.#waiting.get(answer.id);
     if (!waiting) return;
     if (answer.type === 'answer') waiting.resolve(answer);
-    else waiting.reject(new SluiceError(answer.failure.code, answer.failure.message));
+    else waiting.reject(SluiceError.of(answer.failure));
   }
 
   #deathError(how: string, cause: unknown): SluiceError {

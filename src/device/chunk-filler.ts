@@ -158,8 +158,7 @@ export class ChunkFiller {
       this.#filled(wanted, tierOf(name));
     } catch (error) {
       tierOf(name);
-      const { code, message } = toSluiceError(error);
-      command({ type: 'unfilled', slot, failure: { code, message } });
+      command({ type: 'unfilled', slot, failure: toSluiceError(error).toJSON() });
       this.#observe(wanted.sinceMs, 'failed');
     }
   }

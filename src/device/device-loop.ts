@@ -187,8 +187,7 @@ export class DeviceLoop implements FuseFiles {
       this.#misses.filled(command.slot, command.tier, this.#nowMs());
       this.#ahead.settled(command.slot);
     } else if (command.type === 'unfilled') {
-      const { code, message } = command.failure;
-      this.#misses.unfilled(command.slot, new SluiceError(code, message));
+      this.#misses.unfilled(command.slot, SluiceError.of(command.failure));
       this.#ahead.settled(command.slot);
     } else {
       this.#answer(command);
@@ -215,8 +214,7 @@ export class DeviceLoop implements FuseFiles {
       if (command.type === 'close') this.#close(device);
       this.#options.report({ type: 'answer', id, stats });
     } catch (error) {
-      const { code, message } = toSluiceError(error);
-      this.#options.report({ type: 'refusal', id, failure: { code, message } });
+      this.#options.report({ type: 'refusal', id, failure: toSluiceError(error).toJSON() });
     }
   }
 

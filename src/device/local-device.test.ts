@@ -95,10 +95,11 @@ test('a chunk that cannot be had fails its reads with its error, and is asked fo
   const { open, source } = await rig(t, disk);
   const device = await open();
   source.before = async (ref) => {
-    throw new SluiceError('ORIGIN_UNAVAILABLE', `${ref.name}: away`);
+    throw new SluiceError('ORIGIN_UNAVAILABLE', `${ref.name}: away`, { data: { attempts: 3 } });
   };
   const failing = [device.read(0, 4096), device.read(CHUNK_SIZE_BYTES - 4096, 8192)];
-  for (const read of failing) await assert.rejects(read, isError('ORIGIN_UNAVAILABLE'));
+  const away = { code: 'ORIGIN_UNAVAILABLE', data: { attempts: 3 } };
+  for (const read of failing) await assert.rejects(read, away);
   assert.equal((await device.stats()).failedReads, 2);
   source.before = async () => {};
   assert.ok(disk.equals(await device.read(0, disk.length)));

@@ -210,6 +210,6 @@ export class LocalDevice {
     const waiting = this.#answers.get(report.id);
     this.#answers.delete(report.id);
     if (report.type === 'answer') waiting?.resolve(report);
-    else waiting?.reject(new SluiceError(report.failure.code, report.failure.message));
+    else waiting?.reject(SluiceError.of(report.failure));
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../base/mod.ts';
+import type { WireError } from '../base/mod.ts';
 import type { AccessLog, AccessRun } from './access-log.ts';
 import type { DeviceStats, Tier } from './device-counters.ts';
 
@@ -17,12 +17,6 @@ export interface DeviceRequest {
   readonly replay?: AccessLog;
 }
 
-/** Errors cross a process or thread as their catalogue code and message. */
-export interface FailureMessage {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
 /** What the loop's thread is asked; each but `filled` and `unfilled` gets a `LoopAnswer`. */
 export type LoopCommand =
   | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
@@ -31,7 +25,7 @@ export type LoopCommand =
   | { readonly type: 'log'; readonly id: number; readonly deviceId: string }
   /** The chunk that was asked for lies in its slot, verified; `tier` is where it came from. */
   | { readonly type: 'filled'; readonly slot: number; readonly tier: Tier }
-  | { readonly type: 'unfilled'; readonly slot: number; readonly failure: FailureMessage };
+  | { readonly type: 'unfilled'; readonly slot: number; readonly failure: WireError };
 
 export type LoopReport =
   /** A device lacks this chunk: fetch it into the slot. */
@@ -49,4 +43,4 @@ export type LoopReport =
       readonly stats?: DeviceStats;
       readonly runs?: readonly AccessRun[];
     }
-  | { readonly type: 'refusal'; readonly id: number; readonly failure: FailureMessage };
+  | { readonly type: 'refusal'; readonly id: number; readonly failure: WireError };

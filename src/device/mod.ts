@@ -25,7 +25,7 @@ export { DiskDevice, type DiskDeviceOptions, type Extent } from './disk-device.t
 export { type FileDeviceOptions, openDeviceOnFile } from './file-device.ts';
 export { LocalDevice, type LocalDeviceOptions } from './local-device.ts';
 export { type MountDeviceOptions, mountDevice, unmountDevice } from './loop-mount.ts';
-export type { DeviceRequest, FailureMessage, LoopCommand, LoopReport } from './messages.ts';
+export type { DeviceRequest, LoopCommand, LoopReport } from './messages.ts';
 export type { OpenDevice } from './open-device.ts';
 export { Overlay, type OverlayOptions, OverlayScratch } from './overlay.ts';
 export { PlainPages } from './plain-pages.ts';

@@ -143,8 +143,7 @@ function main(): void {
       const image = await flatten(job);
       if (image) await tell({ type: 'done', image });
     } catch (error) {
-      const { code, message, data } = toSluiceError(error);
-      await tell({ type: 'failed', code, message, data });
+      await tell({ type: 'failed', error: toSluiceError(error).toJSON() });
     }
     process.removeAllListeners('disconnect');
     process.disconnect();

@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorData } from '../base/mod.ts';
+import type { WireError } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { ImageProcess, ImageProgress } from '../image/mod.ts';
 import type { CertificateAuthorities, Credentials } from '../oci/mod.ts';
@@ -72,7 +72,5 @@ export type FlattenerMessage =
   | { readonly type: 'done'; readonly image: FlattenedImage }
   | {
       readonly type: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly data: ErrorData;
+      readonly error: WireError;
     };

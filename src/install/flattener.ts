@@ -123,8 +123,7 @@ export async function runFlattener(
       signal?.removeEventListener('abort', onAbort);
       if (answer?.type === 'done') return resolve(answer.image);
       if (signal?.aborted) return reject(signal.reason);
-      if (answer)
-        return reject(new SluiceError(answer.code, answer.message, { data: answer.data }));
+      if (answer) return reject(SluiceError.of(answer.error));
       const end = killedBy ?? `exit status ${status}`;
       const tail = said.trim();
       reject(

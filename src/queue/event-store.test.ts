@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { isSluiceError, limits } from '../base/mod.ts';
+import { isSluiceError, limits, SluiceError } from '../base/mod.ts';
 import { eventOf, eventStoreConformance } from './event-store.conformance.ts';
 import { queuesOf } from './fair-share.ts';
 import { MemoryEventQueue } from './memory-event-queue.ts';
@@ -49,6 +49,19 @@ describe('the SQLite event store', () => {
     database.exec('PRAGMA user_version = 99');
     database.close();
     await assert.rejects(SqliteEventQueue.open({ path: newer }), refused);
+  });
+
+  test('refuses with the facts of its thread’s error', async (t) => {
+    const store = await openSqlite(t, { events: 1 });
+    await store.enqueue(eventOf(1));
+    const refused = (await store.enqueue(eventOf(2)).catch((error) => error)) as SluiceError;
+    assert.ok(refused instanceof SluiceError && refused.code === 'OVERLOADED');
+    const memory = new MemoryEventQueue({ events: 1 });
+    await memory.enqueue(eventOf(1));
+    await assert.rejects(memory.enqueue(eventOf(2)), {
+      message: refused.message,
+      data: refused.data,
+    });
   });
 
   test('answers what was asked before it closed', async (t) => {

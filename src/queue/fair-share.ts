@@ -32,10 +32,12 @@ export function requireRoom(
 ): void {
   const depthMax = Math.ceil(eventsMax * limits.queue.eventsPartPerQueue);
   if (events < eventsMax && depth < depthMax) return;
+  const ownQueues = events < eventsMax;
   throw new SluiceError(
     'OVERLOADED',
-    events < eventsMax
+    ownQueues
       ? `${functionName}: its queues hold their limit of ${depthMax} events each`
       : `${functionName}: the queue holds its limit of ${eventsMax} events`,
+    { data: { functionName, limit: ownQueues ? depthMax : eventsMax } },
   );
 }

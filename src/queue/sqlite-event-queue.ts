@@ -113,7 +113,7 @@ export class SqliteEventQueue implements EventStore {
     for (const { id, value, error } of answer) {
       const call = this.#calls.get(id);
       this.#calls.delete(id);
-      if (error) call?.reject(new SluiceError(error.code, error.message, { data: error.data }));
+      if (error) call?.reject(SluiceError.of(error));
       else call?.resolve(value);
     }
   }

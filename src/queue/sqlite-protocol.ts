@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorData } from '../base/mod.ts';
+import type { WireError } from '../base/mod.ts';
 import type { SqliteEvents } from './sqlite-events.ts';
 import type { EventCapacity } from './types.ts';
 
@@ -23,12 +23,6 @@ export type Result<O extends Operation> = ReturnType<SqliteEvents[O]>;
 export type ThreadRequest =
   | { readonly id: number; readonly operation: Operation; readonly args: readonly unknown[] }
   | 'close';
-
-export interface WireError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly data: ErrorData;
-}
 
 /** The answers to one batch, sent after its commit. */
 export type ThreadAnswer =

@@ -9,9 +9,9 @@ import {
   receiveMessageOnPort,
   workerData,
 } from 'node:worker_threads';
-import { assert, systemErrorCode, toSluiceError } from '../base/mod.ts';
+import { assert, systemErrorCode, toSluiceError, type WireError } from '../base/mod.ts';
 import { SqliteEvents } from './sqlite-events.ts';
-import type { ThreadAnswer, ThreadRequest, ThreadSettings, WireError } from './sqlite-protocol.ts';
+import type { ThreadAnswer, ThreadRequest, ThreadSettings } from './sqlite-protocol.ts';
 
 const SQLITE_FULL = 13;
 

@@ -96,7 +96,7 @@ for (;;) {
     await send(checks);
     tell({ type: 'end' });
   } catch (error) {
-    const { code, message, data } = toSluiceError(error);
-    tell(error instanceof Cancelled ? { type: 'end' } : { type: 'failed', code, message, data });
+    const ending = { type: 'failed', error: toSluiceError(error).toJSON() } as const;
+    tell(error instanceof Cancelled ? { type: 'end' } : ending);
   }
 }

@@ -61,10 +61,11 @@ test('a failure names the layer, and the thread reads on', async (t) => {
   );
   async function* breaking(): AsyncGenerator<Buffer> {
     yield stored.subarray(0, 1_000_000);
-    throw new SluiceError('REGISTRY_UNAVAILABLE', 'gone');
+    throw new SluiceError('REGISTRY_UNAVAILABLE', 'gone', { data: { status: 503 } });
   }
-  await assert.rejects(digestOfStream(thread.read(breaking(), checksOf(stored))), (error) =>
-    isSluiceError(error, 'REGISTRY_UNAVAILABLE'),
+  await assert.rejects(
+    digestOfStream(thread.read(breaking(), checksOf(stored))),
+    (error) => isSluiceError(error, 'REGISTRY_UNAVAILABLE') && error.data['status'] === 503,
   );
   const digest = await digestOfStream(thread.read(pieces(stored, 1 << 20), checksOf(stored)));
   assert.equal(digest, digestOf(content));

@@ -65,7 +65,7 @@ export class LayerThread {
         ended = true;
         if (answer.type === 'end') return;
         assert(answer.type === 'failed', 'no other answer');
-        throw new SluiceError(answer.code, answer.message, { data: answer.data });
+        throw SluiceError.of(answer.error);
       }
     } finally {
       source.stop();
@@ -90,6 +90,6 @@ export class LayerThread {
 
   #died(cause: unknown): void {
     const message = `the layer thread ended${cause === undefined ? '' : `: ${String(cause)}`}`;
-    this.#answers.push({ type: 'failed', code: 'INTERNAL', message, data: {} });
+    this.#answers.push({ type: 'failed', error: { code: 'INTERNAL', message, data: {} } });
   }
 }

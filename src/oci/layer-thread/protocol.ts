@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorData } from '../../base/mod.ts';
+import type { WireError } from '../../base/mod.ts';
 import { KIB } from '../../base/mod.ts';
 import type { LayerChecks } from '../layer-bytes.ts';
 
@@ -27,7 +27,5 @@ export type FromLayerThread =
   | { readonly type: 'end' }
   | {
       readonly type: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly data: ErrorData;
+      readonly error: WireError;
     };
