@@ -11,7 +11,7 @@ const map: LayerMap = {
     ['config', 'telemetry', 'database', 'outbound'],
     ['origin', 'cache', 'image', 'device', 'gc'],
     ['records', 'queue', 'accounts'],
-    ['assignment'],
+    ['assignment', 'placement'],
     ['runtime', 'isolation'],
     ['worker'],
     ['agent', 'catalogue', 'install'],
