@@ -1,6 +1,7 @@
-import type { AssignmentState, InvokePool, RefusalReason, VersionRecord } from './state.ts';
+import type { RefusalReason } from './events.ts';
+import type { AssignmentState, SandboxRecord, VersionRecord } from './state.ts';
 import { takeToken } from './token-bucket.ts';
-import type { ConcurrencyAllowance } from './types.ts';
+import type { ConcurrencyAllowance, InvokePool } from './types.ts';
 
 /** Lambda's own: so many requests a second for each unit of concurrency (contract 2.5). */
 const requestsPerSecondPerUnit = 10;
@@ -8,6 +9,11 @@ const requestsPerSecondPerUnit = 10;
 export type Admission = { readonly pool: InvokePool } | { readonly refusal: RefusalReason };
 
 const refused = (refusal: RefusalReason): Admission => ({ refusal });
+const admitted = {
+  provisioned: { pool: 'provisioned' },
+  reserved: { pool: 'reserved' },
+  unreserved: { pool: 'unreserved' },
+} as const satisfies Record<InvokePool, Admission>;
 
 /**
  * Whether the limits let one more invoke of the version in, and on whose account it counts:
@@ -17,13 +23,12 @@ const refused = (refusal: RefusalReason): Admission => ({ refusal });
 export function admit(
   state: AssignmentState,
   version: VersionRecord,
-  view: ConcurrencyAllowance,
-  nowMs: number,
+  allowance: ConcurrencyAllowance,
 ): Admission {
   const { function: owner, account } = version;
-  if (state.closing) return refused('closing');
-  const { reserved } = view;
-  const unreserved = Math.max(0, view.account - view.reservedTotal);
+  if (state.closing || !state.leading) return refused('closing');
+  const { reserved } = allowance;
+  const unreserved = Math.max(0, allowance.account - allowance.reservedTotal);
   owner.limit = reserved ?? unreserved + owner.provisioned;
   const provisioned = version.provisionedInFlight < version.provisionedUp;
   if (reserved !== undefined) {
@@ -34,9 +39,9 @@ export function admit(
     return refused('ConcurrentInvocationLimitExceeded');
   }
   // Bites only while a reservation is new and the others have not yet shrunk to what it left.
-  if (account.inFlight >= view.account) return refused('ConcurrentInvocationLimitExceeded');
+  if (account.inFlight >= allowance.account) return refused('ConcurrentInvocationLimitExceeded');
   const requestsPerSecond = requestsPerSecondPerUnit * owner.limit;
-  if (!takeToken(owner.requests, requestsPerSecond, requestsPerSecond, nowMs)) {
+  if (!takeToken(owner.requests, requestsPerSecond, requestsPerSecond, state.nowMs)) {
     return refused(
       reserved === undefined
         ? 'FunctionInvocationRateLimitExceeded'
@@ -46,11 +51,11 @@ export function admit(
   if (!lastIdle(version) && version.waiting.length >= state.limits.waitingPerVersion) {
     return refused('waiting');
   }
-  if (provisioned) return { pool: 'provisioned' };
-  return { pool: reserved === undefined ? 'unreserved' : 'reserved' };
+  if (provisioned) return admitted.provisioned;
+  return reserved === undefined ? admitted.unreserved : admitted.reserved;
 }
 
 /** The idle sandbox to lend next: a provisioned one, else the on-demand one that was used last. */
-export function lastIdle(version: VersionRecord) {
-  return version.idleProvisioned.last ?? version.idle.last;
+export function lastIdle(version: VersionRecord): SandboxRecord | undefined {
+  return (version.idleProvisioned.last ?? version.idle.last)?.value;
 }

@@ -1,33 +1,56 @@
 import { assert } from '../base/mod.ts';
-import { unlink } from './linked-list.ts';
+import type { RefusalReason } from './events.ts';
 import {
+  endLease,
   enterIdle,
+  enterSettling,
+  enterUnheard,
   forgetIfUnused,
   leavePhase,
-  removeInvoke,
+  leaveWaiting,
+  removeLease,
   surrenderProvisioned,
 } from './records.ts';
-import type { InvokeRecord, RefusalReason, SandboxRecord } from './state.ts';
-import { stop, type Turn } from './supply.ts';
+import type { AssignmentState, LeaseRecord, SandboxRecord, VersionRecord } from './state.ts';
+import { feed, stop, type Turn } from './supply.ts';
+import type { LeaseRef, LeaseVerdict } from './types.ts';
 
 /** Gives the sandbox to the invoke, for that invoke alone. */
-export function lend(turn: Turn, sandbox: SandboxRecord, invoke: InvokeRecord): void {
+export function lend(turn: Turn, sandbox: SandboxRecord, lease: LeaseRecord): void {
   assert(sandbox.phase !== 'busy', `${sandbox.sandboxId}: lent to one invoke at a time`);
-  assert(sandbox.version === invoke.version, `${sandbox.sandboxId}: serves one version for life`);
+  assert(sandbox.version === lease.version, `${sandbox.sandboxId}: serves one version for life`);
   leavePhase(turn.state, sandbox);
-  invoke.waitingNode = unlink(invoke.waitingNode);
-  invoke.allWaitingNode = unlink(invoke.allWaitingNode);
+  leaveWaiting(turn.state, lease);
+  const coldStart = sandbox.leaseId === 0;
   sandbox.phase = 'busy';
-  sandbox.invokeId = invoke.invokeId;
-  sandbox.sinceMs = turn.nowMs;
-  const { sandboxId } = sandbox;
-  turn.effects.push({ type: 'lend', sandboxId, invokeId: invoke.invokeId });
+  sandbox.lease = lease;
+  sandbox.leaseId = lease.leaseId;
+  sandbox.leaseTerm = lease.term;
+  sandbox.sinceMs = turn.state.nowMs;
+  turn.effects.push({
+    type: 'lend',
+    leaseId: lease.leaseId,
+    sandboxId: sandbox.sandboxId,
+    workerId: sandbox.worker?.workerId ?? '',
+    workerAddress: sandbox.worker?.address ?? '',
+    coldStart,
+    pool: lease.pool,
+  });
 }
 
-export function refuse(turn: Turn, invoke: InvokeRecord, reason: RefusalReason): void {
-  removeInvoke(turn.state, invoke);
-  turn.effects.push({ type: 'refuse', invokeId: invoke.invokeId, reason });
-  forgetIfUnused(turn.state, invoke.version);
+export function refuse(turn: Turn, lease: LeaseRecord, reason: RefusalReason): void {
+  removeLease(turn.state, lease);
+  turn.effects.push({ type: 'refuse', leaseId: lease.leaseId, reason });
+  forgetIfUnused(turn.state, lease.version);
+}
+
+/** The longest waiting invoke whose caller is still there; refuses those whose caller is not. */
+function nextWaiting(turn: Turn, version: VersionRecord): LeaseRecord | undefined {
+  for (;;) {
+    const lease = version.waiting.first?.value;
+    if (lease?.untilMs === undefined || lease.untilMs > turn.state.nowMs) return lease;
+    refuse(turn, lease, 'waiting');
+  }
 }
 
 /** The sandbox can take an invoke: the longest waiting one, or none yet. */
@@ -36,8 +59,44 @@ export function release(turn: Turn, sandbox: SandboxRecord): void {
   leavePhase(turn.state, sandbox);
   sandbox.phase = 'settling';
   if (version.provisionedMade > version.provisionedTarget) surrenderProvisioned(sandbox);
-  const waiting = version.waiting.first;
+  const waiting = nextWaiting(turn, version);
   if (waiting) lend(turn, sandbox, waiting);
   else if (sandbox.doomed || turn.state.closing) stop(turn, sandbox, 'drained');
-  else enterIdle(turn.state, sandbox, turn.nowMs);
+  else enterIdle(turn.state, sandbox);
+}
+
+/** The sandbox that has or last had this very lease; what is said of an older one is no news. */
+function holderOf(state: AssignmentState, ref: LeaseRef): SandboxRecord | undefined {
+  const sandbox = state.sandboxes.get(ref.sandboxId);
+  if (!sandbox || sandbox.leaseId !== ref.leaseId || sandbox.leaseTerm !== ref.term) return;
+  return sandbox;
+}
+
+export function onAnswered(turn: Turn, ref: LeaseRef): void {
+  const sandbox = holderOf(turn.state, ref);
+  if (sandbox?.phase !== 'busy') return;
+  endLease(turn.state, sandbox);
+  enterSettling(turn.state, sandbox);
+}
+
+/** Whether it was news. */
+export function onSettled(turn: Turn, ref: LeaseRef): boolean {
+  const sandbox = holderOf(turn.state, ref);
+  if (sandbox?.phase !== 'busy' && sandbox?.phase !== 'settling') return false;
+  endLease(turn.state, sandbox);
+  release(turn, sandbox);
+  return true;
+}
+
+export function onUndelivered(turn: Turn, ref: LeaseRef, verdict: LeaseVerdict): void {
+  const sandbox = holderOf(turn.state, ref);
+  if (sandbox?.phase !== 'busy') return;
+  if (verdict === 'gone') stop(turn, sandbox, 'lost');
+  else {
+    // Somebody else has it, and its worker will say until when.
+    endLease(turn.state, sandbox);
+    enterUnheard(turn.state, sandbox);
+  }
+  feed(turn, sandbox.version);
+  forgetIfUnused(turn.state, sandbox.version);
 }

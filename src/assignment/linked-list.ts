@@ -1,6 +1,4 @@
-import { assert } from '../base/mod.ts';
-
-/** A place in a `LinkedList`; the list that holds it is its only writer. */
+/** A place in a `LinkedList`; `value` is what it holds the place of. */
 export interface LinkedNode<T> {
   readonly value: T;
   previous: LinkedNode<T> | undefined;
@@ -9,49 +7,48 @@ export interface LinkedNode<T> {
 }
 
 /** A doubly linked list: push, both ends, and removal from the middle in constant time. */
-export class LinkedList<T> {
-  #first: LinkedNode<T> | undefined;
-  #last: LinkedNode<T> | undefined;
-  #length = 0;
+export interface LinkedList<T> {
+  first: LinkedNode<T> | undefined;
+  last: LinkedNode<T> | undefined;
+  length: number;
+}
 
-  get length(): number {
-    return this.#length;
-  }
+export function emptyList<T>(): LinkedList<T> {
+  return { first: undefined, last: undefined, length: 0 };
+}
 
-  get first(): T | undefined {
-    return this.#first?.value;
-  }
+/** A node that no list holds yet. */
+export function nodeOf<T>(value: T): LinkedNode<T> {
+  return { value, previous: undefined, next: undefined, list: undefined };
+}
 
-  get last(): T | undefined {
-    return this.#last?.value;
-  }
-
-  push(value: T): LinkedNode<T> {
-    const node: LinkedNode<T> = { value, previous: this.#last, next: undefined, list: this };
-    if (this.#last) this.#last.next = node;
-    else this.#first = node;
-    this.#last = node;
-    this.#length++;
-    return node;
-  }
-
-  remove(node: LinkedNode<T>): void {
-    assert(node.list === this, 'a node is removed from the list that holds it');
-    if (node.previous) node.previous.next = node.next;
-    else this.#first = node.next;
-    if (node.next) node.next.previous = node.previous;
-    else this.#last = node.previous;
-    node.list = undefined;
-    this.#length--;
-  }
-
-  *[Symbol.iterator](): Iterator<T> {
-    for (let node = this.#first; node; node = node.next) yield node.value;
-  }
+/** Puts `node` at the end of `list`, out of whatever list holds it. */
+export function append<T>(list: LinkedList<T>, node: LinkedNode<T>): void {
+  unlink(node);
+  node.previous = list.last;
+  node.list = list;
+  if (list.last) list.last.next = node;
+  else list.first = node;
+  list.last = node;
+  list.length++;
 }
 
 /** Takes `node` out of whatever list holds it. */
-export function unlink<T>(node: LinkedNode<T> | undefined): undefined {
-  node?.list?.remove(node);
-  return undefined;
+export function unlink<T>(node: LinkedNode<T> | undefined): void {
+  if (!node?.list) return;
+  const { list, previous, next } = node;
+  if (previous) previous.next = next;
+  else list.first = next;
+  if (next) next.previous = previous;
+  else list.last = previous;
+  node.previous = undefined;
+  node.next = undefined;
+  node.list = undefined;
+  list.length--;
+}
+
+export function valuesOf<T>(list: LinkedList<T>): T[] {
+  const values: T[] = [];
+  for (let node = list.first; node; node = node.next) values.push(node.value);
+  return values;
 }

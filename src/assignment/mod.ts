@@ -2,24 +2,25 @@ export {
   type AssignmentOptions,
   type AssignmentStats,
   defaultAssignmentLimits,
+  type Placer,
 } from './options.ts';
 export type { ProvisionedStatus } from './provisioned-status.ts';
 export { AssignmentService } from './service.ts';
 export type { AssignmentLimits } from './state.ts';
-export type {
-  ConcurrencyAllowance,
-  ConcurrencyLimits,
-  HostedSandbox,
-  InitializationType,
-  InvokeOutcome,
-  InvokeRequest,
-  InvokeTimings,
-  ResponseSink,
-  SandboxAnswer,
-  SandboxHost,
-  SandboxInvoke,
-  SandboxTemplate,
-  StartTimings,
+export {
+  type AcquireRequest,
+  type ConcurrencyAllowance,
+  type InitializationType,
+  type InvokePool,
+  type Lease,
+  type LeaseOutcome,
+  type LeaseRef,
+  type LeaseVerdict,
+  type SandboxReport,
+  type StartOrder,
+  type VersionRef,
+  versionRef,
+  type WorkerControl,
+  type WorkerListener,
+  type WorkerReport,
 } from './types.ts';
-export { type FunctionUsage, UsageLedger, type UsedInvoke } from './usage.ts';
-export { readUsage, UsageFile } from './usage-file.ts';

@@ -1,7 +1,6 @@
 import { type Clock, type Logger, limits, type Meter, type Random } from '../base/mod.ts';
 import type { AssignmentLimits, AssignmentState } from './state.ts';
-import type { ConcurrencyLimits, SandboxHost } from './types.ts';
-import type { UsageLedger } from './usage.ts';
+import type { VersionRef } from './types.ts';
 
 export const defaultAssignmentLimits: AssignmentLimits = {
   startsPerRegion: limits.assignment.startsPerRegion,
@@ -14,6 +13,8 @@ export const defaultAssignmentLimits: AssignmentLimits = {
   idleMs: limits.worker.idleMs,
   startsPerFunctionBurst: limits.assignment.startsPerFunctionBurst,
   startsPerFunctionPerSecond: limits.assignment.startsPerFunctionPerSecond,
+  leapMs: limits.assignment.leapMs,
+  takeUpMs: limits.assignment.takeUpMs,
 };
 
 /** What the leader holds, for metrics and the dashboard. */
@@ -30,19 +31,24 @@ export function statsOf(state: AssignmentState): AssignmentStats {
     sandboxes: state.sandboxes.size,
     idle: state.allIdle.length,
     starting: state.starting,
-    waiting: state.allWaiting.length,
-    inFlight: state.invokes.size,
+    waiting: state.waiting.size,
+    inFlight: state.inFlight,
   };
 }
 
+/** Chooses the worker of a start. Rejects with `START_LIMIT_EXCEEDED` when none takes it. */
+export interface Placer {
+  place(request: {
+    readonly sandboxId: string;
+    readonly version: VersionRef;
+  }): Promise<{ readonly workerId: string }>;
+}
+
 export interface AssignmentOptions {
-  readonly host: SandboxHost;
-  readonly concurrency: ConcurrencyLimits;
+  readonly placer: Placer;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly meter?: Meter;
-  /** Counts what each function uses; not kept if absent. */
-  readonly usage?: UsageLedger;
   readonly limits?: Partial<AssignmentLimits>;
 }

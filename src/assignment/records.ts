@@ -1,53 +1,48 @@
 import { assert } from '../base/mod.ts';
-import { LinkedList, unlink } from './linked-list.ts';
+import { append, emptyList, nodeOf, unlink } from './linked-list.ts';
 import type {
   AssignmentState,
-  InvokePool,
-  InvokeRecord,
+  LeaseRecord,
   SandboxRecord,
-  VersionKey,
   VersionRecord,
+  WorkerRecord,
 } from './state.ts';
 import { fullBucket } from './token-bucket.ts';
+import type { InvokePool, VersionRef } from './types.ts';
 
 /** The version's record, made on first sight together with its function's and account's. */
-export function versionOf(state: AssignmentState, key: VersionKey, nowMs: number): VersionRecord {
-  const known = state.versions.get(key.key);
+export function versionOf(state: AssignmentState, ref: VersionRef): VersionRecord {
+  const known = state.versions.get(ref.key);
   if (known) return known;
-  let account = state.accounts.get(key.accountId);
+  let account = state.accounts.get(ref.accountId);
   if (!account) {
-    account = {
-      accountId: key.accountId,
-      inFlight: 0,
-      unreservedInFlight: 0,
-      starting: 0,
-      functions: 0,
-    };
-    state.accounts.set(key.accountId, account);
+    const { accountId } = ref;
+    account = { accountId, inFlight: 0, unreservedInFlight: 0, starting: 0, functions: 0 };
+    state.accounts.set(accountId, account);
   }
-  let owner = state.functions.get(key.functionArn);
+  let owner = state.functions.get(ref.functionArn);
   if (!owner) {
     owner = {
-      functionArn: key.functionArn,
+      functionArn: ref.functionArn,
       inFlight: 0,
       occupied: 0,
       limit: 0,
       provisioned: 0,
-      requests: fullBucket(Number.POSITIVE_INFINITY, nowMs),
-      starts: fullBucket(state.limits.startsPerFunctionBurst, nowMs),
+      requests: fullBucket(state.nowMs),
+      starts: fullBucket(state.nowMs),
       versions: 0,
     };
-    state.functions.set(key.functionArn, owner);
+    state.functions.set(ref.functionArn, owner);
     account.functions++;
   }
   owner.versions++;
   const version: VersionRecord = {
-    key,
+    ref,
     function: owner,
     account,
-    idle: new LinkedList(),
-    idleProvisioned: new LinkedList(),
-    waiting: new LinkedList(),
+    idle: emptyList(),
+    idleProvisioned: emptyList(),
+    waiting: emptyList(),
     sandboxes: new Set(),
     inFlight: 0,
     starting: 0,
@@ -58,10 +53,10 @@ export function versionOf(state: AssignmentState, key: VersionKey, nowMs: number
     provisionFailed: false,
     settlingSoon: 0,
   };
-  state.versions.set(key.key, version);
-  const siblings = state.versionsByArn.get(key.versionArn);
+  state.versions.set(ref.key, version);
+  const siblings = state.versionsByArn.get(ref.versionArn);
   if (siblings) siblings.add(version);
-  else state.versionsByArn.set(key.versionArn, new Set([version]));
+  else state.versionsByArn.set(ref.versionArn, new Set([version]));
   return version;
 }
 
@@ -69,80 +64,111 @@ export function versionOf(state: AssignmentState, key: VersionKey, nowMs: number
 export function forgetIfUnused(state: AssignmentState, version: VersionRecord): void {
   if (version.inFlight > 0 || version.sandboxes.size > 0) return;
   if (version.provisionedTarget > 0) return;
-  const { key, function: owner, account } = version;
-  if (!state.versions.delete(key.key)) return;
   state.hungry.delete(version);
-  const siblings = state.versionsByArn.get(key.versionArn);
+  const { ref, function: owner, account } = version;
+  if (!state.versions.delete(ref.key)) return;
+  const siblings = state.versionsByArn.get(ref.versionArn);
   siblings?.delete(version);
-  if (siblings?.size === 0) state.versionsByArn.delete(key.versionArn);
+  if (siblings?.size === 0) state.versionsByArn.delete(ref.versionArn);
   owner.versions--;
   if (owner.versions > 0) return;
-  assert(owner.inFlight === 0 && owner.occupied === 0, `${key.functionArn}: forgotten while used`);
-  state.functions.delete(key.functionArn);
+  assert(owner.inFlight === 0 && owner.occupied === 0, `${ref.functionArn}: forgotten while used`);
+  state.functions.delete(ref.functionArn);
   account.functions--;
   if (account.functions > 0) return;
   assert(account.inFlight === 0 && account.starting === 0, 'an account is forgotten while used');
-  state.accounts.delete(key.accountId);
+  state.accounts.delete(ref.accountId);
 }
 
-/** Admits an invoke: from here on it counts against its limits. */
-export function addInvoke(
+export function workerOf(state: AssignmentState, workerId: string): WorkerRecord {
+  const known = state.workers.get(workerId);
+  if (known) return known;
+  const worker: WorkerRecord = { workerId, address: '', sandboxes: new Set() };
+  state.workers.set(workerId, worker);
+  return worker;
+}
+
+/** From here on the invoke counts against its limits. */
+export function addLease(
   state: AssignmentState,
   version: VersionRecord,
-  invokeId: number,
-  pool: InvokePool,
-  nowMs: number,
-): InvokeRecord {
-  assert(!state.invokes.has(invokeId), `invoke ${invokeId} is new`);
-  const invoke: InvokeRecord = {
-    invokeId,
+  facts: { leaseId: number; term: number; pool: InvokePool; patienceMs?: number | undefined },
+): LeaseRecord {
+  const { leaseId, term, pool, patienceMs } = facts;
+  const lease: LeaseRecord = {
+    leaseId,
+    term,
     version,
     pool,
-    sinceMs: nowMs,
-    waitingNode: undefined,
-    allWaitingNode: undefined,
+    sinceMs: state.nowMs,
+    untilMs: patienceMs === undefined ? undefined : state.nowMs + patienceMs,
+    node: undefined,
+    allNode: undefined,
   };
-  state.invokes.set(invokeId, invoke);
+  state.inFlight++;
   version.inFlight++;
   version.function.inFlight++;
   version.account.inFlight++;
   if (pool === 'provisioned') version.provisionedInFlight++;
   if (pool === 'unreserved') version.account.unreservedInFlight++;
-  return invoke;
+  return lease;
 }
 
-/** The invoke is answered, refused or cancelled: it no longer counts. */
-export function removeInvoke(state: AssignmentState, invoke: InvokeRecord): void {
-  const { version } = invoke;
-  invoke.waitingNode = unlink(invoke.waitingNode);
-  invoke.allWaitingNode = unlink(invoke.allWaitingNode);
-  assert(state.invokes.delete(invoke.invokeId), `invoke ${invoke.invokeId} ends once`);
+/** The invoke is answered, refused, cancelled or lost: it no longer counts. */
+export function removeLease(state: AssignmentState, lease: LeaseRecord): void {
+  const { version } = lease;
+  leaveWaiting(state, lease);
+  state.inFlight--;
   version.inFlight--;
   version.function.inFlight--;
   version.account.inFlight--;
-  if (invoke.pool === 'provisioned') version.provisionedInFlight--;
-  if (invoke.pool === 'unreserved') version.account.unreservedInFlight--;
+  if (lease.pool === 'provisioned') version.provisionedInFlight--;
+  if (lease.pool === 'unreserved') version.account.unreservedInFlight--;
 }
 
-export function addStarting(
+export function enterWaiting(state: AssignmentState, lease: LeaseRecord): void {
+  state.waiting.set(lease.leaseId, lease);
+  lease.node = nodeOf(lease);
+  lease.allNode = nodeOf(lease);
+  append(lease.version.waiting, lease.node);
+  append(state.allWaiting, lease.allNode);
+}
+
+export function leaveWaiting(state: AssignmentState, lease: LeaseRecord): void {
+  if (!lease.node || !lease.allNode) return;
+  state.waiting.delete(lease.leaseId);
+  unlink(lease.node);
+  unlink(lease.allNode);
+  lease.node = undefined;
+  lease.allNode = undefined;
+}
+
+export function isStarting({ phase }: SandboxRecord): boolean {
+  return phase === 'placing' || phase === 'starting';
+}
+
+export function addSandbox(
   state: AssignmentState,
   version: VersionRecord,
+  sandboxId: string,
   provisioned: boolean,
-  nowMs: number,
 ): SandboxRecord {
   const sandbox: SandboxRecord = {
-    sandboxId: `${state.sandboxIdPrefix}-${++state.sandboxesEver}`,
+    sandboxId,
     version,
-    phase: 'starting',
-    invokeId: undefined,
-    sinceMs: nowMs,
+    worker: undefined,
+    phase: 'placing',
+    lease: undefined,
+    leaseId: 0,
+    leaseTerm: 0,
+    sinceMs: state.nowMs,
     doomed: false,
     provisioned,
-    idleNode: undefined,
+    misses: 0,
+    node: undefined,
     allIdleNode: undefined,
-    settlingNode: undefined,
   };
-  state.sandboxes.set(sandbox.sandboxId, sandbox);
+  state.sandboxes.set(sandboxId, sandbox);
   version.sandboxes.add(sandbox);
   version.starting++;
   if (provisioned) version.provisionedMade++;
@@ -155,48 +181,68 @@ export function addStarting(
 /** Takes the sandbox out of what its phase counts in; it is occupied and in no list after this. */
 export function leavePhase(state: AssignmentState, sandbox: SandboxRecord): void {
   const { version } = sandbox;
-  if (sandbox.phase === 'starting') {
+  if (isStarting(sandbox)) {
     version.starting--;
     if (sandbox.provisioned) version.provisionedUp++;
     version.account.starting--;
     state.starting--;
   } else if (sandbox.phase === 'idle') {
-    sandbox.idleNode = unlink(sandbox.idleNode);
-    sandbox.allIdleNode = unlink(sandbox.allIdleNode);
+    unlink(sandbox.node);
+    unlink(sandbox.allIdleNode);
     version.function.occupied++;
-  } else if (sandbox.settlingNode) {
-    sandbox.settlingNode = unlink(sandbox.settlingNode);
-    version.settlingSoon--;
-  }
+  } else if (sandbox.phase === 'settling') stopCountingOn(sandbox);
 }
 
-export function enterIdle(state: AssignmentState, sandbox: SandboxRecord, nowMs: number): void {
+/** A settling sandbox takes longer than is waited for: it counts as busy from here on. */
+export function stopCountingOn(sandbox: SandboxRecord): void {
+  if (!sandbox.node?.list) return;
+  unlink(sandbox.node);
+  sandbox.version.settlingSoon--;
+}
+
+export function enterIdle(state: AssignmentState, sandbox: SandboxRecord): void {
   leavePhase(state, sandbox);
+  const { version } = sandbox;
   sandbox.phase = 'idle';
-  sandbox.invokeId = undefined;
-  sandbox.sinceMs = nowMs;
-  if (sandbox.provisioned) sandbox.idleNode = sandbox.version.idleProvisioned.push(sandbox);
+  sandbox.sinceMs = state.nowMs;
+  sandbox.node ??= nodeOf(sandbox);
+  if (sandbox.provisioned) append(version.idleProvisioned, sandbox.node);
   else {
-    sandbox.idleNode = sandbox.version.idle.push(sandbox);
-    sandbox.allIdleNode = state.allIdle.push(sandbox);
+    sandbox.allIdleNode ??= nodeOf(sandbox);
+    append(version.idle, sandbox.node);
+    append(state.allIdle, sandbox.allIdleNode);
   }
-  sandbox.version.function.occupied--;
+  version.function.occupied--;
 }
 
-export function enterSettling(state: AssignmentState, sandbox: SandboxRecord, nowMs: number): void {
+export function enterSettling(state: AssignmentState, sandbox: SandboxRecord): void {
   sandbox.phase = 'settling';
-  sandbox.invokeId = undefined;
-  sandbox.sinceMs = nowMs;
-  sandbox.settlingNode = state.allSettling.push(sandbox);
+  sandbox.sinceMs = state.nowMs;
+  sandbox.node ??= nodeOf(sandbox);
+  append(state.allSettling, sandbox.node);
   sandbox.version.settlingSoon++;
 }
 
+export function enterUnheard(state: AssignmentState, sandbox: SandboxRecord): void {
+  leavePhase(state, sandbox);
+  sandbox.phase = 'unheard';
+  sandbox.sinceMs = state.nowMs;
+}
+
+/** Its invoke, if it has one, is over with it. */
 export function removeSandbox(state: AssignmentState, sandbox: SandboxRecord): void {
   leavePhase(state, sandbox);
   surrenderProvisioned(sandbox);
+  endLease(state, sandbox);
   sandbox.version.function.occupied--;
   sandbox.version.sandboxes.delete(sandbox);
+  sandbox.worker?.sandboxes.delete(sandbox);
   state.sandboxes.delete(sandbox.sandboxId);
+}
+
+export function endLease(state: AssignmentState, sandbox: SandboxRecord): void {
+  if (sandbox.lease) removeLease(state, sandbox.lease);
+  sandbox.lease = undefined;
 }
 
 /** Makes an occupied, started sandbox an ordinary one that goes when it has been idle long enough. */

@@ -1,51 +1,30 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { noLogger, SeededRandom, SluiceError, systemClock } from '../base/mod.ts';
+import { noLogger, SeededRandom, SluiceError, VirtualClock } from '../base/mod.ts';
 import type { AssignmentOptions } from './options.ts';
 import { AssignmentService } from './service.ts';
-import type {
-  HostedSandbox,
-  InvokeRequest,
-  SandboxAnswer,
-  SandboxHost,
-  SandboxTemplate,
+import {
+  type AcquireRequest,
+  type Lease,
+  type StartOrder,
+  type VersionRef,
+  versionRef,
+  type WorkerControl,
 } from './types.ts';
 
-export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A busy machine is late, not wrong. */
-export async function eventually(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 20_000 && !holds(); i++) await sleep(5);
-  assert.ok(holds());
-}
-
-export function templateOf(name: string, more: Partial<SandboxTemplate> = {}): SandboxTemplate {
-  return {
-    functionArn: `arn:aws:lambda:us-east-1:000000000000:function:${name}`,
-    functionName: name,
-    version: '$LATEST',
-    revision: '1',
-    accountId: '000000000000',
-    region: 'us-east-1',
-    manifestId: 'm',
-    memoryMb: 128,
-    timeoutMs: 1000,
-    ephemeralMb: 512,
-    environment: {},
-    imageEnvironment: {},
-    entrypoint: ['/x'],
-    command: [],
-    workingDirectory: '/',
-    logGroup: `/aws/lambda/${name}`,
-    ...more,
-  };
+export function versionNamed(name: string, revision = '1'): VersionRef {
+  const functionArn = `arn:aws:lambda:us-east-1:000000000000:function:${name}`;
+  const versionArn = `${functionArn}:$LATEST`;
+  const accountId = '000000000000';
+  return versionRef({ versionArn, functionArn, accountId, revision, memoryMb: 128 });
 }
 
 /** A worker whose sandboxes take some time to start and to run, and keep count of what they do. */
-export class FakeHost implements SandboxHost {
+export class FakeWorker implements WorkerControl {
+  readonly workerId = 'w1';
+  readonly address = '';
   startMs = 5;
   runMs = 5;
-  up = 0;
   starts = 0;
   starting = 0;
   mostStarting = 0;
@@ -53,81 +32,72 @@ export class FakeHost implements SandboxHost {
   mostAtWork = 0;
   atWork = 0;
   fail: ((n: number) => Error | undefined) | undefined;
-  readonly kill: (() => void)[] = [];
+  /** Sandboxes that are up, and the lease that each works for. */
+  readonly up = new Map<string, number | undefined>();
+  readonly #clock: VirtualClock;
 
-  async start(
-    template: SandboxTemplate,
-    { sandboxId, signal }: { sandboxId: string; signal: AbortSignal },
-  ): Promise<HostedSandbox> {
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  async start({ sandboxId }: StartOrder, signal: AbortSignal) {
     if (this.starting >= this.startsAtOnce) {
       throw new SluiceError('START_LIMIT_EXCEEDED', 'this worker starts enough already');
     }
     const n = this.starts++;
     this.mostStarting = Math.max(this.mostStarting, ++this.starting);
     const error = this.fail?.(n);
-    await sleep(this.startMs);
-    this.starting--;
+    try {
+      await this.#clock.sleep(this.startMs, signal);
+    } finally {
+      this.starting--;
+    }
     if (error) throw error;
-    signal.throwIfAborted();
-    this.up++;
-    const ended = Promise.withResolvers<void>();
-    let stopped = false;
-    let busy = false;
-    const stop = async () => {
-      if (stopped) return;
-      stopped = true;
-      await sleep(1);
-      this.up--;
-      ended.resolve();
-    };
-    this.kill.push(() => void stop());
-    const run = async (payload: Buffer): Promise<SandboxAnswer> => {
-      assert.ok(!busy && !stopped, 'a sandbox runs one invoke at a time');
-      busy = true;
-      this.mostAtWork = Math.max(this.mostAtWork, ++this.atWork);
-      await sleep(this.runMs);
-      this.atWork--;
-      busy = false;
-      const text = `${template.functionName}:${payload}:${sandboxId}`;
-      return { status: 'ok', payload: Buffer.from(text), durationMs: this.runMs };
-    };
-    return {
-      sandboxId,
-      initFailed: false,
-      timings: { deviceMs: 1, sandboxMs: 2, initMs: 3, bytesFetched: 4 },
-      ended: ended.promise,
-      stop,
-      invoke: (invoke) => {
-        const answer = run(invoke.payload);
-        return { answer, settled: answer.then(() => sleep(1)).then(() => !stopped) };
-      },
-    };
+    this.up.set(sandboxId, undefined);
+    return { initFailed: false };
+  }
+
+  async stop(sandboxId: string): Promise<void> {
+    await this.#clock.sleep(1);
+    this.up.delete(sandboxId);
+  }
+
+  /** Has the lease's sandbox at work for `runMs`. */
+  async run({ leaseId, sandboxId }: Lease): Promise<void> {
+    assert.ok(this.up.has(sandboxId), 'a sandbox that is lent is up');
+    assert.equal(this.up.get(sandboxId), undefined, 'a sandbox runs one invoke at a time');
+    this.up.set(sandboxId, leaseId);
+    this.mostAtWork = Math.max(this.mostAtWork, ++this.atWork);
+    await this.#clock.sleep(this.runMs);
+    this.atWork--;
+    if (this.up.has(sandboxId)) this.up.set(sandboxId, undefined);
   }
 }
 
-/** A service over such a worker; its `invoke` calls one function. */
+/** A service over such a worker; its `invoke` calls one function, and resolves when it answers. */
 export function region(t: TestContext, more: Partial<AssignmentOptions> = {}) {
-  const host = new FakeHost();
+  const clock = new VirtualClock(1_700_000_000_000, 0);
+  const worker = new FakeWorker(clock);
   const service = new AssignmentService({
-    host,
-    concurrency: { of: () => ({ account: 1000, reservedTotal: 0 }) },
-    clock: systemClock,
+    placer: { place: async () => ({ workerId: worker.workerId }) },
+    clock,
     random: new SeededRandom(7),
     logger: noLogger,
     ...more,
   });
+  service.join(worker);
   t.after(async () => {
-    await service.close();
-    assert.equal(host.up, 0, 'no sandbox is left after close');
+    await clock.until(service.close());
+    assert.equal(worker.up.size, 0, 'no sandbox is left after close');
   });
-  const template = templateOf('f');
-  let requests = 0;
-  const invoke = (more: Partial<InvokeRequest> = {}) =>
-    service.invoke({
-      template,
-      requestId: `r-${++requests}`,
-      payload: Buffer.from(String(requests)),
-      ...more,
-    });
-  return { host, service, invoke };
+  const version = versionNamed('f');
+  const allowance = { account: 1000, reservedTotal: 0 };
+  const invoke = async (more: Partial<AcquireRequest> = {}, signal?: AbortSignal) => {
+    const lease = await service.acquire({ version, allowance, ...more }, signal);
+    await worker.run(lease);
+    service.release(lease, 'answered');
+    void clock.sleep(1).then(() => service.release(lease, 'settled'));
+    return lease;
+  };
+  return { clock, worker, service, invoke };
 }

@@ -1,6 +1,6 @@
-import { LinkedList, type LinkedNode } from './linked-list.ts';
+import { emptyList, type LinkedList, type LinkedNode } from './linked-list.ts';
 import type { TokenBucket } from './token-bucket.ts';
-import type { ConcurrencyAllowance, SandboxTemplate } from './types.ts';
+import type { InvokePool, VersionRef } from './types.ts';
 
 /** What bounds the state machine; times in milliseconds. */
 export interface AssignmentLimits {
@@ -19,110 +19,69 @@ export interface AssignmentLimits {
   /** Starts that a function may make at once after a pause, and how fast they come back. */
   readonly startsPerFunctionBurst: number;
   readonly startsPerFunctionPerSecond: number;
+  /** How far a clock may be off what was due before that is taken for a fault of the clock. */
+  readonly leapMs: number;
+  /** A lease that its worker has not seen after this long is taken back. */
+  readonly takeUpMs: number;
 }
 
-/** Why an invoke is refused; the words of the API's 429 where it has one. */
-export type RefusalReason =
-  | 'ReservedFunctionConcurrentInvocationLimitExceeded'
-  | 'ConcurrentInvocationLimitExceeded'
-  | 'FunctionInvocationRateLimitExceeded'
-  | 'ReservedFunctionInvocationRateLimitExceeded'
-  | 'starts-per-function'
-  | 'starts-per-account'
-  | 'starts-per-region'
-  | 'starts-per-worker'
-  | 'sandboxes'
-  | 'waiting'
-  | 'closing';
-
-/** One revision of one function version. */
-export interface VersionKey {
-  readonly key: string;
-  readonly versionArn: string;
-  readonly functionArn: string;
-  readonly accountId: string;
-  /** Handed on to the worker, never looked into. */
-  readonly template: SandboxTemplate;
-}
-
-/** What an admitted invoke counts against, besides its function and its account. */
-export type InvokePool = 'provisioned' | 'reserved' | 'unreserved';
-
-export type AssignmentEvent =
-  | {
-      readonly type: 'invoke';
-      readonly invokeId: number;
-      readonly version: VersionKey;
-      readonly limits: ConcurrencyAllowance;
-    }
-  | { readonly type: 'cancelled'; readonly invokeId: number }
-  /** A sandbox is up: ready, or with its init failed by the function's fault. */
-  | { readonly type: 'started'; readonly sandboxId: string; readonly initFailed: boolean }
-  /** A start failed by our fault, or `limited`: no worker had room for one more at once. */
-  | { readonly type: 'start-failed'; readonly sandboxId: string; readonly limited: boolean }
-  | { readonly type: 'answered'; readonly invokeId: number; readonly sandboxId: string }
-  | { readonly type: 'settled'; readonly sandboxId: string }
-  | { readonly type: 'ended'; readonly sandboxId: string }
-  /** The version was deleted or updated: its sandboxes take no further invokes. */
-  | { readonly type: 'drain'; readonly versionArn: string }
-  /** So many sandboxes of the version shall stand ready from now on. */
-  | { readonly type: 'provision'; readonly version: VersionKey; readonly count: number }
-  /** The host is short of memory: that many idle sandboxes have to go. */
-  | { readonly type: 'reclaim'; readonly count: number }
-  | { readonly type: 'tick' }
-  /** No more invokes. What runs may end, unless `force`. */
-  | { readonly type: 'close'; readonly force: boolean };
-
-export type AssignmentEffect =
-  | {
-      readonly type: 'start';
-      readonly sandboxId: string;
-      readonly version: VersionKey;
-      readonly provisioned: boolean;
-    }
-  | { readonly type: 'lend'; readonly sandboxId: string; readonly invokeId: number }
-  | { readonly type: 'stop'; readonly sandboxId: string; readonly reason: StopReason }
-  | { readonly type: 'refuse'; readonly invokeId: number; readonly reason: RefusalReason }
-  /** The start that this invoke waited for failed by our fault. */
-  | { readonly type: 'fail'; readonly invokeId: number; readonly sandboxId: string };
-
-export type StopReason = 'idle' | 'drained' | 'evicted' | 'reclaimed' | 'init-failed' | 'closing';
+/**
+ * `placing` has no worker yet; `unheard` is up, and nobody here knows whether it is at work: its
+ * worker's next report says so.
+ */
+export type SandboxPhase = 'placing' | 'starting' | 'unheard' | 'busy' | 'settling' | 'idle';
 
 export interface SandboxRecord {
   readonly sandboxId: string;
   readonly version: VersionRecord;
-  phase: 'starting' | 'busy' | 'settling' | 'idle';
+  worker: WorkerRecord | undefined;
+  phase: SandboxPhase;
   /** The invoke that it is lent to, while busy. */
-  invokeId: number | undefined;
+  lease: LeaseRecord | undefined;
+  /** The lease that it has or had last; 0 before the first. */
+  leaseId: number;
+  leaseTerm: number;
   sinceMs: number;
   /** Takes no further invoke of its own accord: its version was drained. */
   doomed: boolean;
   /** Kept ready whether or not it is used. */
   provisioned: boolean;
-  /** Its place among the idle of its version and, unless provisioned, of all. */
-  idleNode: LinkedNode<SandboxRecord> | undefined;
+  /** Reports of its worker in a row that do not have it. */
+  misses: number;
+  /** Its place among the idle of its version or among those that settle; and among all idle. */
+  node: LinkedNode<SandboxRecord> | undefined;
   allIdleNode: LinkedNode<SandboxRecord> | undefined;
-  settlingNode: LinkedNode<SandboxRecord> | undefined;
 }
 
-export interface InvokeRecord {
-  readonly invokeId: number;
+/** An admitted invoke: it waits for a sandbox or has one. */
+export interface LeaseRecord {
+  readonly leaseId: number;
+  readonly term: number;
   readonly version: VersionRecord;
   readonly pool: InvokePool;
   readonly sinceMs: number;
-  waitingNode: LinkedNode<InvokeRecord> | undefined;
-  allWaitingNode: LinkedNode<InvokeRecord> | undefined;
+  /** Whoever waits has gone by then. */
+  readonly untilMs: number | undefined;
+  /** Made for those that have to wait. */
+  node: LinkedNode<LeaseRecord> | undefined;
+  allNode: LinkedNode<LeaseRecord> | undefined;
+}
+
+export interface WorkerRecord {
+  readonly workerId: string;
+  address: string;
+  readonly sandboxes: Set<SandboxRecord>;
 }
 
 export interface VersionRecord {
-  readonly key: VersionKey;
-  readonly function: FunctionRecord;
-  readonly account: AccountRecord;
+  readonly ref: VersionRef;
+  readonly function: FunctionCounts;
+  readonly account: AccountCounts;
   /** Least recently used first. */
   readonly idle: LinkedList<SandboxRecord>;
   readonly idleProvisioned: LinkedList<SandboxRecord>;
   /** First come, first served. */
-  readonly waiting: LinkedList<InvokeRecord>;
+  readonly waiting: LinkedList<LeaseRecord>;
   readonly sandboxes: Set<SandboxRecord>;
   /** Admitted and not yet answered, waiting ones included. */
   inFlight: number;
@@ -132,13 +91,13 @@ export interface VersionRecord {
   provisionedMade: number;
   provisionedUp: number;
   provisionedInFlight: number;
-  /** A provisioned sandbox's init failed; no more are made until the next `provision`. */
+  /** A provisioned sandbox's init failed; no more are made until the next `provisioned`. */
   provisionFailed: boolean;
   /** Answered, and expected back within `settleMs`. */
   settlingSoon: number;
 }
 
-export interface FunctionRecord {
+export interface FunctionCounts {
   readonly functionArn: string;
   /** Admitted and not yet answered. */
   inFlight: number;
@@ -153,7 +112,7 @@ export interface FunctionRecord {
   versions: number;
 }
 
-export interface AccountRecord {
+export interface AccountCounts {
   readonly accountId: string;
   inFlight: number;
   /** In flight of functions without a reservation, on sandboxes that are not provisioned. */
@@ -163,14 +122,23 @@ export interface AccountRecord {
 }
 
 /**
- * What the leader of a partition knows. `step` owns it and changes it in place, so that an invoke
- * costs the same with one sandbox or ten thousand; nobody else writes to it.
+ * What a partition knows. `step` owns it and changes it in place, so that an invoke costs the same
+ * with one sandbox or ten thousand; nobody else writes to it. `encodeState` makes it a value.
  */
 export interface AssignmentState {
+  /** Configuration, not knowledge: a snapshot does not have them. */
   readonly limits: AssignmentLimits;
-  readonly sandboxIdPrefix: string;
+  /** The region's time: never goes back. */
+  nowMs: number;
+  /** What to add to the time of an event: where clocks disagree, time goes on as it was. */
+  clockShiftMs: number;
+  /** Without it nothing is decided: a follower only keeps count. */
+  leading: boolean;
+  term: number;
+  idPrefix: string;
   sandboxesEver: number;
   closing: boolean;
+  inFlight: number;
   starting: number;
   /**
    * How long a sandbox that has answered counts as about to be free just now: about as long as a
@@ -178,57 +146,49 @@ export interface AssignmentState {
    * both take longer, and starts that are not needed would make it shorter still.
    */
   settleMs: number;
+  readonly workers: Map<string, WorkerRecord>;
   readonly versions: Map<string, VersionRecord>;
   readonly versionsByArn: Map<string, Set<VersionRecord>>;
-  readonly functions: Map<string, FunctionRecord>;
-  readonly accounts: Map<string, AccountRecord>;
+  readonly functions: Map<string, FunctionCounts>;
+  readonly accounts: Map<string, AccountCounts>;
   readonly sandboxes: Map<string, SandboxRecord>;
-  readonly invokes: Map<number, InvokeRecord>;
+  /** By lease id. */
+  readonly waiting: Map<number, LeaseRecord>;
   /** Each is in the order in which its members fall due, since each has one constant delay. */
   readonly allIdle: LinkedList<SandboxRecord>;
-  readonly allWaiting: LinkedList<InvokeRecord>;
+  readonly allWaiting: LinkedList<LeaseRecord>;
   readonly allSettling: LinkedList<SandboxRecord>;
   /** Versions that want a start and met a limit, longest wait first. */
   readonly hungry: Set<VersionRecord>;
   /** When a version that used up its function's starts is to be tried again. */
-  retryStartsAtMs: number;
+  retryStartsAtMs: number | undefined;
 }
 
-export function createState(limits: AssignmentLimits, sandboxIdPrefix: string): AssignmentState {
+/** A follower that has heard nothing yet. */
+export function createState(limits: AssignmentLimits): AssignmentState {
   return {
     limits,
-    sandboxIdPrefix,
+    nowMs: 0,
+    clockShiftMs: 0,
+    leading: false,
+    term: 0,
+    idPrefix: '',
     sandboxesEver: 0,
     closing: false,
+    inFlight: 0,
     starting: 0,
     settleMs: limits.settleMs,
+    workers: new Map(),
     versions: new Map(),
     versionsByArn: new Map(),
     functions: new Map(),
     accounts: new Map(),
     sandboxes: new Map(),
-    invokes: new Map(),
-    allIdle: new LinkedList(),
-    allWaiting: new LinkedList(),
-    allSettling: new LinkedList(),
+    waiting: new Map(),
+    allIdle: emptyList(),
+    allWaiting: emptyList(),
+    allSettling: emptyList(),
     hungry: new Set(),
-    retryStartsAtMs: Number.POSITIVE_INFINITY,
+    retryStartsAtMs: undefined,
   };
-}
-
-/** When the next `tick` is due, or `undefined` if nothing waits for time to pass. */
-export function nextTickMs(state: AssignmentState): number | undefined {
-  const { limits } = state;
-  const dues = [
-    dueMs(state.allIdle.first?.sinceMs, limits.idleMs),
-    dueMs(state.allWaiting.first?.sinceMs, limits.waitMs),
-    dueMs(state.allSettling.first?.sinceMs, state.settleMs),
-    state.retryStartsAtMs,
-  ];
-  const first = Math.min(...dues);
-  return first === Number.POSITIVE_INFINITY ? undefined : first;
-}
-
-function dueMs(sinceMs: number | undefined, delayMs: number): number {
-  return sinceMs === undefined ? Number.POSITIVE_INFINITY : sinceMs + delayMs;
 }

@@ -1,23 +1,16 @@
-import { assert, unreachable } from '../base/mod.ts';
+import { unreachable } from '../base/mod.ts';
 import { admit, lastIdle } from './admission.ts';
-import { lend, refuse, release } from './leases.ts';
-import {
-  addInvoke,
-  enterSettling,
-  forgetIfUnused,
-  removeInvoke,
-  removeSandbox,
-  versionOf,
-} from './records.ts';
-import type { AssignmentEffect, AssignmentEvent, AssignmentState } from './state.ts';
-import { feed, feedHungry, feedLater, stop, type Turn } from './supply.ts';
-import { onClose, onDrain, onProvision, onReclaim, onTick } from './upkeep.ts';
-
-/** What one start counts in how long starts take lately. */
-const startWeight = 0.25;
+import type { AssignmentEffect, AssignmentEvent } from './events.ts';
+import { lend, onAnswered, onSettled, onUndelivered, refuse } from './leases.ts';
+import { onBorn, onDied, onReady } from './lives.ts';
+import { addLease, enterWaiting, forgetIfUnused, removeLease, versionOf } from './records.ts';
+import type { AssignmentState } from './state.ts';
+import { feed, feedHungry, type Turn } from './supply.ts';
+import { advance } from './time.ts';
+import { onClose, onDrain, onProvisioned, onReclaim, onTick } from './upkeep.ts';
+import { onElected, onWorkerJoined, onWorkerLeft, onWorkerReport } from './workers.ts';
 
 export interface AssignmentStep {
-  readonly state: AssignmentState;
   readonly effects: readonly AssignmentEffect[];
 }
 
@@ -28,39 +21,69 @@ export interface AssignmentStep {
  * for the first that gets free or ready. As many sandboxes start as invokes wait that nothing
  * under way will serve. A version that may not start one, and has none, is refused at once.
  */
-export function step(
-  state: AssignmentState,
-  event: AssignmentEvent,
-  nowMs: number,
-): AssignmentStep {
-  const turn: Turn = { state, nowMs, effects: [] };
+export function step(state: AssignmentState, event: AssignmentEvent): AssignmentStep {
+  const turn: Turn = { state, effects: [] };
+  advance(state, event.atMs);
   switch (event.type) {
-    case 'invoke':
-      onInvoke(turn, event);
-      break;
-    case 'cancelled':
-      onCancelled(turn, event.invokeId);
-      break;
-    case 'started':
-      onStarted(turn, event.sandboxId, event.initFailed);
-      break;
-    case 'start-failed':
-      onStartFailed(turn, event.sandboxId, event.limited);
+    case 'acquire':
+      onAcquire(turn, event);
       break;
     case 'answered':
-      onAnswered(turn, event.invokeId, event.sandboxId);
+      onAnswered(turn, event);
       break;
     case 'settled':
-      onSettled(turn, event.sandboxId);
+      if (onSettled(turn, event)) feedHungry(turn);
       break;
-    case 'ended':
-      onEnded(turn, event.sandboxId);
+    case 'cancelled':
+      onCancelled(turn, event.leaseId);
+      break;
+    case 'born':
+      onBorn(turn, event);
+      break;
+    case 'ready':
+      onReady(turn, event.sandboxId, event.initFailed);
+      break;
+    case 'unplaced':
+    case 'died':
+      onDied(turn, event.sandboxId, event.error);
+      break;
+    case 'undelivered':
+      onUndelivered(turn, event, event.verdict);
+      break;
+    default:
+      stepRarely(turn, event);
+  }
+  return turn;
+}
+
+type RareEvent = Exclude<
+  AssignmentEvent,
+  {
+    readonly type:
+      | ('acquire' | 'answered' | 'settled' | 'cancelled' | 'undelivered')
+      | ('born' | 'ready' | 'unplaced' | 'died');
+  }
+>;
+
+function stepRarely(turn: Turn, event: RareEvent): void {
+  switch (event.type) {
+    case 'elected':
+      onElected(turn, event.term, event.idPrefix);
+      break;
+    case 'worker-joined':
+      onWorkerJoined(turn, event);
+      break;
+    case 'worker-left':
+      onWorkerLeft(turn, event.workerId);
+      break;
+    case 'worker-report':
+      onWorkerReport(turn, event);
+      break;
+    case 'provisioned':
+      onProvisioned(turn, event.version, event.count);
       break;
     case 'drain':
       onDrain(turn, event.versionArn);
-      break;
-    case 'provision':
-      onProvision(turn, event.version, event.count);
       break;
     case 'reclaim':
       onReclaim(turn, event.count);
@@ -74,106 +97,35 @@ export function step(
     default:
       unreachable(event);
   }
-  return turn;
 }
 
-function onInvoke(turn: Turn, event: AssignmentEvent & { type: 'invoke' }): void {
-  const { state, nowMs, effects } = turn;
-  const version = versionOf(state, event.version, nowMs);
-  const admission = admit(state, version, event.limits, nowMs);
+function onAcquire(turn: Turn, event: AssignmentEvent & { type: 'acquire' }): void {
+  const { state, effects } = turn;
+  const { leaseId, patienceMs } = event;
+  const version = versionOf(state, event.version);
+  const admission = admit(state, version, event.allowance);
   if ('refusal' in admission) {
-    effects.push({ type: 'refuse', invokeId: event.invokeId, reason: admission.refusal });
+    effects.push({ type: 'refuse', leaseId, reason: admission.refusal });
     forgetIfUnused(state, version);
     return;
   }
-  const invoke = addInvoke(state, version, event.invokeId, admission.pool, nowMs);
+  const { term } = state;
+  const lease = addLease(state, version, { leaseId, term, pool: admission.pool, patienceMs });
   const idle = lastIdle(version);
   if (idle) {
-    lend(turn, idle, invoke);
+    lend(turn, idle, lease);
     return;
   }
-  invoke.waitingNode = version.waiting.push(invoke);
-  invoke.allWaitingNode = state.allWaiting.push(invoke);
+  enterWaiting(state, lease);
   const blocked = feed(turn, version);
   if (blocked && blocked !== 'ConcurrentInvocationLimitExceeded' && version.sandboxes.size === 0) {
-    refuse(turn, invoke, blocked);
+    refuse(turn, lease, blocked);
   }
 }
 
-function onCancelled(turn: Turn, invokeId: number): void {
-  const invoke = turn.state.invokes.get(invokeId);
-  if (!invoke?.waitingNode) return;
-  removeInvoke(turn.state, invoke);
-  forgetIfUnused(turn.state, invoke.version);
-}
-
-function onStarted(turn: Turn, sandboxId: string, initFailed: boolean): void {
-  const sandbox = turn.state.sandboxes.get(sandboxId);
-  if (!sandbox) return;
-  assert(sandbox.phase === 'starting', `${sandboxId}: starts once`);
-  const { version, provisioned } = sandbox;
-  noteStart(turn, turn.nowMs - sandbox.sinceMs);
-  const waiting = version.waiting.first;
-  if (initFailed && provisioned) version.provisionFailed = true;
-  if (!initFailed) release(turn, sandbox);
-  else if (waiting) lend(turn, sandbox, waiting);
-  else stop(turn, sandbox, 'init-failed');
-  feedHungry(turn);
-}
-
-function noteStart({ state }: Turn, tookMs: number): void {
-  const { settleMs, settleMsMost } = state.limits;
-  const lately = state.settleMs + (tookMs - state.settleMs) * startWeight;
-  state.settleMs = Math.min(settleMsMost, Math.max(settleMs, lately));
-}
-
-function onStartFailed(turn: Turn, sandboxId: string, limited: boolean): void {
-  const { state, effects } = turn;
-  const sandbox = state.sandboxes.get(sandboxId);
-  if (!sandbox) return;
-  const { version } = sandbox;
-  if (sandbox.provisioned && !limited) version.provisionFailed = true;
-  removeSandbox(state, sandbox);
-  if (limited) version.function.starts.tokens++;
-  if (limited && version.sandboxes.size > 0) {
-    // Others of the version will serve who waits, or make room for a start by ending theirs.
-    feedLater(turn, version);
-    return;
-  }
-  const waiting = version.waiting.first;
-  if (waiting) {
-    removeInvoke(state, waiting);
-    effects.push({ type: 'fail', invokeId: waiting.invokeId, sandboxId });
-  }
-  if (limited) feedLater(turn, version);
-  else feed(turn, version);
-  forgetIfUnused(state, version);
-  feedHungry(turn);
-}
-
-function onAnswered(turn: Turn, invokeId: number, sandboxId: string): void {
-  const { state } = turn;
-  const invoke = state.invokes.get(invokeId);
-  assert(invoke, `invoke ${invokeId} is answered once`);
-  const sandbox = state.sandboxes.get(sandboxId);
-  if (sandbox?.invokeId === invokeId) enterSettling(state, sandbox, turn.nowMs);
-  removeInvoke(state, invoke);
-  forgetIfUnused(state, invoke.version);
-}
-
-function onSettled(turn: Turn, sandboxId: string): void {
-  const sandbox = turn.state.sandboxes.get(sandboxId);
-  if (!sandbox) return;
-  assert(sandbox.phase === 'busy' || sandbox.phase === 'settling', `${sandboxId}: settles lent`);
-  release(turn, sandbox);
-  if (turn.state.hungry.size > 0) feedHungry(turn);
-}
-
-function onEnded(turn: Turn, sandboxId: string): void {
-  const sandbox = turn.state.sandboxes.get(sandboxId);
-  if (!sandbox) return;
-  removeSandbox(turn.state, sandbox);
-  feed(turn, sandbox.version);
-  forgetIfUnused(turn.state, sandbox.version);
-  feedHungry(turn);
+function onCancelled({ state }: Turn, leaseId: number): void {
+  const lease = state.waiting.get(leaseId);
+  if (!lease) return;
+  removeLease(state, lease);
+  forgetIfUnused(state, lease.version);
 }

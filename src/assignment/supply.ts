@@ -1,18 +1,11 @@
-import { addStarting, forgetIfUnused, removeSandbox } from './records.ts';
-import type {
-  AssignmentEffect,
-  AssignmentState,
-  RefusalReason,
-  SandboxRecord,
-  StopReason,
-  VersionRecord,
-} from './state.ts';
+import type { AssignmentEffect, RefusalReason, StopReason } from './events.ts';
+import { addSandbox, forgetIfUnused, removeSandbox } from './records.ts';
+import type { AssignmentState, SandboxRecord, VersionRecord } from './state.ts';
 import { takeToken } from './token-bucket.ts';
 
 /** One step's working set. */
 export interface Turn {
   readonly state: AssignmentState;
-  readonly nowMs: number;
   readonly effects: AssignmentEffect[];
 }
 
@@ -22,6 +15,7 @@ export interface Turn {
  */
 export function feed(turn: Turn, version: VersionRecord): RefusalReason | undefined {
   const { state } = turn;
+  if (!state.leading) return undefined;
   for (;;) {
     const provisioned = wantsProvisioned(state, version);
     if (!provisioned && version.waiting.length <= version.starting + version.settlingSoon) break;
@@ -30,8 +24,9 @@ export function feed(turn: Turn, version: VersionRecord): RefusalReason | undefi
       state.hungry.add(version);
       return blocked;
     }
-    const { sandboxId } = addStarting(state, version, provisioned, turn.nowMs);
-    turn.effects.push({ type: 'start', sandboxId, version: version.key, provisioned });
+    const sandboxId = `${state.idPrefix}-${++state.sandboxesEver}`;
+    addSandbox(state, version, sandboxId, provisioned);
+    turn.effects.push({ type: 'place', sandboxId, version: version.ref, provisioned });
   }
   state.hungry.delete(version);
   return undefined;
@@ -47,43 +42,50 @@ function startBlocked(
   version: VersionRecord,
   provisioned: boolean,
 ): RefusalReason | undefined {
-  const { state, nowMs } = turn;
+  const { state } = turn;
   const { function: owner, account } = version;
   const { startsPerFunctionBurst, startsPerFunctionPerSecond } = state.limits;
   if (!provisioned && owner.occupied >= owner.limit) return 'ConcurrentInvocationLimitExceeded';
   if (account.starting >= state.limits.startsPerAccount) return 'starts-per-account';
   if (state.starting >= state.limits.startsPerRegion) return 'starts-per-region';
-  if (state.sandboxes.size >= state.limits.sandboxes && !state.allIdle.first) return 'sandboxes';
-  if (!takeToken(owner.starts, startsPerFunctionBurst, startsPerFunctionPerSecond, nowMs)) {
-    retryWithin(turn, 1000 / startsPerFunctionPerSecond);
+  const oldest = state.allIdle.first?.value;
+  const full = state.sandboxes.size >= state.limits.sandboxes;
+  if (full && !oldest) return 'sandboxes';
+  if (!takeToken(owner.starts, startsPerFunctionBurst, startsPerFunctionPerSecond, state.nowMs)) {
+    retryWithin(state, 1000 / startsPerFunctionPerSecond);
     return 'starts-per-function';
   }
-  const oldest = state.allIdle.first;
-  if (state.sandboxes.size >= state.limits.sandboxes && oldest) stop(turn, oldest, 'evicted');
+  if (full && oldest) stop(turn, oldest, 'evicted');
   return undefined;
 }
 
-function retryWithin({ state, nowMs }: Turn, delayMs: number): void {
-  state.retryStartsAtMs = Math.min(state.retryStartsAtMs, nowMs + delayMs);
+function retryWithin(state: AssignmentState, delayMs: number): void {
+  const atMs = state.nowMs + delayMs;
+  state.retryStartsAtMs = Math.min(state.retryStartsAtMs ?? atMs, atMs);
 }
 
 /** Tries the version again when a start ends, or in a moment anyway. */
 export function feedLater(turn: Turn, version: VersionRecord): void {
   turn.state.hungry.add(version);
-  retryWithin(turn, turn.state.settleMs);
+  retryWithin(turn.state, turn.state.settleMs);
 }
 
-/** Gives versions that met a limit another try; called when a start or a sandbox ends. */
+/**
+ * Gives versions that met a limit another try; called when a start or a sandbox ends. It stops only
+ * at a limit that all of them share: one tenant at a limit of its own keeps nobody waiting.
+ */
 export function feedHungry(turn: Turn): void {
+  if (turn.state.hungry.size === 0) return;
   for (const version of turn.state.hungry) {
     const blocked = feed(turn, version);
     if (blocked === 'starts-per-region' || blocked === 'sandboxes') return;
   }
 }
 
-/** The sandbox is out of the count at once; the shell ends it and answers `ended`, or not. */
+/** The sandbox is out of the count at once; the shell ends it and answers `died`. */
 export function stop(turn: Turn, sandbox: SandboxRecord, reason: StopReason): void {
+  const { sandboxId, worker } = sandbox;
   removeSandbox(turn.state, sandbox);
-  turn.effects.push({ type: 'stop', sandboxId: sandbox.sandboxId, reason });
+  turn.effects.push({ type: 'stop', sandboxId, workerId: worker?.workerId, reason });
   forgetIfUnused(turn.state, sandbox.version);
 }

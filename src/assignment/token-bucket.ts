@@ -1,24 +1,34 @@
-/** Tokens that come back at a constant rate, up to a capacity; starts full. */
+/**
+ * Tokens that come back at a constant rate, up to a capacity. It holds what is taken, not what is
+ * left, so that it starts full whatever its capacity will be.
+ */
 export interface TokenBucket {
-  tokens: number;
+  taken: number;
   atMs: number;
 }
 
-export function fullBucket(capacity: number, nowMs: number): TokenBucket {
-  return { tokens: capacity, atMs: nowMs };
+export function fullBucket(nowMs: number): TokenBucket {
+  return { taken: 0, atMs: nowMs };
 }
 
-/** Takes one token if there is one. `ratePerSecond` may differ from call to call. */
+/**
+ * Takes one token if there is one. Capacity and rate may differ from call to call; what is left is
+ * never less than nothing and never more than the capacity, whatever the clock did.
+ */
 export function takeToken(
   bucket: TokenBucket,
   capacity: number,
   ratePerSecond: number,
   nowMs: number,
 ): boolean {
-  const refilled = bucket.tokens + ((nowMs - bucket.atMs) * ratePerSecond) / 1000;
-  bucket.tokens = Math.min(capacity, refilled);
+  const refill = (Math.max(0, nowMs - bucket.atMs) * ratePerSecond) / 1000;
+  bucket.taken = Math.min(capacity, Math.max(0, bucket.taken - refill));
   bucket.atMs = nowMs;
-  if (bucket.tokens < 1) return false;
-  bucket.tokens--;
+  if (bucket.taken > capacity - 1) return false;
+  bucket.taken++;
   return true;
+}
+
+export function giveBack(bucket: TokenBucket): void {
+  bucket.taken = Math.max(0, bucket.taken - 1);
 }

@@ -1,11 +1,11 @@
 import { refuse } from './leases.ts';
-import { forgetIfUnused, leavePhase, surrenderProvisioned, versionOf } from './records.ts';
-import type { VersionKey, VersionRecord } from './state.ts';
+import { forgetIfUnused, stopCountingOn, surrenderProvisioned, versionOf } from './records.ts';
+import type { VersionRecord } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
+import type { VersionRef } from './types.ts';
 
 export function onDrain(turn: Turn, versionArn: string): void {
   for (const version of [...(turn.state.versionsByArn.get(versionArn) ?? [])]) {
-    setProvisioned(version, 0);
     for (const sandbox of version.sandboxes) {
       if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
       else sandbox.doomed = true;
@@ -15,13 +15,15 @@ export function onDrain(turn: Turn, versionArn: string): void {
   feedHungry(turn);
 }
 
-export function onProvision(turn: Turn, key: VersionKey, count: number): void {
-  const version = versionOf(turn.state, key, turn.nowMs);
+export function onProvisioned(turn: Turn, ref: VersionRef, count: number): void {
+  const version = versionOf(turn.state, ref);
   setProvisioned(version, count);
   version.provisionFailed = false;
   for (const sandbox of version.sandboxes) {
     if (version.provisionedMade <= count) break;
-    if (!sandbox.provisioned || sandbox.phase === 'starting') continue;
+    if (!sandbox.provisioned || sandbox.phase === 'placing' || sandbox.phase === 'starting') {
+      continue;
+    }
     if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
     else surrenderProvisioned(sandbox);
   }
@@ -36,40 +38,45 @@ function setProvisioned(version: VersionRecord, count: number): void {
 
 export function onReclaim(turn: Turn, count: number): void {
   for (let i = 0; i < count; i++) {
-    const oldest = turn.state.allIdle.first;
+    const oldest = turn.state.allIdle.first?.value;
     if (!oldest) return;
     stop(turn, oldest, 'reclaimed');
   }
 }
 
 export function onTick(turn: Turn): void {
-  const { state, nowMs } = turn;
+  const { state } = turn;
+  const { nowMs } = state;
   const { idleMs, waitMs } = state.limits;
   for (;;) {
-    const idle = state.allIdle.first;
+    const idle = state.allIdle.first?.value;
     if (!idle || idle.sinceMs + idleMs > nowMs) break;
     stop(turn, idle, 'idle');
   }
   for (;;) {
-    const waiting = state.allWaiting.first;
+    const waiting = state.allWaiting.first?.value;
     if (!waiting || waiting.sinceMs + waitMs > nowMs) break;
     refuse(turn, waiting, 'waiting');
   }
   for (;;) {
-    const settling = state.allSettling.first;
+    const settling = state.allSettling.first?.value;
     if (!settling || settling.sinceMs + state.settleMs > nowMs) break;
-    leavePhase(state, settling);
+    stopCountingOn(settling);
     feed(turn, settling.version);
   }
-  if (state.retryStartsAtMs <= nowMs) state.retryStartsAtMs = Number.POSITIVE_INFINITY;
+  if (state.retryStartsAtMs !== undefined && state.retryStartsAtMs <= nowMs) {
+    state.retryStartsAtMs = undefined;
+  }
   feedHungry(turn);
 }
 
 export function onClose(turn: Turn, force: boolean): void {
   const { state } = turn;
   state.closing = true;
-  if (force) for (const waiting of state.allWaiting) refuse(turn, waiting, 'closing');
-  for (const sandbox of state.sandboxes.values()) {
+  if (force) {
+    for (const waiting of [...state.waiting.values()]) refuse(turn, waiting, 'closing');
+  }
+  for (const sandbox of [...state.sandboxes.values()]) {
     if (force || sandbox.phase === 'idle') stop(turn, sandbox, 'closing');
     else sandbox.doomed = true;
   }

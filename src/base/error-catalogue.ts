@@ -107,6 +107,10 @@ export const errorCatalogue = {
   SANDBOX_START_FAILED: { retryable: true, fault: 'us', httpStatus: 500 },
   START_LIMIT_EXCEEDED: { retryable: true, fault: 'caller', httpStatus: 429 },
   CONCURRENCY_LIMIT_EXCEEDED: { retryable: true, fault: 'caller', httpStatus: 429 },
+  /** The worker did not take the event: it has not run, and may be sent elsewhere. */
+  LEASE_REFUSED: { retryable: true, fault: 'us', httpStatus: 503 },
+  /** The worker took the event, and its answer will not come: it may have run. */
+  INVOKE_LOST: ourFault(),
 
   // serve, cli
   DATA_DIRECTORY_LOCKED: callerFault(409),

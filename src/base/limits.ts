@@ -220,27 +220,14 @@ export const limits = {
     startsPerFunctionPerSecond: 100,
     /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
     waitMs: 45_000,
-    /**
-     * A sandbox that has answered asks for its next event within this, or counts as busy; or within
-     * what a start takes lately, up to the second.
-     */
+    /** A sandbox that has answered asks again within this (as starts take, up to most), or is busy. */
     settleMs: 100,
     settleMsMost: 1000,
-    /** A step of the clock of more than this, either way, is no passing of time. */
     leapMs: 2000,
-    /** A lease whose worker has not seen it for so long, by its reports, is taken back. */
     takeUpMs: 5000,
   },
-  placement: {
-    /** A worker that was not heard of for so long gets starts only if all others are as silent. */
-    suspectMs: 3000,
-  },
-  dispatch: {
-    /** Leases that one invoke may use up: the sandbox of all but the last never saw its event. */
-    attempts: 3,
-    /** Versions remembered for workers; others are read from the store. */
-    versions: 10_000,
-  },
+  placement: { suspectMs: 3000 },
+  dispatch: { attempts: 3, versions: 10_000 },
   logs: {
     /** Of one log group and of all; the oldest lines go first. */
     groupBytes: 64 * MIB,
@@ -325,7 +312,6 @@ export const limits = {
     idleSandboxBytes: 64 * MIB,
     /** With less memory available than this, idle sandboxes go. */
     lowMemoryBytes: 512 * MIB,
-    /** How often it reports what it has to whoever leads. */
     reportMs: 1000,
     coldStartsAtOnce: 32,
     sandboxes: 1000,

@@ -1,16 +1,7 @@
+import type { ConcurrencyAllowance } from '../assignment/mod.ts';
 import { limits, SluiceError } from '../base/mod.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Target } from './targets.ts';
-
-/** How many invokes of the function may run at once, and what the account has left. */
-export interface ConcurrencyAllowance {
-  /** Of the whole account. */
-  readonly account: number;
-  /** What the account's functions have set aside for themselves. */
-  readonly reservedTotal: number;
-  /** This function's own reservation; without one it draws on the unreserved rest. */
-  readonly reserved?: number;
-}
 
 /**
  * The concurrency in force for a target. Throws `CONCURRENCY_LIMIT_EXCEEDED` where the function is

@@ -1,4 +1,4 @@
-export { allowanceOf, type ConcurrencyAllowance } from './allowance.ts';
+export { allowanceOf } from './allowance.ts';
 export type { Catalogue } from './catalogue.ts';
 export { FunctionCache } from './function-cache.ts';
 export { type FunctionReference, functionArn, versionName } from './function-reference.ts';

@@ -14,8 +14,8 @@ export interface ProvisionedState {
 /** Keeps sandboxes of a version ready before any call. */
 export interface Provisioner {
   /** From now on `count` of them; 0 ends it. */
-  provision(version: FunctionVersion, count: number): void;
-  provisioned(version: FunctionVersion): ProvisionedState;
+  provision(version: FunctionVersion, count: number): Promise<void>;
+  provisioned(version: FunctionVersion): Promise<ProvisionedState>;
 }
 
 export interface ProvisioningServices extends Catalogue {
@@ -46,7 +46,7 @@ export async function provisionFunction(
   for (const [qualifier, count] of wanted) {
     const { accountId, name } = record;
     const target = await findTarget(services, { accountId, name, qualifier });
-    provisioner.provision(servingVersion(services.region, target), count);
+    await provisioner.provision(servingVersion(services.region, target), count);
   }
 }
 

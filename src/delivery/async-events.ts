@@ -66,8 +66,7 @@ export class AsyncEvents implements EventQueue {
     });
     this.#poller = new Poller({
       store: this.#store,
-      invoker: meteredEvents(queued, this.#meter),
-      policies: queued,
+      functions: meteredEvents(queued, this.#meter),
       destinations: meteredDestinations(destinations, this.#meter),
       clock: systemClock,
       logger: this.#logger,

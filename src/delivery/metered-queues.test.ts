@@ -39,8 +39,12 @@ test('what goes through is counted and left as it is', async () => {
   );
   assert.equal(await invoker.ready({} as SourceMapping), true);
   await invoker.invoke({} as SourceMapping, Buffer.alloc(0));
-  const events = meteredEvents({ invoke: async () => ({ kind: 'refused' }) }, meter);
-  await events.invoke({} as StoredEvent);
+  const policy = { functionArn: 'f', maximumRetryAttempts: 0, maximumEventAgeMs: 0 };
+  const attempt = { policy, invoke: async () => ({ kind: 'refused' }) as const };
+  const functions = meteredEvents({ resolve: async () => attempt }, meter);
+  const resolved = await functions.resolve({} as StoredEvent);
+  assert.equal(resolved?.policy, policy);
+  await resolved.invoke();
   assert.deepEqual(counts, {
     source_messages_received_total: 2,
     source_messages_removed_total: 1,

@@ -1,5 +1,5 @@
 import type { Meter } from '../base/mod.ts';
-import type { BatchInvoker, Destinations, EventInvoker, MessageSource } from '../queue/mod.ts';
+import type { BatchInvoker, Destinations, EventFunctions, MessageSource } from '../queue/mod.ts';
 
 /** Counts the messages that queues hand out and those that are done with. */
 export function meteredSource(source: MessageSource, meter: Meter): MessageSource {
@@ -42,17 +42,24 @@ export function meteredBatches(invoker: BatchInvoker, meter: Meter): BatchInvoke
 }
 
 /** Counts the runs of asynchronous events by how they came out. */
-export function meteredEvents(invoker: EventInvoker, meter: Meter): EventInvoker {
+export function meteredEvents(functions: EventFunctions, meter: Meter): EventFunctions {
   const runs = meter.counter(
     'sluice_async_runs_total',
     'Attempts to run an asynchronous event, by outcome.',
     ['outcome'],
   );
   return {
-    async invoke(event) {
-      const result = await invoker.invoke(event);
-      runs.add(1, { outcome: result.kind });
-      return result;
+    async resolve(event) {
+      const attempt = await functions.resolve(event);
+      if (!attempt) return undefined;
+      return {
+        policy: attempt.policy,
+        invoke: async () => {
+          const result = await attempt.invoke();
+          runs.add(1, { outcome: result.kind });
+          return result;
+        },
+      };
     },
   };
 }

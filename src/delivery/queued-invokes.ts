@@ -1,14 +1,13 @@
 import { type Clock, isSluiceError, type Logger, limits, type Random } from '../base/mod.ts';
 import {
-  allowanceOf,
   type Catalogue,
   findTarget,
   functionArn,
   pickVersion,
-  servingVersion,
   type Target,
 } from '../catalogue/mod.ts';
-import { type Invoker, traceIdOf } from '../dispatch/mod.ts';
+import { type EventFacts, type Invoker, prepareInvoke, traceIdOf } from '../dispatch/mod.ts';
+import type { EventAttempt, EventFunctions, EventPolicy } from '../queue/mod.ts';
 import type { QueuedEvent } from './events.ts';
 
 /** How one attempt to run a queued event came out. */
@@ -18,18 +17,7 @@ export type QueuedOutcome =
       readonly executedVersion: string;
       readonly payload: Buffer;
     }
-  | { readonly kind: 'refused' | 'switched-off' | 'deleted' };
-
-/** What the function's configuration says of its asynchronous invokes now. */
-export interface QueuedPolicy {
-  /** Qualified, as destination records have it. */
-  readonly functionArn: string;
-  readonly maximumRetryAttempts: number;
-  readonly maximumEventAgeMs: number;
-  readonly onSuccess?: string | undefined;
-  readonly onFailure?: string | undefined;
-  readonly deadLetter?: string | undefined;
-}
+  | { readonly kind: 'refused' | 'switched-off' };
 
 /** A function that an event source mapping names. */
 export interface MappedFunction {
@@ -46,7 +34,7 @@ export interface QueuedInvokesServices extends Catalogue {
 }
 
 /** Runs what `Event` invokes left in the queue as synchronous invokes (contract 2.10). */
-export class QueuedInvokes {
+export class QueuedInvokes implements EventFunctions {
   readonly #services: QueuedInvokesServices;
   readonly #closing = new AbortController();
 
@@ -54,38 +42,23 @@ export class QueuedInvokes {
     this.#services = services;
   }
 
-  /** Never rejects for what the function does, nor for a limit that is in its way. */
-  async invoke(event: QueuedEvent): Promise<QueuedOutcome> {
-    const { region, invoker } = this.#services;
+  /**
+   * Chooses the version that an attempt runs, by an alias's weights for one: whose dead letter
+   * queue it is told of is then the same version's.
+   */
+  async resolve(event: QueuedEvent): Promise<EventAttempt | undefined> {
     const target = await this.#find(event);
-    if (!target) return { kind: 'deleted' };
-    if (target.record.reservedConcurrency === 0) return { kind: 'switched-off' };
-    try {
-      const outcome = await invoker.invoke({
-        version: servingVersion(region, target),
-        invokedFunctionArn: functionArn(region, target.reference, event.qualifier),
-        requestId: event.requestId,
-        payload: event.payload,
-        traceId: event.traceId,
-        logTail: false,
-        concurrency: await allowanceOf(this.#services, target),
-        signal: this.#closing.signal,
-      });
-      const { executedVersion, payload } = outcome;
-      return { kind: outcome.status, executedVersion, payload };
-    } catch (error) {
-      if (!isSluiceError(error)) throw error;
-      this.#services.logger.debug({ requestId: event.requestId, error }, 'an event is refused');
-      return { kind: 'refused' };
-    }
+    if (!target) return undefined;
+    return { policy: this.#policyOf(target), invoke: () => this.#run(target, event) };
   }
 
   /** A batch of an event source, as an invoke of its own. */
-  invokeBatch(target: MappedFunction, payload: Buffer): Promise<QueuedOutcome> {
+  async invokeBatch(mapped: MappedFunction, payload: Buffer): Promise<QueuedOutcome> {
+    const target = await this.#find(mapped);
+    if (!target) return { kind: 'refused' };
     const { random, clock } = this.#services;
-    const receivedMs = clock.nowMs();
-    const traceId = traceIdOf({ headers: {} }, random, receivedMs);
-    return this.invoke({ ...target, requestId: random.uuid(), traceId, payload, receivedMs });
+    const traceId = traceIdOf({ headers: {} }, random, clock.nowMs());
+    return this.#run(target, { requestId: random.uuid(), traceId, payload });
   }
 
   /** Whether the function is there, installed, and not switched off. */
@@ -95,11 +68,30 @@ export class QueuedInvokes {
     return found.version.serving !== undefined;
   }
 
-  async of(event: QueuedEvent): Promise<QueuedPolicy | undefined> {
-    const target = await this.#find(event);
-    if (!target) return undefined;
-    const { record, version } = target;
-    const qualifier = event.qualifier ?? '$LATEST';
+  /** Ends the wait of events that no sandbox has yet. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** Never rejects for what the function does, nor for a limit that is in its way. */
+  async #run(target: Target, event: EventFacts): Promise<QueuedOutcome> {
+    if (target.record.reservedConcurrency === 0) return { kind: 'switched-off' };
+    const { invoker, logger } = this.#services;
+    const { requestId, payload, traceId } = event;
+    const facts = { requestId, payload, traceId };
+    try {
+      const call = await prepareInvoke(this.#services, target, facts, this.#closing.signal);
+      const { status, executedVersion, payload: answer } = await invoker.invoke(call);
+      return { kind: status, executedVersion, payload: answer };
+    } catch (error) {
+      if (!isSluiceError(error)) throw error;
+      logger.debug({ requestId, error }, 'an event is refused');
+      return { kind: 'refused' };
+    }
+  }
+
+  #policyOf({ reference, record, version }: Target): EventPolicy {
+    const qualifier = reference.qualifier ?? '$LATEST';
     const config = record.eventInvokeConfigs[qualifier];
     const ageSeconds = config?.maximumEventAgeSeconds;
     return {
@@ -111,11 +103,6 @@ export class QueuedInvokes {
       onFailure: config?.onFailure,
       deadLetter: version.configuration.deadLetterTargetArn,
     };
-  }
-
-  /** Ends the wait of events that no sandbox has yet. */
-  close(): void {
-    this.#closing.abort();
   }
 
   async #find(event: MappedFunction): Promise<Target | undefined> {

@@ -29,7 +29,7 @@ test('reserved concurrency: put, get, in force, switched off, deleted', async (t
   await put('g', 100);
   await lambda.send(new sdk.InvokeCommand({ FunctionName }));
   const allowance = { account: 1000, reservedTotal: 105, reserved: 5 };
-  assert.deepEqual(invoker.requests.at(-1)?.concurrency, allowance);
+  assert.deepEqual(invoker.requests.at(-1)?.allowance, allowance);
   const got = await lambda.send(new sdk.GetFunctionCommand({ FunctionName }));
   assert.equal(got.Concurrency?.ReservedConcurrentExecutions, 5);
   const settings = await lambda.send(new sdk.GetAccountSettingsCommand({}));
@@ -53,7 +53,7 @@ test('reserved concurrency: put, get, in force, switched off, deleted', async (t
   const none = await lambda.send(new sdk.GetFunctionConcurrencyCommand({ FunctionName }));
   assert.equal(none.ReservedConcurrentExecutions, undefined);
   await lambda.send(new sdk.InvokeCommand({ FunctionName }));
-  assert.deepEqual(invoker.requests.at(-1)?.concurrency, { account: 1000, reservedTotal: 100 });
+  assert.deepEqual(invoker.requests.at(-1)?.allowance, { account: 1000, reservedTotal: 100 });
   assert.match((await refusal(put('f:$LATEST', 1))).message, /^This operation is permitted on/);
   assert.equal((await refusal(put('x:$LATEST', 1))).status, 404);
 });

@@ -1,4 +1,4 @@
-import type { InvokeOutcome, InvokeRequest, Invoker, ResponseSink } from '../dispatch/mod.ts';
+import type { InvokeCall, InvokeOutcome, Invoker, ResponseSink } from '../dispatch/mod.ts';
 
 export type StreamWriter = (chunk: Buffer) => Promise<void> | undefined;
 
@@ -48,10 +48,10 @@ export interface StreamingInvoke {
 /** Resolves when the response begins; rejects when the invoke fails before it does. */
 export async function invokeStreaming(
   invoker: Invoker,
-  request: InvokeRequest,
+  prepare: (sink: ResponseSink) => Promise<InvokeCall>,
 ): Promise<StreamingInvoke> {
   const relay = new StreamRelay();
-  const outcome = invoker.invoke({ ...request, sink: relay });
+  const outcome = invoker.invoke(await prepare(relay));
   const contentType = await Promise.race([relay.begun, outcome.then(() => undefined)]);
   return {
     contentType,

@@ -2,8 +2,8 @@ export { type EventPolicy, type EventResult, lambdaRetryTimes, type RetryTimes }
 export { MemoryEventQueue } from './memory-event-queue.ts';
 export {
   type Destinations,
-  type EventInvoker,
-  type EventPolicies,
+  type EventAttempt,
+  type EventFunctions,
   Poller,
   type PollerOptions,
 } from './poller.ts';

@@ -38,13 +38,15 @@ function bench(answers: EventResult[], given: Partial<EventPolicy> = {}) {
     store,
     clock,
     logger: noLogger,
-    invoker: {
-      invoke: async () => {
-        attemptsMs.push(clock.nowMs() - startMs);
-        return answers.shift() ?? ok;
-      },
+    functions: {
+      resolve: async () => ({
+        policy: { ...policy, ...given },
+        invoke: async () => {
+          attemptsMs.push(clock.nowMs() - startMs);
+          return answers.shift() ?? ok;
+        },
+      }),
     },
-    policies: { of: async () => ({ ...policy, ...given }) },
     destinations: {
       deliver: async (delivery) => {
         if (deliveryFailures-- > 0) throw new SluiceError('DEADLINE_EXCEEDED', 'no answer');
@@ -158,14 +160,16 @@ describe('the poller', () => {
     const ran: string[] = [];
     const poller = new Poller({
       ...{ store, clock, logger: noLogger },
-      invoker: {
-        invoke: async (event) => {
-          ran.push(event.functionName);
-          if (event.functionName === 'slow') await clock.sleep(900_000);
-          return ok;
-        },
+      functions: {
+        resolve: async ({ functionName }) => ({
+          policy,
+          invoke: async () => {
+            ran.push(functionName);
+            if (functionName === 'slow') await clock.sleep(900_000);
+            return ok;
+          },
+        }),
       },
-      policies: { of: async () => policy },
       destinations: { deliver: async () => {} },
     });
     const receivedMs = clock.nowMs();
@@ -204,8 +208,7 @@ describe('the poller', () => {
     };
     const poller = new Poller({
       ...{ store, clock, logger: noLogger },
-      invoker: { invoke: async () => ok },
-      policies: { of: async () => policy },
+      functions: { resolve: async () => ({ policy, invoke: async () => ok }) },
       destinations: { deliver: async ({ target }) => void order.push(`tell ${target}`) },
     });
     await store.enqueue(eventOf(1, { receivedMs: clock.nowMs() }));
@@ -270,13 +273,15 @@ function startLife(
     logger: noLogger,
     invokesAtOnce: 4,
     times: { retryDelaysMs: [1, 2], backoffMinMs: 1, backoffMaxMs: 5 },
-    invoker: {
-      invoke: async (event) => {
-        await new Promise((resolve) => setTimeout(resolve, 1));
-        return run(event);
-      },
+    functions: {
+      resolve: async (event) => ({
+        policy,
+        invoke: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          return run(event);
+        },
+      }),
     },
-    policies: { of: async () => policy },
     destinations: { deliver: async (delivery, event) => done(delivery, event) },
   });
   poller.wake();

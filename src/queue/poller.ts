@@ -10,14 +10,17 @@ import {
 } from './decide.ts';
 import type { Delivery, EventEnding, EventStore, FailedEvent, StoredEvent } from './types.ts';
 
-/** Runs one event as a synchronous invoke. Never rejects for what the function does. */
-export interface EventInvoker {
-  invoke(event: StoredEvent): Promise<EventResult>;
+/** One attempt to run an event: the function's version is chosen, for all that the attempt does. */
+export interface EventAttempt {
+  /** What the function's configuration says of its asynchronous invokes. */
+  readonly policy: EventPolicy;
+  /** Runs the event as a synchronous invoke. Never rejects for what the function does. */
+  invoke(): Promise<EventResult>;
 }
 
-/** What the function's configuration says now; `undefined` if there is no such function. */
-export interface EventPolicies {
-  of(event: StoredEvent): Promise<EventPolicy | undefined>;
+export interface EventFunctions {
+  /** Resolves the event's function as it is now; `undefined` if there is none. */
+  resolve(event: StoredEvent): Promise<EventAttempt | undefined>;
 }
 
 /** Hands one message over; rejects if it could not. */
@@ -27,8 +30,7 @@ export interface Destinations {
 
 export interface PollerOptions {
   readonly store: EventStore;
-  readonly invoker: EventInvoker;
-  readonly policies: EventPolicies;
+  readonly functions: EventFunctions;
   readonly destinations: Destinations;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -125,22 +127,23 @@ export class Poller {
   }
 
   async #attempt(event: StoredEvent): Promise<Decision> {
-    const { clock, invoker, policies } = this.#options;
-    const policy = await policies.of(event);
-    if (!policy) {
+    const { clock, functions } = this.#options;
+    const attempt = await functions.resolve(event);
+    if (!attempt) {
       return decideAfter(event, { kind: 'deleted' }, noPolicy, clock.nowMs(), this.#times);
     }
+    const { policy } = attempt;
     const tooOld = decideBefore(event, policy, clock.nowMs());
     if (tooOld) return tooOld;
-    const result = await this.#invoke(invoker, event);
+    const result = await this.#invoke(attempt, event);
     return decideAfter(event, result, policy, clock.nowMs(), this.#times);
   }
 
-  async #invoke(invoker: EventInvoker, event: StoredEvent): Promise<EventResult> {
+  async #invoke(attempt: EventAttempt, { requestId }: StoredEvent): Promise<EventResult> {
     try {
-      return await invoker.invoke(event);
+      return await attempt.invoke();
     } catch (error) {
-      this.#options.logger.warn({ requestId: event.requestId, error }, 'an event was not run');
+      this.#options.logger.warn({ requestId, error }, 'an event was not run');
       return { kind: 'refused' };
     }
   }

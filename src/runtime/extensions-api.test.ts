@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { limits, SeededRandom, systemClock } from '../base/mod.ts';
 import { RuntimeApi } from './runtime-api.ts';
-import type { PlatformEvent, RuntimeEvent } from './types.ts';
+import type { Invocation, PlatformEvent } from './types.ts';
 
 interface Answer {
   readonly status: number;
@@ -20,10 +20,11 @@ const identity = {
   handler: 'app.handler',
 };
 
-const eventOf = (requestId: string): RuntimeEvent => ({
+const deadlineEpochMs = 1_763_700_000_123;
+const eventOf = (requestId: string): Invocation => ({
   requestId,
   payload: Buffer.from('{}'),
-  deadlineEpochMs: 1_763_700_000_123,
+  logTail: false,
   invokedFunctionArn: 'arn:f',
   traceId: 'Root=1',
 });
@@ -140,7 +141,7 @@ describe('the Extensions API', () => {
     assert.equal(ready, false, 'the extension has not asked yet');
     const told = extensionNext();
     assert.deepEqual(await api.ready, { kind: 'ready' });
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await asked;
     const { headers, json } = await told;
     assert.ok(headers['lambda-extension-event-identifier']);
@@ -180,7 +181,7 @@ describe('the Extensions API', () => {
     const other = second.caller();
     const asked = second.next();
     await second.api.ready;
-    const outcome = second.api.invoke(eventOf('r-1'));
+    const outcome = second.api.invoke(eventOf('r-1'), deadlineEpochMs);
     await asked;
     const untyped = await other.call('POST', '/2020-01-01/extension/exit/error', body, late.own);
     assert.deepEqual(typeOf(untyped), [403, 'Extension.MissingHeader']);
@@ -189,7 +190,7 @@ describe('the Extensions API', () => {
     const ended = await outcome;
     assert.ok(ended.kind === 'fatal');
     assert.deepEqual(JSON.parse(ended.body.toString()), body);
-    assert.equal((await second.api.invoke(eventOf('r-2'))).kind, 'fatal');
+    assert.equal((await second.api.invoke(eventOf('r-2'), deadlineEpochMs)).kind, 'fatal');
   });
 
   test('external extensions are told of the shutdown, busy ones when they ask', async (t) => {
@@ -215,7 +216,7 @@ describe('the Extensions API', () => {
         { name: 'deaf', state: 'Ready', events: [] },
       ],
     );
-    void api.invoke(eventOf('r-1'));
+    void api.invoke(eventOf('r-1'), deadlineEpochMs);
     await asked;
     assert.equal((await told[1])?.json['eventType'], 'INVOKE');
     assert.deepEqual(api.extensions.shutdown('timeout', 1234.5), ['idle', 'busy']);
@@ -233,9 +234,9 @@ describe('the Extensions API', () => {
     const late = await bench(t);
     void late.next().catch(() => {});
     await late.api.ready;
-    const outcome = late.api.invoke(eventOf('r-1'));
+    const outcome = late.api.invoke(eventOf('r-1'), deadlineEpochMs);
     late.api.extensionEnded('exit code 0', 'Extension.Crash');
     assert.equal((await outcome).kind, 'broken');
-    assert.equal((await late.api.invoke(eventOf('r-2'))).kind, 'broken');
+    assert.equal((await late.api.invoke(eventOf('r-2'), deadlineEpochMs)).kind, 'broken');
   });
 });

@@ -8,7 +8,7 @@ import {
   isRefusal,
 } from './extension-book.ts';
 import { headerText, sendError, sendJson } from './http.ts';
-import type { RuntimeEvent, RuntimeSandbox, ShutdownReason } from './types.ts';
+import type { Invocation, RuntimeSandbox, ShutdownReason } from './types.ts';
 
 const prefix = '/2020-01-01/extension/';
 
@@ -83,14 +83,14 @@ export class ExtensionsApi {
   }
 
   /** Tells those who asked for it that the runtime has got an event. */
-  invoke(event: RuntimeEvent): void {
-    const { traceId } = event;
+  invoke(invocation: Invocation, deadlineEpochMs: number): void {
+    const { requestId, invokedFunctionArn, traceId } = invocation;
     const tracing = { type: 'X-Amzn-Trace-Id', value: traceId ?? '' };
     this.#send('INVOKE', {
       eventType: 'INVOKE',
-      deadlineMs: Math.round(event.deadlineEpochMs),
-      requestId: event.requestId,
-      invokedFunctionArn: event.invokedFunctionArn,
+      deadlineMs: Math.round(deadlineEpochMs),
+      requestId,
+      invokedFunctionArn,
       tracing,
     });
   }

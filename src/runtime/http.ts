@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RuntimeEvent } from './types.ts';
+import type { Invocation } from './types.ts';
 
 const accepted = Buffer.from('{"status":"OK"}');
 const acceptedHeaders = ['Content-Type', 'application/json', 'Content-Length', '15'];
@@ -62,25 +62,25 @@ function headerValue(text: string): string {
 }
 
 /** The headers of a delivered event, as flat name and value pairs. */
-export function nextHeaders(event: RuntimeEvent): string[] {
+export function nextHeaders(invocation: Invocation, deadlineEpochMs: number): string[] {
   const headers = [
     'Content-Type',
     'application/json',
     'Content-Length',
-    String(event.payload.length),
+    String(invocation.payload.length),
     'Lambda-Runtime-Aws-Request-Id',
-    event.requestId,
+    invocation.requestId,
     'Lambda-Runtime-Deadline-Ms',
-    String(Math.round(event.deadlineEpochMs)),
+    String(Math.round(deadlineEpochMs)),
     'Lambda-Runtime-Invoked-Function-Arn',
-    event.invokedFunctionArn,
+    invocation.invokedFunctionArn,
   ];
   const optional = (name: string, value: string | undefined) => {
     if (value !== undefined) headers.push(name, headerValue(value));
   };
-  optional('Lambda-Runtime-Trace-Id', event.traceId);
-  optional('Lambda-Runtime-Client-Context', event.clientContext);
-  optional('Lambda-Runtime-Cognito-Identity', event.cognitoIdentity);
-  optional('Lambda-Runtime-Aws-Tenant-Id', event.tenantId);
+  optional('Lambda-Runtime-Trace-Id', invocation.traceId);
+  optional('Lambda-Runtime-Client-Context', invocation.clientContext);
+  optional('Lambda-Runtime-Cognito-Identity', invocation.cognitoIdentity);
+  optional('Lambda-Runtime-Aws-Tenant-Id', invocation.tenantId);
   return headers;
 }

@@ -1,9 +1,9 @@
 export { RuntimeApi } from './runtime-api.ts';
 export type {
   InitOutcome,
+  Invocation,
   PlatformEvent,
   ResponseSink,
-  RuntimeEvent,
   RuntimeIdentity,
   RuntimeOutcome,
   RuntimeSandbox,

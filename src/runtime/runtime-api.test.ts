@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { limits, systemClock } from '../base/mod.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { runtimeApiAlone } from './runtime-api-fixture.ts';
-import type { RuntimeEvent } from './types.ts';
+import type { Invocation, ResponseSink } from './types.ts';
 
 interface Answer {
   readonly status: number;
@@ -57,10 +57,11 @@ async function runtime(t: TestContext): Promise<Runtime> {
   };
 }
 
-const eventOf = (requestId: string, more: Partial<RuntimeEvent> = {}): RuntimeEvent => ({
+const deadlineEpochMs = 1_763_700_000_123.4;
+const eventOf = (requestId: string, more: Partial<Invocation> = {}): Invocation => ({
   requestId,
   payload: Buffer.from('{"n":1}'),
-  deadlineEpochMs: 1_763_700_000_123.4,
+  logTail: false,
   invokedFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:f',
   ...more,
 });
@@ -75,7 +76,7 @@ describe('the Runtime API', () => {
     const clientContext = '{\n"custom":{"ä":"ok"}}';
     const asked = next();
     assert.deepEqual(await api.ready, { kind: 'ready' });
-    const outcome = api.invoke(eventOf('r-1', { traceId, clientContext }));
+    const outcome = api.invoke(eventOf('r-1', { traceId, clientContext }), deadlineEpochMs);
     const event = await asked;
     assert.equal(event.status, 200);
     assert.equal(event.body.toString(), '{"n":1}');
@@ -101,7 +102,7 @@ describe('the Runtime API', () => {
 
   test('an event given before the runtime asks waits for it', async (t) => {
     const { api, next, respond } = await runtime(t);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     assert.equal((await next()).headers['lambda-runtime-aws-request-id'], 'r-1');
     await respond('r-1', '1');
     assert.equal((await outcome).kind, 'response');
@@ -112,7 +113,7 @@ describe('the Runtime API', () => {
     const asked = next();
     await api.ready;
     await api.settled();
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await asked;
     await respond('r-1', '1');
     await outcome;
@@ -130,7 +131,7 @@ describe('the Runtime API', () => {
 
   test('passes an error on as it was posted', async (t) => {
     const { api, call, next } = await runtime(t);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     const body = '{"errorMessage":"no","errorType":"Oops","stackTrace":[]}';
     const taken = await call('POST', '/runtime/invocation/r-1/error', body);
@@ -145,7 +146,7 @@ describe('the Runtime API', () => {
       ['rm -rf', 'Function.Unknown'],
     ] as const) {
       const { api, call, next } = await runtime(t);
-      const outcome = api.invoke(eventOf('r-1'));
+      const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
       await next();
       const headers = { 'lambda-runtime-function-error-type': header };
       await call('POST', '/runtime/invocation/r-1/error', '{}', headers);
@@ -169,7 +170,7 @@ describe('the Runtime API', () => {
     const { api, call, next, respond } = await runtime(t);
     const early = await respond('r-1', '1');
     assert.deepEqual([early.status, typeOf(early)], [403, 'InvalidStateTransition']);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     const second = await next();
     assert.deepEqual([second.status, typeOf(second)], [403, 'InvalidStateTransition']);
@@ -187,7 +188,7 @@ describe('the Runtime API', () => {
     assert.equal((await outcome).kind, 'response');
     const late = await respond('r-1', '2');
     assert.deepEqual([late.status, typeOf(late)], [403, 'InvalidStateTransition']);
-    const again = api.invoke(eventOf('r-2'));
+    const again = api.invoke(eventOf('r-2'), deadlineEpochMs);
     assert.equal((await next()).headers['lambda-runtime-aws-request-id'], 'r-2');
     assert.equal((await respond('r-2', '2')).status, 202);
     assert.equal((await again).kind, 'response');
@@ -199,7 +200,7 @@ describe('the Runtime API', () => {
     await api.ready;
     const second = await next();
     assert.deepEqual([second.status, typeOf(second)], [403, 'InvalidStateTransition']);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     assert.equal((await first).headers['lambda-runtime-aws-request-id'], 'r-1');
     await respond('r-1', '1');
     assert.equal((await outcome).kind, 'response');
@@ -207,7 +208,7 @@ describe('the Runtime API', () => {
 
   test('refuses a response mode that it does not know', async (t) => {
     const { api, next, respond } = await runtime(t);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     const headers = { 'lambda-runtime-function-response-mode': 'smoke-signals' };
     const answer = await respond('r-1', '1', headers);
@@ -218,12 +219,12 @@ describe('the Runtime API', () => {
   test('takes a response of the limit and refuses one byte more', async (t) => {
     const { api, next, respond } = await runtime(t);
     const limitBytes = limits.lambda.responsePayloadBytes;
-    let outcome = api.invoke(eventOf('r-1'));
+    let outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     assert.equal((await respond('r-1', Buffer.alloc(limitBytes, 'x'))).status, 202);
     const ended = await outcome;
     assert.ok(ended.kind === 'response' && ended.body.length === limitBytes);
-    outcome = api.invoke(eventOf('r-2'));
+    outcome = api.invoke(eventOf('r-2'), deadlineEpochMs);
     await next();
     const refused = await respond('r-2', Buffer.alloc(limitBytes + 1, 'x'));
     assert.equal(refused.status, 413);
@@ -236,7 +237,7 @@ describe('the Runtime API', () => {
 
   test('a response broken off is an error of the runtime, and the sandbox can go on', async (t) => {
     const { api, port, next, respond } = await runtime(t);
-    let outcome = api.invoke(eventOf('r-1'));
+    let outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     const socket = connect(port, '127.0.0.1');
     socket.write('POST /2018-06-01/runtime/invocation/r-1/response HTTP/1.1\r\nHost: x\r\n');
@@ -245,7 +246,7 @@ describe('the Runtime API', () => {
     const ended = await outcome;
     assert.ok(ended.kind === 'error');
     assert.equal(ended.errorType, 'Runtime.TruncatedResponse');
-    outcome = api.invoke(eventOf('r-2'));
+    outcome = api.invoke(eventOf('r-2'), deadlineEpochMs);
     await next();
     await respond('r-2', '2');
     assert.equal((await outcome).kind, 'response');
@@ -258,7 +259,7 @@ describe('the Runtime API', () => {
     await api.ready;
     socket.destroy();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     assert.equal((await next()).headers['lambda-runtime-aws-request-id'], 'r-1');
     await respond('r-1', '1');
     assert.equal((await outcome).kind, 'response');
@@ -266,11 +267,11 @@ describe('the Runtime API', () => {
 
   test('close answers whoever waits', async (t) => {
     const { api, next } = await runtime(t);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     api.close();
     assert.deepEqual(await outcome, { kind: 'closed' });
-    assert.deepEqual(await api.invoke(eventOf('r-2')), { kind: 'closed' });
+    assert.deepEqual(await api.invoke(eventOf('r-2'), deadlineEpochMs), { kind: 'closed' });
   });
 });
 
@@ -304,7 +305,7 @@ describe('a streamed response', () => {
     const { api, next, respond } = await runtime(t);
     const seen: string[] = [];
     let pending = 0;
-    const outcome = api.invoke(eventOf('r-1'), {
+    const sink: ResponseSink = {
       begin: (contentType) => void seen.push(contentType),
       write: async (chunk) => {
         assert.equal(++pending, 1, 'the next chunk waits for this one');
@@ -312,7 +313,8 @@ describe('a streamed response', () => {
         pending--;
         seen.push(`${chunk.length}`);
       },
-    });
+    };
+    const outcome = api.invoke(eventOf('r-1', { sink }), deadlineEpochMs);
     await next();
     await respond('r-1', Buffer.alloc(300_000, 'x'), streaming);
     const contentType = 'application/vnd.awslambda.http-integration-response';
@@ -324,7 +326,7 @@ describe('a streamed response', () => {
 
   test('is buffered for a caller who wants it whole', async (t) => {
     const { api, port, next } = await runtime(t);
-    const outcome = api.invoke(eventOf('r-1'));
+    const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();
     await sendChunks(port, 'r-1', ['one ', 'two'], '');
     const ended = await outcome;
@@ -335,7 +337,7 @@ describe('a streamed response', () => {
   test('that fails midway says so in its trailers', async (t) => {
     for (const sink of [undefined, { begin: () => {}, write: () => undefined }]) {
       const { api, port, next } = await runtime(t);
-      const outcome = api.invoke(eventOf('r-1'), sink);
+      const outcome = api.invoke(eventOf('r-1', { sink }), deadlineEpochMs);
       await next();
       const error = '{"errorType":"Boom","errorMessage":"midway"}';
       const trailers =

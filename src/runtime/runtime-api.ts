@@ -8,15 +8,14 @@ import { type ReadPost, readError, readInitError, readResponse } from './posts.t
 import {
   initialRuntimeState,
   type RuntimeEffect,
+  type RuntimeEvent,
   type RuntimeState,
-  type RuntimeStimulus,
   step,
 } from './state.ts';
 import { TelemetryApi } from './telemetry-api.ts';
 import type {
   InitOutcome,
-  ResponseSink,
-  RuntimeEvent,
+  Invocation,
   RuntimeOutcome,
   RuntimeSandbox,
   SandboxRuntimeApi,
@@ -27,8 +26,8 @@ const invocationPrefix = '/2018-06-01/runtime/invocation/';
 const nothing = () => {};
 
 interface CurrentInvoke {
-  readonly event: RuntimeEvent;
-  readonly sink: ResponseSink | undefined;
+  readonly invocation: Invocation;
+  readonly deadlineEpochMs: number;
   readonly resolve: (outcome: RuntimeOutcome) => void;
 }
 
@@ -40,7 +39,6 @@ export class RuntimeApi implements SandboxRuntimeApi {
   /** Settles once, at the first `next`, at `init/error`, or at `close`. */
   readonly ready: Promise<InitOutcome>;
 
-  readonly #clock: Clock;
   readonly #http: Server;
   readonly #connections = new Connections();
   #state: RuntimeState = initialRuntimeState;
@@ -55,7 +53,6 @@ export class RuntimeApi implements SandboxRuntimeApi {
 
   constructor(options: { clock: Clock; random: Random; sandbox: RuntimeSandbox }) {
     const { clock, random, sandbox } = options;
-    this.#clock = clock;
     this.extensions = new ExtensionsApi({
       sandbox,
       random,
@@ -84,13 +81,14 @@ export class RuntimeApi implements SandboxRuntimeApi {
    * Hands the runtime one event, as soon as it asks. At most one at a time; an event given before
    * init is over waits for it.
    */
-  invoke(event: RuntimeEvent, sink?: ResponseSink): Promise<RuntimeOutcome> {
-    assert(this.#current === undefined, `${event.requestId}: the runtime is already lent`);
+  invoke(invocation: Invocation, deadlineEpochMs: number): Promise<RuntimeOutcome> {
+    const { requestId } = invocation;
+    assert(this.#current === undefined, `${requestId}: the runtime is already lent`);
     if (this.#state.phase === 'closed') return Promise.resolve({ kind: 'closed' });
     if (this.#fatal) return Promise.resolve(this.#fatal);
     return new Promise((resolve) => {
-      this.#current = { event, sink, resolve };
-      this.#step({ type: 'invoke', requestId: event.requestId });
+      this.#current = { invocation, deadlineEpochMs, resolve };
+      this.#step({ type: 'invoke', requestId });
     });
   }
 
@@ -116,8 +114,8 @@ export class RuntimeApi implements SandboxRuntimeApi {
     this.#whenSettled = [];
   }
 
-  #step(stimulus: RuntimeStimulus): readonly RuntimeEffect[] {
-    const { state, effects } = step(this.#state, stimulus, this.#clock.monotonicMs());
+  #step(event: RuntimeEvent): readonly RuntimeEffect[] {
+    const { state, effects } = step(this.#state, event);
     this.#state = state;
     for (const effect of effects) {
       if (effect.type === 'ready') {
@@ -146,12 +144,13 @@ export class RuntimeApi implements SandboxRuntimeApi {
   }
 
   #deliver(response: ServerResponse): void {
-    const event = this.#current?.event;
-    assert(event !== undefined, 'a delivery has an event');
+    const current = this.#current;
+    assert(current !== undefined, 'a delivery has an event');
+    const { invocation, deadlineEpochMs } = current;
     this.#parked = undefined;
-    response.writeHead(200, nextHeaders(event));
-    response.end(event.payload);
-    this.extensions.invoke(event);
+    response.writeHead(200, nextHeaders(invocation, deadlineEpochMs));
+    response.end(invocation.payload);
+    this.extensions.invoke(invocation, deadlineEpochMs);
   }
 
   #extensionFailed({ phase, body, errorType }: ExtensionFailure): void {
@@ -208,7 +207,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
       request.resume();
       return true;
     }
-    const sink = this.#current?.sink;
+    const sink = this.#current?.invocation.sink;
     const reading = target === 'response' ? readResponse(request, sink) : readError(request);
     void this.#takePost(reading, response);
     return true;

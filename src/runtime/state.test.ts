@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { initialRuntimeState, type RuntimeStimulus, step } from './state.ts';
+import { initialRuntimeState, type RuntimeEvent, step } from './state.ts';
 
 const ids = fc.constantFrom('a', 'b', 'c');
-const stimulus: fc.Arbitrary<RuntimeStimulus> = fc.oneof(
+const event: fc.Arbitrary<RuntimeEvent> = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ type: 'next' } as const) },
   { weight: 3, arbitrary: ids.map((requestId) => ({ type: 'invoke', requestId }) as const) },
   {
@@ -22,19 +22,19 @@ const stimulus: fc.Arbitrary<RuntimeStimulus> = fc.oneof(
 
 test('whatever the runtime does, each event is delivered once and answered at most once', () => {
   fc.assert(
-    fc.property(fc.array(stimulus, { maxLength: 60, size: 'max' }), (stimuli) => {
+    fc.property(fc.array(event, { maxLength: 60, size: 'max' }), (events) => {
       let state = initialRuntimeState;
       let given: string | undefined;
       let delivered = false;
       let open = false;
       let inits = 0;
-      for (const each of stimuli) {
+      for (const each of events) {
         // The platform, unlike the runtime, keeps to its part: one event at a time.
         if (each.type === 'invoke' && given !== undefined) continue;
         if (each.type === 'next-gone' && !open) continue;
         if (each.type === 'post-ended' && state.phase !== 'responding') continue;
         if (each.type === 'invoke') given = each.requestId;
-        const { state: after, effects } = step(state, each, 0);
+        const { state: after, effects } = step(state, each);
         state = after;
         if (each.type === 'next-gone') open = false;
         for (const effect of effects) {

@@ -22,11 +22,9 @@ export interface RuntimeState {
   readonly parked: boolean;
   /** An event waits for the runtime to ask. */
   readonly queued: boolean;
-  readonly deliveredAtMs: number;
-  readonly respondedAtMs: number;
 }
 
-export type RuntimeStimulus =
+export type RuntimeEvent =
   | { readonly type: 'invoke'; readonly requestId: string }
   | { readonly type: 'next' }
   /** The connection of the open `next` went away. */
@@ -69,8 +67,6 @@ export const initialRuntimeState: RuntimeState = {
   requestId: undefined,
   parked: false,
   queued: false,
-  deliveredAtMs: 0,
-  respondedAtMs: 0,
 };
 
 /** The names that Lambda's own emulator gives the phases in its error messages. */
@@ -107,19 +103,19 @@ const unchanged = (state: RuntimeState): RuntimeStep => ({ state, effects: [] })
  * The rules of the Runtime API (contract 2.6): one event at a time, a second `next` before the
  * response is refused, a post for another request id is refused, init fails at most once.
  */
-export function step(state: RuntimeState, stimulus: RuntimeStimulus, nowMs: number): RuntimeStep {
-  switch (stimulus.type) {
+export function step(state: RuntimeState, event: RuntimeEvent): RuntimeStep {
+  switch (event.type) {
     case 'invoke':
-      return invoke(state, stimulus.requestId, nowMs);
+      return invoke(state, event.requestId);
     case 'next':
-      return next(state, nowMs);
+      return next(state);
     case 'next-gone':
       return { state: { ...state, parked: false }, effects: [] };
     case 'post':
-      return post(state, stimulus.target, stimulus.requestId);
+      return post(state, event.target, event.requestId);
     case 'post-ended':
       if (state.phase !== 'responding') return unchanged(state);
-      return { state: { ...state, phase: 'responded', respondedAtMs: nowMs }, effects: [] };
+      return { state: { ...state, phase: 'responded' }, effects: [] };
     case 'init-error':
       if (state.phase !== 'starting') return refuse(state, 'init-error');
       return { state: { ...state, phase: 'init-failed' }, effects: [{ type: 'init-failed' }] };
@@ -128,17 +124,17 @@ export function step(state: RuntimeState, stimulus: RuntimeStimulus, nowMs: numb
   }
 }
 
-function deliver(state: RuntimeState, nowMs: number): RuntimeState {
-  return { ...state, phase: 'invoking', parked: false, queued: false, deliveredAtMs: nowMs };
+function deliver(state: RuntimeState): RuntimeState {
+  return { ...state, phase: 'invoking', parked: false, queued: false };
 }
 
-function invoke(state: RuntimeState, requestId: string, nowMs: number): RuntimeStep {
+function invoke(state: RuntimeState, requestId: string): RuntimeStep {
   const given = { ...state, requestId };
-  if (state.parked) return { state: deliver(given, nowMs), effects: [{ type: 'deliver' }] };
+  if (state.parked) return { state: deliver(given), effects: [{ type: 'deliver' }] };
   return { state: { ...given, queued: true }, effects: [] };
 }
 
-function next(state: RuntimeState, nowMs: number): RuntimeStep {
+function next(state: RuntimeState): RuntimeStep {
   const asking = state.phase === 'idle' && !state.parked;
   if (!asking && state.phase !== 'starting' && state.phase !== 'responded') {
     return refuse(state, 'next');
@@ -147,7 +143,7 @@ function next(state: RuntimeState, nowMs: number): RuntimeStep {
   if (state.phase === 'starting') effects.push({ type: 'ready' });
   if (state.phase === 'responded') effects.push({ type: 'settled' });
   if (state.queued) {
-    return { state: deliver(state, nowMs), effects: [...effects, { type: 'deliver' }] };
+    return { state: deliver(state), effects: [...effects, { type: 'deliver' }] };
   }
   return {
     state: { ...state, phase: 'idle', parked: true },

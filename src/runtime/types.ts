@@ -1,17 +1,23 @@
 import type { Server, Socket } from 'node:net';
 
-/** One invoke as the runtime sees it: the body and the headers of `GET …/invocation/next`. */
-export interface RuntimeEvent {
+/**
+ * One event for a function. It is made once, where the event comes in, and handed on as it is, to
+ * the runtime's `GET …/invocation/next`.
+ */
+export interface Invocation {
   readonly requestId: string;
   readonly payload: Buffer;
-  /** When the function's timeout falls due, milliseconds since the epoch. */
-  readonly deadlineEpochMs: number;
+  /** As the caller named the function: with its alias or version, if any. */
   readonly invokedFunctionArn: string;
   readonly traceId?: string | undefined;
   /** JSON text, already decoded from the base64 of `X-Amz-Client-Context`. */
   readonly clientContext?: string | undefined;
   readonly cognitoIdentity?: string | undefined;
   readonly tenantId?: string | undefined;
+  /** Whether the end of the log is wanted with the answer. */
+  readonly logTail: boolean;
+  /** Takes the response as it comes; without one it is collected. */
+  readonly sink?: ResponseSink | undefined;
 }
 
 /** Where a streamed response goes while the runtime still sends it. */
@@ -86,7 +92,8 @@ export interface SandboxRuntimeApi {
   readonly ready: Promise<InitOutcome>;
   /** Takes the connections of `server`, which listens inside the sandbox. */
   attach(server: Server): void;
-  invoke(event: RuntimeEvent, sink?: ResponseSink): Promise<RuntimeOutcome>;
+  /** `deadlineEpochMs`: when the function's timeout falls due, milliseconds since the epoch. */
+  invoke(invocation: Invocation, deadlineEpochMs: number): Promise<RuntimeOutcome>;
   /** Resolves when the runtime asks for its next event. */
   settled(): Promise<void>;
   readonly extensions: {

@@ -10,10 +10,10 @@ import {
   spawnAgent,
   WorkerDevices,
 } from '../agent/mod.ts';
-import { AssignmentService, UsageFile } from '../assignment/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
 import { AgentPool } from '../device/mod.ts';
+import { type RegionInvoker, UsageFile, type VersionBook } from '../dispatch/mod.ts';
 import { CgroupPool, LeanSandboxFactory, OutboundNetwork, openUserPool } from '../isolation/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import {
@@ -23,11 +23,12 @@ import {
   procMeminfo,
   Worker,
 } from '../worker/mod.ts';
+import { joinWorker } from './join-worker.ts';
 import type { Stores } from './stores.ts';
 
-/** What runs sandboxes in this process: assignment over one worker. */
+/** What runs functions in this process: assignment over one worker, and what sends events there. */
 export interface Compute {
-  readonly assignment: AssignmentService;
+  readonly invoker: RegionInvoker;
   close(graceMs: number): Promise<void>;
 }
 
@@ -37,6 +38,7 @@ export interface ComputeOptions {
   readonly l2?: L2Settings | undefined;
   readonly network: NetworkKind;
   readonly credentials: CredentialIssuer;
+  readonly versions: VersionBook;
 }
 
 /** What functions may reach: nothing, or other hosts than this one. */
@@ -102,25 +104,16 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       runtimeApis: (sandbox) => new RuntimeApi({ clock, random, sandbox }),
       logs,
       credentials: options.credentials,
+      templates: options.versions,
+      memory: procMeminfo,
       clock,
       random,
       logger,
       coldStartsAtOnce: starts.perWorker,
       strict: stores.settings.strict,
     });
-    const account = limits.lambda.accountConcurrency;
-    const concurrency = { of: () => ({ account, reservedTotal: 0 }) };
     const usage = await UsageFile.open({ path: stores.data.usageFile, clock, logger });
-    const assignment = new AssignmentService({
-      host: worker,
-      concurrency,
-      limits: { startsPerRegion: starts.perRegion, startsPerAccount: starts.perAccount },
-      usage: usage.ledger,
-      meter,
-      clock,
-      random,
-      logger,
-    });
+    const { assignment, invoker } = joinWorker(worker, { ...options, starts, usage });
     const memory = new MemoryWatch({
       memory: procMeminfo,
       lowBytes: limits.worker.lowMemoryBytes,
@@ -129,7 +122,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       logger,
     });
     return {
-      assignment,
+      invoker,
       close: async (graceMs) => {
         memory.close();
         await assignment.close(graceMs);

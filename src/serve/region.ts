@@ -4,7 +4,7 @@ import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import { type DataDirectory, ensureDataDirectory, lockDataDirectory } from '../config/mod.ts';
 import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
-import { FunctionInvoker } from '../dispatch/mod.ts';
+import { VersionBook } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
@@ -92,6 +92,7 @@ async function startParts(
     l2: options.l2,
     network: options.network,
     credentials,
+    versions: new VersionBook(options.regionName, functions),
   });
   cleanups.push(() => compute.close(limits.http.drainMs));
   const { sqs, destinations, outbound: hosts } = stores.settings;
@@ -101,7 +102,7 @@ async function startParts(
   const random = systemRandom;
   const events = await AsyncEvents.open({ data, outbound, queues, meter, logger, random });
   const batches = QueueBatches.open({ data, queues, meter, logger });
-  const invoker = new FunctionInvoker(compute.assignment, options.regionName);
+  const { invoker } = compute;
   const frontend = new Frontend({
     region: options.regionName,
     store: functions,

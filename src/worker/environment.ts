@@ -1,6 +1,6 @@
-import type { SandboxTemplate } from '../assignment/mod.ts';
 import { limits, MIB } from '../base/mod.ts';
 import type { SandboxShape } from '../isolation/mod.ts';
+import type { SandboxTemplate } from './template.ts';
 
 /** Lambda's own: one full CPU at this size, and so on in proportion, up to six. */
 const memoryMbPerCpu = 1769;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import type { SandboxTemplate } from '../assignment/mod.ts';
 import { VirtualClock } from '../base/mod.ts';
 import { initStartEvent, invokeDoneEvents } from './platform-events.ts';
 import { SandboxLog } from './sandbox-log.ts';
+import type { SandboxTemplate } from './template.ts';
 import { template } from './worker.fakes.ts';
 
 const at = '2026-01-02T03:04:05.678Z';

@@ -1,5 +1,5 @@
-import type { SandboxTemplate } from '../assignment/mod.ts';
 import type { PlatformRecord, SystemLogLevel } from './platform-events.ts';
+import type { SandboxTemplate } from './template.ts';
 
 /** Urgency of the levels of `ApplicationLogLevel` and `SystemLogLevel`. */
 const urgency: Readonly<Record<string, number>> = {

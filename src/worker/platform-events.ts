@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { InitializationType, SandboxTemplate } from '../assignment/mod.ts';
+import type { InitializationType } from '../assignment/mod.ts';
 import { type FunctionFailure, failureType } from './function-error.ts';
 import { type InvokeReport, reportLine } from './report.ts';
+import type { SandboxTemplate } from './template.ts';
 
 /** The detail of `SystemLogLevel`, least urgent first. */
 export type SystemLogLevel = 'DEBUG' | 'INFO' | 'WARN';

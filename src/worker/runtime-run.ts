@@ -1,4 +1,3 @@
-import type { SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, isSluiceError, limits } from '../base/mod.ts';
 import {
   type ExtensionExit,
@@ -14,6 +13,7 @@ import type { SandboxRuntimeApi, ShutdownReason } from '../runtime/mod.ts';
 import { type FunctionFailure, signalText } from './function-error.ts';
 import { extensionEvent, type InitPhase, initStartEvent } from './platform-events.ts';
 import type { SandboxLog } from './sandbox-log.ts';
+import type { SandboxTemplate } from './template.ts';
 import type { RuntimeApiFactory } from './types.ts';
 import { within } from './within.ts';
 

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { SandboxTemplate } from '../assignment/mod.ts';
 import { type Clock, formatBytes, limits, type Timer } from '../base/mod.ts';
 import type { SandboxRuntimeApi } from '../runtime/mod.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { LogFormat } from './log-format.ts';
 import { logsDroppedEvent, type PlatformRecord, startEvent } from './platform-events.ts';
 import { TailBuffer } from './tail-buffer.ts';
+import type { SandboxTemplate } from './template.ts';
 import type { LogLine, LogSink } from './types.ts';
 
 const { outputInvokeBytes, outputLineBytes, outputTailBytes, outputWindowBytes, outputWindowMs } =

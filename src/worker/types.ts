@@ -1,5 +1,5 @@
-import type { SandboxTemplate } from '../assignment/mod.ts';
 import type { RuntimeSandbox, SandboxRuntimeApi } from '../runtime/mod.ts';
+import type { SandboxTemplate } from './template.ts';
 
 /** A device that shows one image's disk, open for one sandbox. */
 export interface OpenDevice {
@@ -48,4 +48,28 @@ export interface LogLine {
 /** Where the lines of a function's log go. */
 export interface LogSink {
   write(line: LogLine): void;
+}
+
+export interface StartTimings {
+  readonly deviceMs: number;
+  readonly sandboxMs: number;
+  readonly initMs: number;
+  /** Fetched through the device up to the end of init. */
+  readonly bytesFetched: number;
+}
+
+/** How one invoke came out, from the worker to whoever asked. A function that failed is an outcome. */
+export interface InvokeOutcome {
+  readonly status: 'ok' | 'function-error';
+  /** Empty where the response went to a sink. */
+  readonly payload: Buffer;
+  readonly functionError?: 'Unhandled';
+  /** The last 4 KB of the invoke's log, where it was asked for. */
+  readonly logTail?: Buffer;
+  /** `$LATEST` or a number. */
+  readonly executedVersion: string;
+  /** From the event's delivery to the runtime's response. */
+  readonly durationMs: number;
+  /** What the start of the sandbox took, where this invoke is its first. */
+  readonly start?: StartTimings | undefined;
 }

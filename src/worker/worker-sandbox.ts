@@ -1,21 +1,15 @@
-import type {
-  HostedSandbox,
-  SandboxAnswer,
-  SandboxInvoke,
-  SandboxTemplate,
-  StartTimings,
-} from '../assignment/mod.ts';
 import { assert, type Clock, type Logger, limits, MIB } from '../base/mod.ts';
 import type { SandboxExit } from '../isolation/mod.ts';
-import type { ShutdownReason } from '../runtime/mod.ts';
+import type { Invocation, ShutdownReason } from '../runtime/mod.ts';
 import { type Ending, endingOf } from './ending.ts';
 import { type FunctionFailure, failureBody, failureLines } from './function-error.ts';
 import { IdleFreezer } from './idle-freezer.ts';
-import { Lease } from './lease.ts';
+import { InvokeTime } from './invoke-time.ts';
 import { invokeDoneEvents } from './platform-events.ts';
 import { failureOfStart, type RuntimeRun } from './runtime-run.ts';
 import type { SandboxLog } from './sandbox-log.ts';
-import type { OpenDevice } from './types.ts';
+import type { SandboxTemplate } from './template.ts';
+import type { InvokeOutcome, OpenDevice, StartTimings } from './types.ts';
 import { within } from './within.ts';
 
 export interface WorkerSandboxParts {
@@ -36,16 +30,17 @@ export interface WorkerSandboxParts {
 }
 
 /** One sandbox on this worker: runs invokes on its runtime, times them, logs them. */
-export class WorkerSandbox implements HostedSandbox {
+export class WorkerSandbox {
   readonly sandboxId: string;
   readonly timings: StartTimings;
+  /** Resolves as soon as it can serve no more, for whatever reason; `stop` waits for the rest. */
   readonly ended: Promise<void>;
   /** Resolves when all of it is cleared away, or was not to be; never rejects. */
   readonly cleared: Promise<void>;
   readonly #parts: WorkerSandboxParts;
   #run: RuntimeRun | undefined;
   #freezer: IdleFreezer | undefined;
-  #lease: Lease | undefined;
+  #time: InvokeTime | undefined;
   #restarting: Promise<RuntimeRun> | undefined;
   #busy = false;
   #reason: ShutdownReason = 'spindown';
@@ -67,11 +62,16 @@ export class WorkerSandbox implements HostedSandbox {
     this.#watchIdle();
   }
 
+  /** Init ended in an error of the function: the first invoke answers it, and that is the end. */
   get initFailed(): boolean {
     return this.#parts.initFailure !== undefined;
   }
 
-  invoke(invoke: SandboxInvoke): { answer: Promise<SandboxAnswer>; settled: Promise<boolean> } {
+  /**
+   * Runs one event; at most one at a time. `answer` always settles, also if the sandbox dies;
+   * `settled` resolves with `true` once it may be lent again, with `false` if it never will be.
+   */
+  invoke(invoke: Invocation): { answer: Promise<InvokeOutcome>; settled: Promise<boolean> } {
     assert(!this.#busy, `${this.sandboxId}: one invoke at a time`);
     this.#busy = true;
     const settled = Promise.withResolvers<boolean>();
@@ -84,6 +84,7 @@ export class WorkerSandbox implements HostedSandbox {
     return { answer, settled: settled.promise };
   }
 
+  /** Idempotent; resolves when nothing of it is left. */
   stop(): Promise<void> {
     this.#stopped ??= this.#tearDown();
     return this.#stopped;
@@ -124,7 +125,7 @@ export class WorkerSandbox implements HostedSandbox {
 
   /** Of an invoke's runtime, the invoke says so first. */
   #runtimeExited(exit: SandboxExit): void {
-    if (this.#lease) this.#lease.runtimeExited(exit);
+    if (this.#time) this.#time.runtimeExited(exit);
     else void this.#end();
   }
 
@@ -132,7 +133,7 @@ export class WorkerSandbox implements HostedSandbox {
     const run = this.#run;
     if (!run) return;
     const { freezeAfterMs, clock, logger } = this.#parts;
-    this.#lease = undefined;
+    this.#time = undefined;
     if (run.exit) void this.#end();
     else if (freezeAfterMs > 0) {
       this.#freezer ??= new IdleFreezer(run, freezeAfterMs, clock, logger);
@@ -140,38 +141,40 @@ export class WorkerSandbox implements HostedSandbox {
     }
   }
 
-  async #answer(invoke: SandboxInvoke, settle: (again: boolean) => void): Promise<SandboxAnswer> {
+  async #answer(invoke: Invocation, settle: (again: boolean) => void): Promise<InvokeOutcome> {
     const { clock, log, template, initFailure } = this.#parts;
     const { requestId, logTail } = invoke;
     log.begin(requestId, !this.#invoked);
+    const start = this.#invoked ? undefined : this.timings;
     const startedAtMs = clock.monotonicMs();
-    const lease = new Lease(clock, template.timeoutMs);
-    this.#lease = lease;
-    const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, lease);
+    const time = new InvokeTime(clock, template.timeoutMs);
+    this.#time = time;
+    const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, time);
     const durationMs = clock.monotonicMs() - startedAtMs;
     const failure = 'failure' in ending ? ending.failure : undefined;
     const producedBytes = 'body' in ending ? ending.body.length : 0;
-    const over = this.#finish(invoke, lease, failure, durationMs, producedBytes);
+    const over = this.#finish(invoke, time, failure, durationMs, producedBytes);
     void over.then(settle, () => settle(false));
     if (logTail) await within(clock, limits.worker.logTailMs, over);
     const tail = logTail ? { logTail: log.tail } : {};
-    if ('body' in ending) return { status: 'ok', payload: ending.body, durationMs, ...tail };
+    const facts = { executedVersion: template.version, durationMs, start, ...tail };
+    if ('body' in ending) return { status: 'ok', payload: ending.body, ...facts };
     const payload = failureBody(ending.failure, requestId);
-    return { status: 'function-error', functionError: 'Unhandled', payload, durationMs, ...tail };
+    return { status: 'function-error', functionError: 'Unhandled', payload, ...facts };
   }
 
   /** Has the runtime run the event, after one more init if the first ran out of time. */
-  async #perform(invoke: SandboxInvoke, lease: Lease): Promise<Ending> {
-    const interrupted = lease.interrupted.then((failure) => ({ failure }));
-    const run = this.#run ?? (await Promise.race([this.#restart(lease), interrupted]));
+  async #perform(invoke: Invocation, time: InvokeTime): Promise<Ending> {
+    const interrupted = time.interrupted.then((failure) => ({ failure }));
+    const run = this.#run ?? (await Promise.race([this.#restart(time), interrupted]));
     if ('failure' in run) return run;
-    if (run.exit) lease.runtimeExited(run.exit);
+    if (run.exit) time.runtimeExited(run.exit);
     this.#freezer?.busy();
     if (this.#freezer?.frozen) await this.#freezer.thaw();
     return Promise.race([this.#deliver(run, invoke, interrupted), interrupted]);
   }
 
-  async #restart(lease: Lease): Promise<RuntimeRun | { failure: FunctionFailure }> {
+  async #restart(time: InvokeTime): Promise<RuntimeRun | { failure: FunctionFailure }> {
     this.#restarting = this.#parts.restart();
     let run: RuntimeRun;
     try {
@@ -180,7 +183,7 @@ export class WorkerSandbox implements HostedSandbox {
       this.#dead = true;
       const failure = failureOfStart(error);
       if (failure) return { failure };
-      lease.close();
+      time.close();
       throw error;
     }
     this.#adopt(run);
@@ -192,22 +195,19 @@ export class WorkerSandbox implements HostedSandbox {
 
   async #deliver(
     run: RuntimeRun,
-    invoke: SandboxInvoke,
+    invoke: Invocation,
     interrupted: Promise<Ending>,
   ): Promise<Ending> {
     const { clock, template } = this.#parts;
-    const { requestId, payload, invokedFunctionArn, traceId, clientContext } = invoke;
-    const deadlineEpochMs = clock.nowMs() + template.timeoutMs;
-    const event = { requestId, payload, deadlineEpochMs, invokedFunctionArn };
-    const outcome = await run.api.invoke({ ...event, traceId, clientContext }, invoke.sink);
+    const outcome = await run.api.invoke(invoke, clock.nowMs() + template.timeoutMs);
     if (outcome.kind === 'fatal' || outcome.kind === 'broken') this.#dead = true;
     return endingOf(outcome) ?? interrupted;
   }
 
   /** Waits until the runtime is done with the invoke, closes its log; `true` if it may serve on. */
   async #finish(
-    invoke: SandboxInvoke,
-    lease: Lease,
+    invoke: Invocation,
+    time: InvokeTime,
     failure: FunctionFailure | undefined,
     durationMs: number,
     producedBytes: number,
@@ -216,9 +216,9 @@ export class WorkerSandbox implements HostedSandbox {
     let again = false;
     if (run && !this.#dead && (!failure || survivable.has(failure.kind))) {
       const asked = run.api.settled().then(() => true);
-      again = await Promise.race([asked, lease.interrupted.then(() => false)]);
+      again = await Promise.race([asked, time.interrupted.then(() => false)]);
     }
-    lease.close();
+    time.close();
     const peakMemoryBytes = (await run?.peakMemoryBytes(invoke.logTail || !again)) ?? 0;
     if (!again) {
       void this.#end(failure?.kind === 'timeout' ? 'timeout' : 'failure');

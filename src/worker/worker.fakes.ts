@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
-import type { HostedSandbox, SandboxInvoke, SandboxTemplate } from '../assignment/mod.ts';
+import {
+  type Lease,
+  type LeaseOutcome,
+  type LeaseRef,
+  versionRef,
+  type WorkerListener,
+} from '../assignment/mod.ts';
 import { noLogger, SeededRandom, systemClock } from '../base/mod.ts';
 import type {
   Sandbox,
@@ -13,12 +19,13 @@ import type {
 } from '../isolation/mod.ts';
 import type {
   InitOutcome,
-  RuntimeEvent,
+  Invocation,
   RuntimeOutcome,
   SandboxRuntimeApi,
   ShutdownReason,
 } from '../runtime/mod.ts';
-import type { LogLine } from './types.ts';
+import type { SandboxTemplate } from './template.ts';
+import type { InvokeOutcome, LogLine } from './types.ts';
 import { Worker } from './worker.ts';
 
 export const template: SandboxTemplate = {
@@ -40,6 +47,14 @@ export const template: SandboxTemplate = {
   logGroup: '/aws/lambda/f',
 };
 
+export const version = versionRef({
+  versionArn: `${template.functionArn}:$LATEST`,
+  functionArn: template.functionArn,
+  accountId: template.accountId,
+  revision: template.revision,
+  memoryMb: template.memoryMb,
+});
+
 export const exitOf = (exitCode: number | null, signal: string | null = null): SandboxExit => ({
   exitCode,
   signal,
@@ -59,8 +74,8 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   readonly #ready = Promise.withResolvers<InitOutcome>();
   readonly ready = this.#ready.promise;
   readonly spec: SandboxSpec;
-  events: RuntimeEvent[] = [];
-  handler: (event: RuntimeEvent) => Promise<RuntimeOutcome> = async (event) => ({
+  events: Invocation[] = [];
+  handler: (event: Invocation) => Promise<RuntimeOutcome> = async (event) => ({
     kind: 'response',
     body: event.payload,
     contentType: 'application/json',
@@ -89,7 +104,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
 
   attach(): void {}
 
-  async invoke(event: RuntimeEvent): Promise<RuntimeOutcome> {
+  async invoke(event: Invocation): Promise<RuntimeOutcome> {
     await this.ready;
     assert.ok(!this.frozen, 'a frozen runtime takes no event');
     this.events.push(event);
@@ -165,13 +180,53 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   }
 }
 
+/** A sandbox as its worker's leader has it, with a new lease for each invoke. */
+export interface StartedSandbox {
+  readonly initFailed: boolean;
+  /** `settled` becomes `false` if the sandbox ends instead. */
+  invoke(invocation: Invocation): { answer: Promise<InvokeOutcome>; settled: Promise<boolean> };
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const leaseOf = (sandboxId: string, leaseId: number, term = 1): Lease => ({
+  ...{ leaseId, term, workerId: 'local', workerAddress: '', sandboxId, version },
+  ...{ coldStart: false, pool: 'unreserved' },
+});
+
+/** Hears what a worker says of its sandboxes. */
+class Ear implements WorkerListener {
+  readonly #ended = new Map<string, PromiseWithResolvers<void>>();
+  readonly #settled = new Map<number, () => void>();
+
+  endOf(sandboxId: string): PromiseWithResolvers<void> {
+    const known = this.#ended.get(sandboxId) ?? Promise.withResolvers<void>();
+    this.#ended.set(sandboxId, known);
+    return known;
+  }
+
+  settledOf(leaseId: number): Promise<boolean> {
+    return new Promise((resolve) => this.#settled.set(leaseId, () => resolve(true)));
+  }
+
+  release({ leaseId }: LeaseRef, outcome: LeaseOutcome): void {
+    if (outcome === 'settled') this.#settled.get(leaseId)?.();
+  }
+
+  ended(sandboxId: string): void {
+    this.endOf(sandboxId).resolve();
+  }
+
+  reported(): void {}
+}
+
 export interface Bench {
   readonly worker: Worker;
   readonly sandboxes: FakeSandbox[];
   readonly lines: LogLine[];
   readonly devices: { opened: number; closed: number };
   readonly keys: { issued: number; revoked: number };
-  start(id?: string): Promise<HostedSandbox>;
+  start(sandboxId?: string): Promise<StartedSandbox>;
 }
 
 export function bench(
@@ -205,6 +260,7 @@ export function bench(
         };
       },
     },
+    templates: { find: async () => template },
     sandboxes: provider,
     runtimeApis: () => sandboxes.at(-1) as FakeSandbox,
     logs: { write: (line) => lines.push(line) },
@@ -228,13 +284,29 @@ export function bench(
     assert.equal(devices.closed, devices.opened, 'every device that was opened is closed');
     assert.equal(keys.revoked, keys.issued, 'no key outlives its sandbox');
   });
-  const signal = new AbortController().signal;
-  const start = (sandboxId = 'sb-1') =>
-    worker.start(template, { sandboxId, initializationType: 'on-demand', signal });
+  const ear = new Ear();
+  worker.listen(ear);
+  const { signal } = new AbortController();
+  let leases = 0;
+  const start = async (sandboxId = 'sb-1'): Promise<StartedSandbox> => {
+    const order = { sandboxId, version, initializationType: 'on-demand', term: 1 } as const;
+    const { initFailed } = await worker.start(order, signal);
+    const ended = ear.endOf(sandboxId).promise;
+    return {
+      initFailed,
+      ended,
+      stop: () => worker.stop(sandboxId),
+      invoke: (invocation) => {
+        const lease = leaseOf(sandboxId, ++leases);
+        const settled = Promise.race([ear.settledOf(lease.leaseId), ended.then(() => false)]);
+        return { answer: worker.invoke(lease, invocation), settled };
+      },
+    };
+  };
   return { worker, sandboxes, lines, devices, keys, start };
 }
 
-export const invokeOf = (more: Partial<SandboxInvoke> = {}): SandboxInvoke => ({
+export const invokeOf = (more: Partial<Invocation> = {}): Invocation => ({
   requestId: 'r-1',
   payload: Buffer.from('{"a":1}'),
   invokedFunctionArn: template.functionArn,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isSluiceError, SluiceError } from '../base/mod.ts';
-import { bench, exitOf, type FakeSandbox, invokeOf, template, textOf } from './worker.fakes.ts';
+import { bench, exitOf, type FakeSandbox, invokeOf, textOf, version } from './worker.fakes.ts';
 
 describe('a start', () => {
   test('gives the sandbox the limits and the environment of the function', async (t) => {
@@ -37,8 +37,8 @@ describe('a start', () => {
     const { worker, devices, sandboxes } = bench(t, () => {});
     const controller = new AbortController();
     const { signal } = controller;
-    const options = { sandboxId: 'sb-1', initializationType: 'on-demand', signal } as const;
-    const starting = worker.start(template, options);
+    const names = { sandboxId: 'sb-1', initializationType: 'on-demand' } as const;
+    const starting = worker.start({ ...names, version, term: 1 }, signal);
     setTimeout(() => controller.abort(new SluiceError('CANCELLED', 'sb-1: not wanted')), 20);
     await assert.rejects(starting, (error) => isSluiceError(error, 'CANCELLED'));
     assert.equal(devices.closed, 1);

@@ -1,214 +1,175 @@
 import type {
-  HostedSandbox,
-  InitializationType,
-  SandboxHost,
-  SandboxTemplate,
+  Lease,
+  StartOrder,
+  WorkerControl,
+  WorkerListener,
+  WorkerReport,
 } from '../assignment/mod.ts';
-import {
-  type Clock,
-  type Logger,
-  limits,
-  type Random,
-  SluiceError,
-  toSluiceError,
-} from '../base/mod.ts';
-import type { SandboxProvider } from '../isolation/mod.ts';
-import { logStreamName, shapeOf } from './environment.ts';
-import { type InitPhase, initDoneEvents } from './platform-events.ts';
-import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
-import { SandboxLog } from './sandbox-log.ts';
-import type {
-  CredentialIssuer,
-  DeviceProvider,
-  LogSink,
-  OpenDevice,
-  RuntimeApiFactory,
-} from './types.ts';
-import { WorkerSandbox } from './worker-sandbox.ts';
+import { limits, SluiceError, type Timer } from '../base/mod.ts';
+import type { Invocation } from '../runtime/mod.ts';
+import { type Hosted, leaseVerdict, reportOf } from './hosted.ts';
+import type { HostMemory } from './memory-watch.ts';
+import { SandboxStarter, type SandboxStarterOptions } from './sandbox-starter.ts';
+import type { TemplateSource } from './template.ts';
+import type { InvokeOutcome } from './types.ts';
+import type { WorkerSandbox } from './worker-sandbox.ts';
 
-export interface WorkerOptions {
-  readonly devices: DeviceProvider;
-  readonly sandboxes: SandboxProvider;
-  readonly runtimeApis: RuntimeApiFactory;
-  readonly logs: LogSink;
-  /** Absent: sandboxes have no keys. */
-  readonly credentials?: CredentialIssuer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
+export interface WorkerOptions extends SandboxStarterOptions {
+  readonly workerId?: string;
+  readonly templates: TemplateSource;
+  /** Read for each report; absent: reports say that none is free. */
+  readonly memory?: HostMemory;
   /** Cold starts at once; one more is refused. */
   readonly coldStartsAtOnce?: number;
-  /** Whether runtime clients refuse what would fail on Lambda, instead of saying so in the log. */
-  readonly strict?: boolean;
-  readonly initTimeoutMs?: number;
-  /** How long a sandbox idles before it is frozen; 0 for never. */
-  readonly freezeAfterMs?: number;
 }
 
-interface StartOptions {
-  readonly sandboxId: string;
-  readonly initializationType: InitializationType;
-  readonly signal: AbortSignal;
-}
-
-/** Starts sandboxes on this host: opens the device, starts the runtime on it, sees it through init. */
-export class Worker implements SandboxHost {
+/**
+ * Runs sandboxes on this host, for whoever leads. It lends a sandbox to one lease at a time, and to
+ * none of an older term than it has seen, whatever it is told: so two leaders can waste each
+ * other's time and never share a sandbox.
+ */
+export class Worker implements WorkerControl {
+  readonly workerId: string;
+  readonly address = '';
   readonly #options: WorkerOptions;
+  readonly #starter: SandboxStarter;
   readonly #coldStartsAtOnce: number;
-  readonly #strict: boolean;
-  readonly #initTimeoutMs: number;
-  readonly #sandboxes = new Set<WorkerSandbox>();
-  #starting = 0;
+  readonly #hosted = new Map<string, Hosted>();
+  readonly #starting = new Set<string>();
+  #term = 0;
+  #listener: WorkerListener | undefined;
+  #timer: Timer | undefined;
+  #freeMemoryBytes = 0;
+  #closed = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#strict = options.strict ?? false;
+    this.workerId = options.workerId ?? 'local';
+    this.#starter = new SandboxStarter(options);
     this.#coldStartsAtOnce = options.coldStartsAtOnce ?? limits.worker.coldStartsAtOnce;
-    this.#initTimeoutMs = options.initTimeoutMs ?? limits.lambda.initTimeoutMs;
   }
 
-  /** Sandboxes that are up. */
+  /** Sandboxes that are up, or not yet cleared away. */
   get sandboxes(): number {
-    return this.#sandboxes.size;
+    return this.#hosted.size;
+  }
+
+  /** Tells `listener` from now on what becomes of sandboxes, and every moment what there is. */
+  listen(listener: WorkerListener): void {
+    this.#listener = listener;
+    this.#report();
   }
 
   /** Rejects with `START_LIMIT_EXCEEDED`, `SANDBOX_START_FAILED`, or what the device met. */
-  async start(template: SandboxTemplate, options: StartOptions): Promise<HostedSandbox> {
-    if (this.#starting >= this.#coldStartsAtOnce) {
+  async start(order: StartOrder, signal: AbortSignal): Promise<{ readonly initFailed: boolean }> {
+    const { sandboxId, version, initializationType, term } = order;
+    this.#term = Math.max(this.#term, term);
+    if (this.#starting.size >= this.#coldStartsAtOnce) {
       throw new SluiceError(
         'START_LIMIT_EXCEEDED',
-        `${template.functionArn}: this worker starts ${this.#coldStartsAtOnce} sandboxes already`,
+        `${version.functionArn}: this worker starts ${this.#coldStartsAtOnce} sandboxes already`,
         { data: { reason: 'ConcurrentInvocationLimitExceeded', limit: 'starts-per-worker' } },
       );
     }
-    this.#starting++;
-    const issued = this.#options.credentials?.issue(template);
+    this.#starting.add(sandboxId);
     try {
-      const sandbox = await this.#start(template, options, issued?.environment ?? {});
-      this.#sandboxes.add(sandbox);
-      void sandbox.cleared.then(() => {
-        issued?.revoke();
-        this.#sandboxes.delete(sandbox);
-      });
-      return sandbox;
-    } catch (error) {
-      issued?.revoke();
-      throw error;
+      const template = await this.#options.templates.find(version);
+      const options = { sandboxId, initializationType, signal };
+      const sandbox = await this.#starter.start(template, options);
+      this.#host(sandbox, version.key);
+      return { initFailed: sandbox.initFailed };
     } finally {
-      this.#starting--;
+      this.#starting.delete(sandboxId);
     }
+  }
+
+  /**
+   * Runs an event on the sandbox of its lease. Rejects with `LEASE_REFUSED` (`data.verdict` says
+   * why) if the sandbox has not seen the event and never will; any other rejection is our fault,
+   * and the event may have run.
+   */
+  invoke(lease: Lease, invocation: Invocation): Promise<InvokeOutcome> {
+    const hosted = this.#hosted.get(lease.sandboxId);
+    const verdict = leaseVerdict(hosted, lease, this.#term);
+    if (verdict || !hosted) {
+      const message = `${lease.sandboxId}: lease ${lease.leaseId} is refused`;
+      const data = { verdict: verdict ?? 'gone' };
+      return Promise.reject(new SluiceError('LEASE_REFUSED', message, { data }));
+    }
+    this.#term = Math.max(this.#term, lease.term);
+    hosted.lease = lease;
+    hosted.busy = true;
+    const { answer, settled } = hosted.sandbox.invoke(invocation);
+    const answered = () => this.#listener?.release(lease, 'answered');
+    answer.then(answered, answered);
+    void settled.then((again) => {
+      if (!again) return;
+      hosted.busy = false;
+      this.#listener?.release(lease, 'settled');
+    });
+    return answer;
+  }
+
+  async stop(sandboxId: string): Promise<void> {
+    const hosted = this.#hosted.get(sandboxId);
+    if (!hosted) return;
+    hosted.ended = true;
+    await hosted.sandbox.stop();
   }
 
   /** Stops whatever still runs. */
   async close(): Promise<void> {
-    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+    this.#closed = true;
+    this.#timer?.cancel();
+    await Promise.all([...this.#hosted.keys()].map((sandboxId) => this.stop(sandboxId)));
   }
 
-  async #start(
-    template: SandboxTemplate,
-    options: StartOptions,
-    credentials: Readonly<Record<string, string>>,
-  ): Promise<WorkerSandbox> {
-    const { clock, devices } = this.#options;
-    const { accountId, manifestId } = template;
-    const deviceAtMs = clock.monotonicMs();
-    const device = await devices.open({ deviceId: options.sandboxId, accountId, manifestId });
-    const deviceMs = clock.monotonicMs() - deviceAtMs;
-    try {
-      options.signal.throwIfAborted();
-      return await this.#startOn(device, deviceMs, template, { ...options, credentials });
-    } catch (error) {
-      await device.close().catch((closing) => {
-        const { sandboxId } = options;
-        this.#options.logger.error({ sandboxId, error: closing }, 'a device did not close');
-      });
-      throw toSluiceError(error, 'SANDBOX_START_FAILED');
-    }
-  }
-
-  async #startOn(
-    device: OpenDevice,
-    deviceMs: number,
-    template: SandboxTemplate,
-    options: StartOptions & { readonly credentials: Readonly<Record<string, string>> },
-  ): Promise<WorkerSandbox> {
-    const { clock, random, logs, logger } = this.#options;
-    const { sandboxId, initializationType, signal, credentials } = options;
-    const logStream = logStreamName(template.version, clock.nowMs(), random.bytes(16));
-    const log = new SandboxLog(template, logStream, clock, logs);
-    const identity = { sandboxId, logStream, initializationType, credentials };
-    const request = {
-      template,
-      shape: shapeOf(template, device.path, this.#strict),
-      identity,
-      log,
+  /** What it has at this moment. */
+  report(): WorkerReport {
+    const { workerId, address } = this;
+    const starting = [...this.#starting].map((sandboxId) => {
+      return { sandboxId, phase: 'starting' as const, lease: undefined };
+    });
+    const up = [...this.#hosted.values()]
+      .filter(({ ended, sandbox }) => !ended && !this.#starting.has(sandbox.sandboxId))
+      .map(reportOf);
+    return {
+      workerId,
+      address,
+      draining: this.#closed,
+      freeMemoryBytes: this.#freeMemoryBytes,
+      startsUnderWay: this.#starting.size,
+      sandboxes: [...starting, ...up],
     };
-    const sandboxAtMs = clock.monotonicMs();
-    let initAtMs = sandboxAtMs;
-    let run: RuntimeRun | undefined;
-    let init: InitResult;
-    try {
-      run = await RuntimeRun.start(this.#options, { ...request, phase: 'init' }, signal);
-      initAtMs = clock.monotonicMs();
-      init = await this.#init(run, initializationType, signal);
-    } catch (error) {
-      await run?.stop();
-      const failure = failureOfStart(error);
-      if (!failure) throw error;
-      init = { kind: 'failed', failure };
-    }
-    const initMs = clock.monotonicMs() - initAtMs;
-    logInit(log, initializationType, 'init', init, initMs);
-    if (run && init.kind !== 'ready') {
-      if (init.kind === 'failed') await run.outputRead();
-      await run.shutdown(init.kind === 'timeout' ? 'timeout' : 'failure');
-    }
-    const { bytesFetched } = await device.stats();
-    void device.started();
-    return new WorkerSandbox({
-      sandboxId,
-      template,
-      device,
-      log,
-      clock,
-      logger,
-      timings: { deviceMs, sandboxMs: initAtMs - sandboxAtMs, initMs, bytesFetched },
-      run: init.kind === 'ready' ? run : undefined,
-      freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
-      initFailure: init.kind === 'failed' ? init.failure : undefined,
-      restart: () => RuntimeRun.start(this.#options, { ...request, phase: 'invoke' }),
+  }
+
+  #report(): void {
+    this.#listener?.reported(this.report());
+    if (this.#closed) return;
+    const { clock } = this.#options;
+    this.#timer?.cancel();
+    this.#timer = clock.setTimer(limits.worker.reportMs, () => {
+      void this.#readMemory().then(() => this.#report());
     });
   }
 
-  /** Init, cut short when nobody wants the sandbox any more. */
-  async #init(
-    run: RuntimeRun,
-    initializationType: InitializationType,
-    signal: AbortSignal,
-  ): Promise<InitResult> {
-    const onDemand = initializationType === 'on-demand';
-    const init = run.init(onDemand ? this.#initTimeoutMs : limits.lambda.provisionedInitTimeoutMs);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
+  async #readMemory(): Promise<void> {
     try {
-      return await Promise.race([init, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
+      this.#freeMemoryBytes = (await this.#options.memory?.availableBytes()) ?? 0;
+    } catch (error) {
+      const { workerId } = this;
+      this.#options.logger.warn({ workerId, error }, 'free memory is not known');
     }
   }
-}
 
-function logInit(
-  log: SandboxLog,
-  type: InitializationType,
-  phase: InitPhase,
-  init: InitResult,
-  initMs: number,
-): void {
-  const timeout = { kind: 'timeout', timeoutMs: initMs } as const;
-  const failure = init.kind === 'failed' ? init.failure : timeout;
-  const events = initDoneEvents(type, phase, init.kind === 'ready' ? undefined : failure, initMs);
-  for (const event of events) log.platform(event);
+  #host(sandbox: WorkerSandbox, versionKey: string): void {
+    const { sandboxId } = sandbox;
+    const hosted: Hosted = { sandbox, versionKey, lease: undefined, busy: false, ended: false };
+    this.#hosted.set(sandboxId, hosted);
+    void sandbox.ended.then(() => {
+      hosted.ended = true;
+      this.#listener?.ended(sandboxId);
+    });
+    void sandbox.cleared.then(() => this.#hosted.delete(sandboxId));
+  }
 }

@@ -6,7 +6,7 @@ import {
   type RunningClient,
   startClient,
 } from '../../src/runtime/clients/testing/client-process.ts';
-import type { RuntimeEvent } from '../../src/runtime/types.ts';
+import type { Invocation } from '../../src/runtime/types.ts';
 import type { ClientCase, Observation } from './case.ts';
 import { Normal } from './normal.ts';
 
@@ -135,7 +135,7 @@ async function runCase(
 async function begin(
   running: RunningClient,
   event: object,
-  headers: Partial<RuntimeEvent>,
+  headers: Partial<Invocation>,
 ): Promise<Ended> {
   const init = await running.init;
   if (init.kind === 'error') return { outcome: 'init-error', error: init.body };

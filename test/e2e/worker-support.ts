@@ -1,17 +1,18 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { sharedLibraries } from '../../examples/demo/host-files.ts';
-import {
-  AssignmentService,
-  type InvokeOutcome,
-  type InvokeRequest,
-  type SandboxTemplate,
-} from '../../src/assignment/mod.ts';
+import { AssignmentService, versionRef } from '../../src/assignment/mod.ts';
 import { noLogger, systemClock, systemRandom } from '../../src/base/mod.ts';
-import { RuntimeApi } from '../../src/runtime/mod.ts';
-import { type LogLine, Worker } from '../../src/worker/mod.ts';
+import { type Invocation, RuntimeApi } from '../../src/runtime/mod.ts';
+import {
+  type InvokeOutcome,
+  type LogLine,
+  type SandboxTemplate,
+  Worker,
+} from '../../src/worker/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
 import { makeFactory } from './sandbox-support.ts';
 
@@ -66,16 +67,22 @@ export function templateOf(more: Partial<SandboxTemplate> = {}): SandboxTemplate
   };
 }
 
+/** What an invoke may have of its own. */
+export interface TestInvoke extends Invocation {
+  readonly template: SandboxTemplate;
+}
+
 export interface TestCompute {
   readonly assignment: AssignmentService;
   readonly lines: LogLine[];
-  invoke(event: unknown, more?: Partial<InvokeRequest>): Promise<InvokeOutcome>;
+  invoke(event: unknown, more?: Partial<TestInvoke>): Promise<InvokeOutcome>;
 }
 
 /** Assignment, worker, Runtime API and lean sandboxes on one disk, all real. */
 export async function makeCompute(t: TestContext, disk: string): Promise<TestCompute> {
   const { provider: sandboxes } = await makeFactory(t);
   const lines: LogLine[] = [];
+  const templates = new Map<string, SandboxTemplate>();
   const worker = new Worker({
     devices: {
       open: async () => ({
@@ -85,6 +92,7 @@ export async function makeCompute(t: TestContext, disk: string): Promise<TestCom
         stats: async () => ({ bytesFetched: 0, chunksFetched: 0 }),
       }),
     },
+    templates: { find: async ({ key }) => templates.get(key) ?? assert.fail(key) },
     sandboxes,
     runtimeApis: (sandbox) => new RuntimeApi({ clock: systemClock, random: systemRandom, sandbox }),
     logs: { write: (line) => lines.push(line) },
@@ -93,23 +101,32 @@ export async function makeCompute(t: TestContext, disk: string): Promise<TestCom
     logger: noLogger,
   });
   const assignment = new AssignmentService({
-    host: worker,
-    concurrency: { of: () => ({ account: 1000, reservedTotal: 0 }) },
+    placer: { place: async () => ({ workerId: worker.workerId }) },
     clock: systemClock,
     random: systemRandom,
     logger: noLogger,
   });
+  assignment.join(worker);
+  worker.listen(assignment);
   t.after(async () => {
     await assignment.close();
     await worker.close();
   });
-  const template = templateOf();
-  const invoke = (event: unknown, more: Partial<InvokeRequest> = {}) =>
-    assignment.invoke({
-      template,
+  const allowance = { account: 1000, reservedTotal: 0 };
+  const invoke = async (event: unknown, more: Partial<TestInvoke> = {}) => {
+    const { template = templateOf(), ...given } = more;
+    const { functionArn, accountId, revision, memoryMb } = template;
+    const versionArn = `${functionArn}:${template.version}`;
+    const version = versionRef({ versionArn, functionArn, accountId, revision, memoryMb });
+    templates.set(version.key, template);
+    const lease = await assignment.acquire({ version, allowance });
+    return worker.invoke(lease, {
       requestId: systemRandom.uuid(),
       payload: Buffer.from(JSON.stringify(event)),
-      ...more,
+      invokedFunctionArn: functionArn,
+      logTail: false,
+      ...given,
     });
+  };
   return { assignment, lines, invoke };
 }

@@ -73,15 +73,15 @@ describe('a worker with lean sandboxes', () => {
     if (!invoke) return;
     const cold = await invoke({ do: 'count' }, { logTail: true });
     assert.equal(cold.payload.toString(), '1');
-    assert.equal(cold.timings.coldStart, true);
-    assert.ok(cold.timings.initMs > 0);
+    assert.ok(cold.start);
+    assert.ok(cold.start.initMs > 0);
     assert.match(
       String(cold.logTail),
       /^START RequestId: \S+ Version: \$LATEST\nEND RequestId: \S+\nREPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 1769 MB\tMax Memory Used: [1-9]\d+ MB\tInit Duration: [\d.]+ ms\t\n$/,
     );
     const warm = await invoke({ do: 'count' });
     assert.equal(warm.payload.toString(), '2');
-    assert.equal(warm.timings.coldStart, false);
+    assert.equal(warm.start, undefined);
     const environment = bodyOf(await invoke({ do: 'env' }));
     assert.equal(environment['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'], '1769');
     assert.equal(environment['_HANDLER'], 'app.handler');
@@ -150,7 +150,7 @@ describe('a worker with lean sandboxes', () => {
       errorType: 'Function.ResponseSizeTooLarge',
       errorMessage: 'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
     });
-    assert.equal((await invoke({ do: 'echo' })).timings.coldStart, false, 'and serves on');
+    assert.equal((await invoke({ do: 'echo' })).start, undefined, 'and serves on');
   });
 
   test('is not hurt by a handler that prints a megabyte', async (t) => {
@@ -178,7 +178,7 @@ describe('a worker with lean sandboxes', () => {
     const before = Number(String((await invoke({ do: 'ticks' })).payload));
     await new Promise((resolve) => setTimeout(resolve, 4000));
     const after = await invoke({ do: 'ticks' });
-    assert.equal(after.timings.coldStart, false);
+    assert.equal(after.start, undefined);
     const ticks = Number(String(after.payload)) - before;
     assert.ok(ticks > 10 && ticks < 250, `${ticks} ticks of 10 ms in 4 s`);
   });

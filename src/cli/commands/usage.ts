@@ -10,7 +10,7 @@ export function registerUsage(program: Command): void {
     .command('usage')
     .description('shows what each function used: invocations, GB-seconds, cold starts');
   withDataOptions(command).action(async (options: CommonOptions) => {
-    const { readUsage } = await import('../../assignment/mod.ts');
+    const { readUsage } = await import('../../dispatch/mod.ts');
     const usage = await readUsage(dataDirectory(options.data).usageFile);
     const rows = usage.map((each) => [
       each.accountId,

@@ -3,15 +3,13 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Credential } from '../../accounts/mod.ts';
 import { limits } from '../../base/mod.ts';
+import { findTarget, pickVersion } from '../../catalogue/mod.ts';
 import {
-  allowanceOf,
-  findTarget,
-  functionArn,
-  pickVersion,
-  servingVersion,
-} from '../../catalogue/mod.ts';
-import type { InvokeRequest } from '../../dispatch/mod.ts';
-import { traceIdOf } from '../../dispatch/mod.ts';
+  type InvokeCall,
+  prepareInvoke,
+  type ResponseSink,
+  traceIdOf,
+} from '../../dispatch/mod.ts';
 import type { FunctionRecord, UrlRecord } from '../../records/mod.ts';
 import { ApiError, toApiError } from '../api-error.ts';
 import { authorizeUrlInvoke } from '../authorization.ts';
@@ -114,12 +112,12 @@ export class FunctionUrlHandler {
       const caller = pending?.credential;
       const allowed = authorizeUrlInvoke(this.#services, caller, found);
       if (!allowed) return forbidden();
-      const invoke = await this.#invokeRequest(call, found, caller, body.bytes);
       const { invoker } = this.#services;
+      const prepare = (sink?: ResponseSink) => this.#prepare(call, found, caller, body.bytes, sink);
       if (found.config.invokeMode === 'RESPONSE_STREAM') {
-        return await sendStreamed(call.response, invoker, invoke, extra);
+        return await sendStreamed(call.response, invoker, prepare, extra);
       }
-      const outcome = await invoker.invoke(invoke);
+      const outcome = await invoker.invoke(await prepare());
       return outcome.status === 'ok' ? inferResponse(outcome.payload) : badGateway();
     } finally {
       body.release();
@@ -132,13 +130,14 @@ export class FunctionUrlHandler {
     return this.#authenticator.begin({ method, rawPath, rawQuery, headers });
   }
 
-  async #invokeRequest(
+  async #prepare(
     { request, url, requestId, signal }: Call,
     { record, qualifier }: UrlFunction,
     caller: Credential | undefined,
     body: Buffer,
-  ): Promise<InvokeRequest> {
-    const { region, clock, random } = this.#services;
+    sink: ResponseSink | undefined,
+  ): Promise<InvokeCall> {
+    const { clock, random } = this.#services;
     const reference = { accountId: record.accountId, name: record.name, qualifier };
     const target = await findTarget(this.#services, reference, (alias) =>
       pickVersion(alias, random),
@@ -146,21 +145,14 @@ export class FunctionUrlHandler {
     const nowMs = clock.nowMs();
     const traceId = traceIdOf(request, random, nowMs);
     const { headers, method = '', socket } = request;
-    return {
-      version: servingVersion(region, target),
-      invokedFunctionArn: functionArn(region, reference, qualifier),
-      requestId,
-      payload: urlEvent({
-        ...{ url, method, headers, body, requestId, traceId, nowMs, caller },
-        sourceIp: socket.remoteAddress ?? '',
-        tls: securityOf(socket),
-        port: socket.localPort ?? 0,
-      }),
-      traceId,
-      logTail: false,
-      concurrency: await allowanceOf(this.#services, target),
-      signal,
-    };
+    const payload = urlEvent({
+      ...{ url, method, headers, body, requestId, traceId, nowMs, caller },
+      sourceIp: socket.remoteAddress ?? '',
+      tls: securityOf(socket),
+      port: socket.localPort ?? 0,
+    });
+    const event = { requestId, payload, traceId, sink };
+    return prepareInvoke(this.#services, target, event, signal);
   }
 }
 

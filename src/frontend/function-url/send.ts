@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/mod.ts';
-import type { InvokeOutcome, InvokeRequest, Invoker } from '../../dispatch/mod.ts';
+import type { InvokeCall, InvokeOutcome, Invoker, ResponseSink } from '../../dispatch/mod.ts';
 import { finish, writeChunk } from '../http/responses.ts';
 import { invokeStreaming, type StreamWriter } from '../stream-relay.ts';
 import { badGateway, readPrelude, type UrlResponse } from './response.ts';
@@ -29,10 +29,10 @@ export function sendWhole(
 export async function sendStreamed(
   response: ServerResponse,
   invoker: Invoker,
-  request: InvokeRequest,
+  prepare: (sink: ResponseSink) => Promise<InvokeCall>,
   extra: OutgoingHttpHeaders,
 ): Promise<UrlResponse | undefined> {
-  const streaming = await invokeStreaming(invoker, request);
+  const streaming = await invokeStreaming(invoker, prepare);
   const { contentType } = streaming;
   const body: StreamWriter = (chunk) => writeChunk(response, chunk);
   if (contentType === undefined) {

@@ -1,7 +1,6 @@
 import { limits } from '../../base/mod.ts';
 import { versionName } from '../../catalogue/mod.ts';
-import type { InvokeOutcome } from '../../dispatch/mod.ts';
-import { traceIdOf } from '../../dispatch/mod.ts';
+import { type InvokeOutcome, prepareInvoke, traceIdOf } from '../../dispatch/mod.ts';
 import { ApiError, toApiError } from '../api-error.ts';
 import { invokeComplete, payloadChunk } from '../event-stream.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
@@ -10,7 +9,6 @@ import { noContent, type Operation } from '../operation.ts';
 import { invokeTarget } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { invokeStreaming, type StreamingInvoke, type StreamWriter } from '../stream-relay.ts';
-import { invokeRequest } from './invoke.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -41,8 +39,11 @@ export function invokeWithResponseStream(services: Services): Operation {
         );
       }
       const traceId = traceIdOf(request, services.random, services.clock.nowMs());
-      const call = await invokeRequest(services, request, target, options, payload, traceId);
-      const streaming = await invokeStreaming(services.invoker, call);
+      const { logTail, clientContext } = options;
+      const event = { requestId: request.requestId, payload, traceId, clientContext, logTail };
+      const streaming = await invokeStreaming(services.invoker, (sink) =>
+        prepareInvoke(services, target, { ...event, sink }, request.signal),
+      );
       return {
         status: 200,
         headers: {
@@ -50,7 +51,7 @@ export function invokeWithResponseStream(services: Services): Operation {
           'X-Amz-Executed-Version': versionName(target.version.version),
           'X-Amzn-Trace-Id': traceId,
         },
-        stream: (write) => sendEvents(streaming, options.logTail, write),
+        stream: (write) => sendEvents(streaming, logTail, write),
       };
     },
   };

@@ -1,7 +1,6 @@
 import { limits } from '../../base/mod.ts';
-import { allowanceOf, functionArn, servingVersion, type Target } from '../../catalogue/mod.ts';
-import type { InvokeOutcome, InvokeRequest } from '../../dispatch/mod.ts';
-import { traceIdOf } from '../../dispatch/mod.ts';
+import type { Target } from '../../catalogue/mod.ts';
+import { type InvokeOutcome, prepareInvoke, traceIdOf } from '../../dispatch/mod.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
 import { type InvokeOptions, readEvent, readInvokeOptions } from '../invoke-request.ts';
@@ -38,30 +37,6 @@ export function invoke(services: Services): Operation {
   };
 }
 
-/** What every kind of synchronous invoke hands to the invoker. */
-export async function invokeRequest(
-  services: Services,
-  request: ApiRequest,
-  target: Target,
-  options: InvokeOptions,
-  payload: Buffer,
-  traceId: string,
-): Promise<InvokeRequest> {
-  const { reference } = target;
-  const { region } = services;
-  return {
-    version: servingVersion(region, target),
-    invokedFunctionArn: functionArn(region, reference, reference.qualifier),
-    requestId: request.requestId,
-    payload,
-    ...(options.clientContext === undefined ? {} : { clientContext: options.clientContext }),
-    traceId,
-    logTail: options.logTail,
-    concurrency: await allowanceOf(services, target),
-    signal: request.signal,
-  };
-}
-
 async function run(
   services: Services,
   request: ApiRequest,
@@ -70,9 +45,11 @@ async function run(
   payload: Buffer,
   traceId: string,
 ): Promise<ApiResponse> {
-  const call = await invokeRequest(services, request, target, options, payload, traceId);
+  const { logTail, clientContext } = options;
+  const event = { requestId: request.requestId, payload, traceId, clientContext, logTail };
+  const call = await prepareInvoke(services, target, event, request.signal);
   const outcome = await services.invoker.invoke(call);
-  return renderOutcome(outcome, options.logTail, traceId);
+  return renderOutcome(outcome, logTail, traceId);
 }
 
 /** A failed function answers 200 too; only the header tells. */

@@ -53,7 +53,7 @@ async function render(
   const target = await findTarget(services, reference);
   const nothing: ProvisionedState = { allocated: 0, available: 0, status: 'IN_PROGRESS' };
   const version = servingVersion(services.region, target);
-  const state = services.provisioner?.provisioned(version) ?? nothing;
+  const state = (await services.provisioner?.provisioned(version)) ?? nothing;
   return {
     RequestedProvisionedConcurrentExecutions: record.requested,
     AvailableProvisionedConcurrentExecutions: state.available,

@@ -6,7 +6,7 @@ import type { Credential, CredentialStore } from '../../accounts/mod.ts';
 import { SluiceError, systemClock, systemRandom } from '../../base/mod.ts';
 import type { ProvisionedState, Provisioner } from '../../catalogue/mod.ts';
 import type { EventQueue, QueueDirectory, QueuedEvent } from '../../delivery/mod.ts';
-import type { InvokeOutcome, InvokeRequest, Invoker } from '../../dispatch/mod.ts';
+import type { InvokeCall, InvokeOutcome, Invoker } from '../../dispatch/mod.ts';
 import type {
   CodeInstaller,
   CodeObjects,
@@ -90,11 +90,14 @@ export class FakeInstaller implements CodeInstaller {
   }
 }
 
-type Answer = (request: InvokeRequest) => InvokeOutcome | Promise<InvokeOutcome>;
+type Outcome = Omit<InvokeOutcome, 'durationMs'>;
+/** An invoke as tests look at it: the event, and what it is for. */
+type FakeRequest = InvokeCall['invocation'] & Omit<InvokeCall, 'invocation'>;
+type Answer = (request: FakeRequest) => Outcome | Promise<Outcome>;
 
 /** Echoes the event, unless a test says otherwise. */
 export class FakeInvoker implements Invoker {
-  readonly requests: InvokeRequest[] = [];
+  readonly requests: FakeRequest[] = [];
   readonly drained: string[] = [];
   answer: Answer = (request) => ({
     status: 'ok',
@@ -102,9 +105,10 @@ export class FakeInvoker implements Invoker {
     executedVersion: request.version.version,
   });
 
-  async invoke(request: InvokeRequest): Promise<InvokeOutcome> {
+  async invoke({ invocation, ...rest }: InvokeCall): Promise<InvokeOutcome> {
+    const request = { ...invocation, ...rest };
     this.requests.push(request);
-    return this.answer(request);
+    return { durationMs: 1, ...(await this.answer(request)) };
   }
 
   async drain(functionVersionArn: string): Promise<void> {
@@ -154,11 +158,11 @@ export class FakeObjects implements CodeObjects {
 export class FakeProvisioner implements Provisioner {
   readonly counts = new Map<string, number>();
 
-  provision(version: FunctionVersion, count: number): void {
+  async provision(version: FunctionVersion, count: number): Promise<void> {
     this.counts.set(version.arn, count);
   }
 
-  provisioned(version: FunctionVersion): ProvisionedState {
+  async provisioned(version: FunctionVersion): Promise<ProvisionedState> {
     const count = this.counts.get(version.arn) ?? 0;
     return { allocated: count, available: count, status: 'READY' };
   }

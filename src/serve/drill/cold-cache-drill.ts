@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   AssignmentService,
-  type HostedSandbox,
-  type SandboxTemplate,
+  type StartOrder,
+  type VersionRef,
+  versionRef,
+  type WorkerControl,
 } from '../../assignment/mod.ts';
 import {
   isSluiceError,
@@ -118,6 +120,13 @@ class Drill {
   readonly #assignment: AssignmentService;
   readonly #random = new SeededRandom(99);
   readonly #calls = new Set<Promise<void>>();
+  /** All workers of the rig as one: which of them starts a sandbox is a matter of chance. */
+  readonly #rigAsWorker: WorkerControl = {
+    workerId: 'rig',
+    address: '',
+    start: (order, signal) => this.#start(order, signal),
+    stop: async () => {},
+  };
 
   constructor(
     rig: DrillRig,
@@ -131,12 +140,7 @@ class Drill {
     this.#seconds = seconds;
     const startLimit = options.startLimit ?? limits.assignment.startsSettable;
     this.#assignment = new AssignmentService({
-      host: {
-        start: (template, { sandboxId, signal }) => this.#start(template, sandboxId, signal),
-      },
-      concurrency: {
-        of: () => ({ account: limits.worker.waitingInvokes, reservedTotal: 0 }),
-      },
+      placer: { place: async () => ({ workerId: this.#rigAsWorker.workerId }) },
       limits: {
         startsPerRegion: startLimit,
         startsPerAccount: startLimit,
@@ -144,6 +148,7 @@ class Drill {
       },
       ...{ clock: systemClock, random: this.#random, logger: noLogger },
     });
+    this.#assignment.join(this.#rigAsWorker);
   }
 
   async run(): Promise<ColdCacheDrill> {
@@ -184,12 +189,7 @@ class Drill {
   #invoke(functionIndex: number, second: DrillSecond): void {
     second.invokes++;
     const call = withDeadline(systemClock, PATIENCE_MS, 'a client', (signal) =>
-      this.#assignment.invoke({
-        template: templateOf(functionIndex),
-        requestId: '',
-        payload: Buffer.alloc(0),
-        signal,
-      }),
+      this.#run(functionIndex, signal),
     ).then(
       () => {
         second.answered++;
@@ -202,59 +202,43 @@ class Drill {
     this.#calls.add(settled);
   }
 
+  async #run(functionIndex: number, signal: AbortSignal): Promise<void> {
+    const version = versionOf(functionIndex);
+    const lease = await this.#assignment.acquire({ version, allowance }, signal);
+    await systemClock.sleep(EXECUTION_MS);
+    this.#assignment.release(lease, 'settled');
+  }
+
   async #start(
-    template: SandboxTemplate,
-    sandboxId: string,
+    { sandboxId, version }: StartOrder,
     signal: AbortSignal,
-  ): Promise<HostedSandbox> {
+  ): Promise<{ initFailed: boolean }> {
     const { workers } = this.#rig;
     const worker = workers[Math.floor(this.#random.float() * workers.length)];
-    const chunks = chunksOfStart(Number(template.functionName)).map(
-      (number) => this.#names.get(number) ?? '',
-    );
+    const functionIndex = Number(version.functionArn.split(':').at(-1));
+    const chunks = chunksOfStart(functionIndex).map((number) => this.#names.get(number) ?? '');
     // An init that takes longer has failed, and what it read was in vain (Lambda's own limit).
     const initMs = limits.lambda.initTimeoutMs;
     await withDeadline(systemClock, initMs, sandboxId, async (timeout) => {
       await worker?.start(chunks, AbortSignal.any([signal, timeout]));
     });
-    return drillSandbox(sandboxId);
+    return { initFailed: false };
   }
 }
 
-function drillSandbox(sandboxId: string): HostedSandbox {
-  const ended = Promise.withResolvers<void>();
-  return {
-    sandboxId,
-    initFailed: false,
-    timings: { deviceMs: 0, sandboxMs: 0, initMs: 0, bytesFetched: 0 },
-    ended: ended.promise,
-    stop: () => Promise.resolve(ended.resolve()),
-    invoke: () => {
-      const answer = systemClock
-        .sleep(EXECUTION_MS)
-        .then(
-          () => ({ status: 'ok', payload: Buffer.alloc(0), durationMs: EXECUTION_MS }) as const,
-        );
-      return { answer, settled: answer.then(() => true) };
-    },
-  };
-}
+const allowance = { account: limits.worker.waitingInvokes, reservedTotal: 0 };
+const versions = new Map<number, VersionRef>();
 
-const templates = new Map<number, SandboxTemplate>();
-
-function templateOf(functionIndex: number): SandboxTemplate {
-  const known = templates.get(functionIndex);
+function versionOf(functionIndex: number): VersionRef {
+  const known = versions.get(functionIndex);
   if (known) return known;
-  const functionName = String(functionIndex);
-  const template: SandboxTemplate = {
-    functionArn: `arn:aws:lambda:drill:000000000000:function:${functionName}`,
-    ...{ functionName, version: '$LATEST', revision: '1', accountId: '000000000000' },
-    ...{ region: 'drill', manifestId: functionName, memoryMb: 128, timeoutMs: PATIENCE_MS },
-    ...{ ephemeralMb: 512, environment: {}, imageEnvironment: {}, entrypoint: [], command: [] },
-    ...{ workingDirectory: '/', logGroup: functionName },
-  };
-  templates.set(functionIndex, template);
-  return template;
+  const functionArn = `arn:aws:lambda:drill:000000000000:function:${functionIndex}`;
+  const version = versionRef({
+    versionArn: `${functionArn}:$LATEST`,
+    ...{ functionArn, accountId: '000000000000', revision: '1', memoryMb: 128 },
+  });
+  versions.set(functionIndex, version);
+  return version;
 }
 
 function recoveryOf(seconds: readonly DrillSecond[]): number | undefined {

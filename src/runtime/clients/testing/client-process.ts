@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { temporaryDirectory } from '../../../../test/support/temporary.ts';
 import { systemClock } from '../../../base/mod.ts';
 import { runtimeApiAlone } from '../../runtime-api-fixture.ts';
-import type { InitOutcome, RuntimeEvent, RuntimeOutcome } from '../../types.ts';
+import type { InitOutcome, Invocation, ResponseSink, RuntimeOutcome } from '../../types.ts';
 
 const clients = join(import.meta.dirname, '..');
 const programs = {
@@ -37,9 +37,9 @@ export interface RunningClient {
   /** Where its code is. */
   readonly root: string;
   readonly init: Promise<InitOutcome>;
-  invoke(payload: unknown, more?: Partial<RuntimeEvent>): Promise<RuntimeOutcome>;
+  invoke(payload: unknown, more?: Partial<Invocation>): Promise<RuntimeOutcome>;
   /** Collects a streamed response. */
-  stream(payload: unknown, more?: Partial<RuntimeEvent>): Promise<StreamedAnswer>;
+  stream(payload: unknown, more?: Partial<Invocation>): Promise<StreamedAnswer>;
   /** What it printed until now. */
   output(): string;
   /** Waits for so many lines, and answers them. */
@@ -101,10 +101,10 @@ export async function startClient(
     await exited;
     server.close();
   });
-  const eventOf = (payload: unknown, more: Partial<RuntimeEvent> = {}): RuntimeEvent => ({
+  const eventOf = (payload: unknown, more: Partial<Invocation> = {}): Invocation => ({
     requestId: REQUEST_ID,
     payload: Buffer.from(JSON.stringify(payload)),
-    deadlineEpochMs: DEADLINE_MS,
+    logTail: false,
     invokedFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:f',
     traceId: 'Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1',
     ...more,
@@ -112,11 +112,11 @@ export async function startClient(
   return {
     root,
     init: api.ready,
-    invoke: (payload, more) => api.invoke(eventOf(payload, more)),
+    invoke: (payload, more) => api.invoke(eventOf(payload, more), DEADLINE_MS),
     stream: async (payload, more) => {
       const parts: Buffer[] = [];
       let contentType = '';
-      const outcome = await api.invoke(eventOf(payload, more), {
+      const sink: ResponseSink = {
         begin: (type) => {
           contentType = type;
         },
@@ -124,7 +124,8 @@ export async function startClient(
           parts.push(Buffer.from(chunk));
           return undefined;
         },
-      });
+      };
+      const outcome = await api.invoke(eventOf(payload, { ...more, sink }), DEADLINE_MS);
       return { outcome, contentType, body: Buffer.concat(parts) };
     },
     output: () => output,

@@ -1,46 +1,5 @@
-import type { AssignmentService, SandboxTemplate } from '../assignment/mod.ts';
-import type { ProvisionedState, Provisioner } from '../catalogue/mod.ts';
 import type { FunctionConfiguration, FunctionVersion } from '../records/mod.ts';
-import type { InvokeOutcome, InvokeRequest, Invoker } from './invoker.ts';
-
-/** Joins the frontend to the assignment leader of this process. */
-export class FunctionInvoker implements Invoker, Provisioner {
-  readonly #assignment: AssignmentService;
-  readonly #region: string;
-  readonly #templates = new WeakMap<FunctionVersion, SandboxTemplate>();
-
-  constructor(assignment: AssignmentService, region: string) {
-    this.#assignment = assignment;
-    this.#region = region;
-  }
-
-  invoke(request: InvokeRequest): Promise<InvokeOutcome> {
-    const { version, ...rest } = request;
-    return this.#assignment.invoke({ ...rest, template: this.#templateOf(version) });
-  }
-
-  drain(functionVersionArn: string): Promise<void> {
-    return this.#assignment.drainVersion(functionVersionArn);
-  }
-
-  provision(version: FunctionVersion, count: number): void {
-    this.#assignment.provision(this.#templateOf(version), count);
-  }
-
-  provisioned(version: FunctionVersion): ProvisionedState {
-    return this.#assignment.provisioned(this.#templateOf(version));
-  }
-
-  /** Versions are immutable and come from the frontend's cache, so each is translated once. */
-  #templateOf(version: FunctionVersion): SandboxTemplate {
-    let template = this.#templates.get(version);
-    if (!template) {
-      template = sandboxTemplate(version, this.#region);
-      this.#templates.set(version, template);
-    }
-    return template;
-  }
-}
+import type { SandboxTemplate } from '../worker/mod.ts';
 
 /** What a worker needs of a function version: configuration over the image's own settings. */
 export function sandboxTemplate(version: FunctionVersion, region: string): SandboxTemplate {
@@ -87,7 +46,7 @@ function wrapped(
 }
 
 /** `arn:aws:lambda:REGION:ACCOUNT:function:NAME` without the version behind it. */
-function unqualified(arn: string): string {
+export function unqualified(arn: string): string {
   return arn.split(':').slice(0, 7).join(':');
 }
 

@@ -6,7 +6,7 @@ import type { FunctionFailure } from './function-error.ts';
  * The time for which one invoke has the sandbox. It runs until the runtime asks for its next
  * event, so work after the response still counts against the function's timeout.
  */
-export class Lease {
+export class InvokeTime {
   /** Resolves if the timeout falls due or the runtime exits first. */
   readonly interrupted: Promise<FunctionFailure>;
   readonly #timer: Timer;

@@ -1,0 +1,43 @@
+import type { ProvisionedStatus, VersionRef } from '../assignment/mod.ts';
+import type { ProvisionedState, Provisioner } from '../catalogue/mod.ts';
+import type { FunctionVersion } from '../records/mod.ts';
+import type { InvokeOutcome } from '../worker/mod.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { InvokeCall, Invoker } from './invoker.ts';
+import type { VersionBook } from './version-book.ts';
+
+/** What a leader does for versions rather than for events. */
+export interface VersionKeeper {
+  drainVersion(versionArn: string): Promise<void>;
+  provision(version: VersionRef, count: number): Promise<void>;
+  provisioned(version: VersionRef): Promise<ProvisionedStatus>;
+}
+
+/** All that a frontend asks of what runs functions. */
+export class RegionInvoker implements Invoker, Provisioner {
+  readonly #dispatcher: Dispatcher;
+  readonly #keeper: VersionKeeper;
+  readonly #versions: VersionBook;
+
+  constructor(dispatcher: Dispatcher, keeper: VersionKeeper, versions: VersionBook) {
+    this.#dispatcher = dispatcher;
+    this.#keeper = keeper;
+    this.#versions = versions;
+  }
+
+  invoke(call: InvokeCall): Promise<InvokeOutcome> {
+    return this.#dispatcher.invoke(call);
+  }
+
+  drain(functionVersionArn: string): Promise<void> {
+    return this.#keeper.drainVersion(functionVersionArn);
+  }
+
+  provision(version: FunctionVersion, count: number): Promise<void> {
+    return this.#keeper.provision(this.#versions.refOf(version), count);
+  }
+
+  provisioned(version: FunctionVersion): Promise<ProvisionedState> {
+    return this.#keeper.provisioned(this.#versions.refOf(version));
+  }
+}

@@ -1,0 +1,74 @@
+import { type VersionRef, versionRef } from '../assignment/mod.ts';
+import { limits, SluiceError } from '../base/mod.ts';
+import { servingVersion } from '../catalogue/mod.ts';
+import type { FunctionStore, FunctionVersion } from '../records/mod.ts';
+import type { SandboxTemplate, TemplateSource } from '../worker/mod.ts';
+import { sandboxTemplate, unqualified } from './sandbox-template.ts';
+
+/**
+ * The versions that were asked for of late: by their names the leader decides, and from the rest
+ * workers make sandboxes. A revision that is not remembered is read from the store, if it is still
+ * the one that serves.
+ */
+export class VersionBook implements TemplateSource {
+  readonly #region: string;
+  readonly #store: Pick<FunctionStore, 'read' | 'readVersion'>;
+  readonly #versionsMax: number;
+  /** Versions are immutable, so each is translated once. */
+  readonly #refs = new WeakMap<FunctionVersion, VersionRef>();
+  readonly #versions = new Map<string, FunctionVersion>();
+
+  constructor(
+    region: string,
+    store: Pick<FunctionStore, 'read' | 'readVersion'>,
+    versionsMax: number = limits.dispatch.versions,
+  ) {
+    this.#region = region;
+    this.#store = store;
+    this.#versionsMax = versionsMax;
+  }
+
+  refOf(version: FunctionVersion): VersionRef {
+    const known = this.#refs.get(version);
+    if (known) return known;
+    const ref = versionRef({
+      versionArn: version.arn,
+      functionArn: unqualified(version.arn),
+      accountId: version.accountId,
+      revision: version.servingId,
+      memoryMb: version.configuration.memoryMb,
+    });
+    this.#refs.set(version, ref);
+    this.#versions.set(ref.key, version);
+    if (this.#versions.size > this.#versionsMax) {
+      const oldest = this.#versions.keys().next().value;
+      if (oldest !== undefined) this.#versions.delete(oldest);
+    }
+    return ref;
+  }
+
+  async find(ref: VersionRef): Promise<SandboxTemplate> {
+    const version = this.#versions.get(ref.key) ?? (await this.#read(ref));
+    return sandboxTemplate(version, this.#region);
+  }
+
+  async #read(ref: VersionRef): Promise<FunctionVersion> {
+    const [name = '', qualifier = ''] = ref.versionArn.split(':').slice(6);
+    const { accountId, revision } = ref;
+    const record = await this.#store.read({ accountId, name });
+    const version =
+      qualifier === '$LATEST'
+        ? record?.latest
+        : await this.#store.readVersion({ accountId, name }, Number(qualifier));
+    if (record && version?.serving?.servingId === revision) {
+      return servingVersion(this.#region, {
+        reference: { accountId, name, qualifier },
+        record,
+        version,
+      });
+    }
+    throw new SluiceError('FUNCTION_NOT_FOUND', `${ref.versionArn}: revision ${revision} is gone`, {
+      data: { arn: ref.versionArn },
+    });
+  }
+}
