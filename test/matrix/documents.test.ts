@@ -55,18 +55,20 @@ async function flatten(t: TestContext, each: DocumentCase): Promise<Verdict> {
   }
 }
 
-test('the verdicts of skopeo and umoci are written anew', { skip: !isRewrite }, async (t) => {
-  const versions = [
-    await runOrThrow('skopeo', ['--version']),
-    await runOrThrow('umoci', ['--version']),
-  ];
-  const verdicts: Record<string, Verdict> = {};
-  for (const each of cases) verdicts[each.name] = await askJudges(t, each);
-  writeVerdicts(VERDICTS, {
-    judge: versions.map((each) => each.trim()).join(', '),
-    cases: verdicts,
+if (isRewrite) {
+  test('the verdicts of skopeo and umoci are written anew', async (t) => {
+    const versions = [
+      await runOrThrow('skopeo', ['--version']),
+      await runOrThrow('umoci', ['--version']),
+    ];
+    const verdicts: Record<string, Verdict> = {};
+    for (const each of cases) verdicts[each.name] = await askJudges(t, each);
+    writeVerdicts(VERDICTS, {
+      judge: versions.map((each) => each.trim()).join(', '),
+      cases: verdicts,
+    });
   });
-});
+}
 
 test('every document of the table is read or refused as skopeo and umoci do, or a reason says why not', async (t) => {
   const { cases: verdicts } = readVerdicts<Verdict>(VERDICTS);

@@ -83,12 +83,14 @@ async function flatten(t: TestContext, each: TarCase): Promise<Verdict> {
   }
 }
 
-test('the verdicts of umoci are written anew', { skip: !isRewrite }, async (t) => {
-  const judge = (await runOrThrow('umoci', ['--version'])).trim();
-  const verdicts: Record<string, Verdict> = {};
-  for (const each of cases) verdicts[each.name] = await askUmoci(t, each);
-  writeVerdicts(VERDICTS, { judge, cases: verdicts });
-});
+if (isRewrite) {
+  test('the verdicts of umoci are written anew', async (t) => {
+    const judge = (await runOrThrow('umoci', ['--version'])).trim();
+    const verdicts: Record<string, Verdict> = {};
+    for (const each of cases) verdicts[each.name] = await askUmoci(t, each);
+    writeVerdicts(VERDICTS, { judge, cases: verdicts });
+  });
+}
 
 test('every tar of the table is taken or refused as umoci does, or a reason says why not', async (t) => {
   const { cases: verdicts } = readVerdicts<Verdict>(VERDICTS);
