@@ -217,7 +217,7 @@ function main(): void {
     if (mountedFile === undefined) end();
     else unmountFuse(mountedFile).then(end, end);
   });
-  process.on('message', async (command: Command | { type: 'noted' }) => {
+  const obey = async (command: Command | { type: 'noted' }) => {
     if (command.type === 'noted') return;
     try {
       if (command.type === 'start') {
@@ -229,7 +229,8 @@ function main(): void {
     } catch (error) {
       answer({ type: 'refusal', id: command.id, failure: toSluiceError(error).toJSON() });
     }
-  });
+  };
+  process.on('message', (command: Command | { type: 'noted' }) => void obey(command));
 }
 
 main();

@@ -138,7 +138,7 @@ function describe(
 /** One job, one answer, and the end. Without its parent a flattener has nobody to work for. */
 function main(): void {
   process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-  process.once('message', async (job: FlattenJob) => {
+  const work = async (job: FlattenJob) => {
     try {
       const image = await flatten(job);
       if (image) await tell({ type: 'done', image });
@@ -147,7 +147,8 @@ function main(): void {
     }
     process.removeAllListeners('disconnect');
     process.disconnect();
-  });
+  };
+  process.once('message', (job: FlattenJob) => void work(job));
 }
 
 main();

@@ -32,13 +32,14 @@ export function sandboxConformance(
   name: string,
   open: (t: TestContext) => Promise<SandboxBench | undefined>,
 ): void {
-  const check = (what: string, body: (bench: SandboxBench) => Promise<void>) =>
+  const check = (what: string, body: (bench: SandboxBench) => Promise<void>): void => {
     test(`${name}: ${what}`, async (t) => {
       const bench = await open(t);
       if (!bench) return;
       await body(bench);
       assert.deepEqual(bench.leftovers(), [], 'nothing is left');
     });
+  };
   checkLife(check);
   checkStops(check);
   checkFailures(check);

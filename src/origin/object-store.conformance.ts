@@ -9,11 +9,12 @@ export function objectStoreConformance(
   name: string,
   open: (t: TestContext) => Promise<ObjectStore | undefined>,
 ): void {
-  const check = (what: string, body: (store: ObjectStore) => Promise<void>) =>
+  const check = (what: string, body: (store: ObjectStore) => Promise<void>): void => {
     test(`${name}: ${what}`, async (t) => {
       const store = await open(t);
       if (store) await body(store);
     });
+  };
 
   check('gets back what was put, byte for byte, also nothing at all', async (store) => {
     for (const bytes of [randomBytes(524_288), Buffer.alloc(0), Buffer.from([0])]) {

@@ -11,11 +11,12 @@ export function originConformance(
   name: string,
   open: (t: TestContext) => Promise<Origin | undefined>,
 ): void {
-  const check = (what: string, body: (origin: Origin) => Promise<void>) =>
+  const check = (what: string, body: (origin: Origin) => Promise<void>): void => {
     test(`${name}: ${what}`, async (t) => {
       const origin = await open(t);
       if (origin) await body(origin);
     });
+  };
 
   check('stores a chunk once and gives it back verified', async (origin) => {
     const { ref, ciphertext } = await someChunk(origin);

@@ -16,11 +16,12 @@ export function keyServiceConformance(
   name: string,
   open: (t: TestContext) => Promise<TestedKeys | undefined>,
 ): void {
-  const check = (what: string, body: (keys: TestedKeys) => Promise<void>) =>
+  const check = (what: string, body: (keys: TestedKeys) => Promise<void>): void => {
     test(`${name}: ${what}`, async (t) => {
       const keys = await open(t);
       if (keys) await body(keys);
     });
+  };
   const manifestId = 'manifest-1';
 
   check('gives each data key once and unwraps it again', async ({ service, accounts }) => {

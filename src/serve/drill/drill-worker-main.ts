@@ -74,9 +74,11 @@ class DrillWorker {
 
 let worker: DrillWorker | undefined;
 process.on('disconnect', () => process.exit());
-process.on('message', async (command: WorkerCommand) => {
+async function obey(command: WorkerCommand): Promise<void> {
   if (command.type === 'open') worker = new DrillWorker(command.settings);
   else if (command.type === 'empty') worker?.empty();
   else if (command.type === 'give-up') worker?.giveUp(command.id);
   else if (worker) process.send?.(await worker.start(command.id, command.chunks));
-});
+}
+
+process.on('message', (command: WorkerCommand) => void obey(command));
