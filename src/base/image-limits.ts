@@ -5,7 +5,7 @@ export const imageLimits = {
   /** Flattened size of one image; Lambda's limit. */
   flattenedSizeBytes: 10 * GIB,
   entries: 1_000_000,
-  flattenersAtOnce: 2,
+  flattenersAtOnce: 4,
   flattenersWaiting: 1000,
   /** Images whose manifest is found again when their account installs them once more. */
   installsRemembered: 10_000,

@@ -2,6 +2,7 @@ import { assert } from './assert.ts';
 import { helperLimits } from './helper-limits.ts';
 import { imageLimits, registryLimits } from './image-limits.ts';
 import { lambdaLimits } from './lambda-limits.ts';
+import { shareLimits } from './share-limits.ts';
 import { GIB, KIB, MIB } from './units.ts';
 
 /** The unit of storage, caching and encryption (papers: ATC'23 section 2). */
@@ -57,6 +58,8 @@ export const limits = {
     /** Names that a migration remembers as copied, and ids that a report lists. */
     namesRemembered: 200_000,
     idsReported: 10,
+    /** Of a region that collects by itself. */
+    roundMs: 6 * 60 * 60_000,
   },
   device: {
     overlayBytes: 512 * MIB,
@@ -129,6 +132,7 @@ export const limits = {
     liarTrials: 64,
   },
   helpers: helperLimits,
+  shares: shareLimits,
   agent: {
     requestTimeoutMs: 30_000,
     /** An agent without devices ends after so long. */
@@ -212,7 +216,7 @@ export const limits = {
   assignment: {
     /** What one worker starts at once; a region of several has room for more. */
     startsPerRegion: 32,
-    startsPerAccount: 32,
+    startsPerAccount: 16,
     /** The most that an operator may set these two, and a worker's, to. */
     startsSettable: 10_000,
     /** Of one function: Lambda's scaling rule (contract 2.11). */
@@ -339,7 +343,7 @@ export const limits = {
   functions: {
     /** Functions whose record the frontend keeps in memory. */
     cached: 10_000,
-    installsAtOnce: 2,
+    installsAtOnce: 4,
     installsWaiting: 10_000,
   },
   lambda: lambdaLimits,

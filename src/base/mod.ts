@@ -28,6 +28,7 @@ export {
 export { type MeterReport, playReport, RelayMeter } from './meter-relay.ts';
 export { type Random, SeededRandom, systemRandom } from './random.ts';
 export { Semaphore } from './semaphore.ts';
+export { SharedSemaphore, type SharedSemaphoreOptions } from './shared-semaphore.ts';
 export { SingleFlight } from './single-flight.ts';
 export { formatBytes, formatMs, formatShare, GIB, KIB, MIB } from './units.ts';
 export { VirtualClock } from './virtual-clock.ts';

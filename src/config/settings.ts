@@ -144,7 +144,15 @@ const registrySettings = z.strictObject({
   ca: z.record(z.string().min(1), z.string().startsWith('/', 'is no absolute path')).default({}),
 });
 
+const gcSettings = z.strictObject({
+  /** `off`: garbage goes when an operator runs the steps. */
+  schedule: z.enum(['on', 'off']).default('on'),
+  /** Days after which a root with garbage in it is rotated out. */
+  rotateDays: z.int().min(1).max(ROTATION_DAYS_MAX).default(7),
+});
+
 const settingsSchema = z.strictObject({
+  gc: gcSettings.default(gcSettings.parse({})),
   helpers: helperSettings.default(helperSettings.parse({})),
   destinations: destinationSettings.default({ allow: [] }),
   outbound: outboundSettings.default({ allow: [], deny: [] }),

@@ -113,6 +113,7 @@ export class Frontend {
       budget,
       ...{ clock, random, logger },
       meter: options.meter ?? noMeter,
+      prove: (request, response, accountId) => this.#server.prove(request, response, accountId),
     });
     const { metrics } = options;
     const downloads = new DownloadHandler(this.#services);

@@ -4,7 +4,7 @@ import {
   type Logger,
   limits,
   type Random,
-  Semaphore,
+  SharedSemaphore,
   SluiceError,
 } from '../base/mod.ts';
 import { functionArn } from '../catalogue/mod.ts';
@@ -57,10 +57,12 @@ type Outcome = { readonly code: InstalledCode } | { readonly reason: StateReason
  */
 export class Installs {
   readonly #options: InstallsOptions;
-  readonly #slots = new Semaphore(
-    limits.functions.installsAtOnce,
-    limits.functions.installsWaiting,
-  );
+  readonly #slots = new SharedSemaphore({
+    permits: limits.functions.installsAtOnce,
+    permitsPerKey: limits.shares.installsPerAccount,
+    maxWaiting: limits.functions.installsWaiting,
+    maxWaitingPerKey: limits.functions.installsWaiting / 2,
+  });
   readonly #running = new Map<string, { controller: AbortController; done: Promise<void> }>();
   #closed = false;
 
@@ -128,7 +130,7 @@ export class Installs {
         source.kind === 'image'
           ? this.#options.installer.install({ ...common, imageUri: source.imageUri }, signal)
           : this.#installZip(common, record, source.sha256, signal);
-      const installed = await this.#slots.run(work, signal);
+      const installed = await this.#slots.run(record.accountId, work, signal);
       checkRunnable(installed, configuration.imageOverrides);
       for (const warning of installed.warnings ?? []) {
         const fields = { account: record.accountId, function: record.name, warning };

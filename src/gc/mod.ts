@@ -15,3 +15,4 @@ export type {
   RootReport,
   WaitingRoot,
 } from './reports.ts';
+export { ScheduledCollector } from './scheduled-collector.ts';

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RegistryLogins } from '../accounts/mod.ts';
-import { type Clock, isSluiceError, limits, type Random, Semaphore } from '../base/mod.ts';
+import { type Clock, isSluiceError, limits, type Random, SharedSemaphore } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory, ImageSettings, SaltSettings } from '../config/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
@@ -14,6 +14,7 @@ import type { KeyService } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
 import { type ImageChooser, imageAccess } from './image-access.ts';
+import { InstallWatch } from './install-watch.ts';
 import { type InstalledImageKey, InstalledImages } from './installed-images.ts';
 import type { CodeInstaller, InstallRequest } from './installing.ts';
 import { readAuthorities } from './registry-access.ts';
@@ -65,10 +66,12 @@ const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'x86_64';
 /** Makes images into stored manifests; a bounded number of flatteners at once. */
 export class ImageInstaller implements CodeInstaller {
   readonly #options: ImageInstallerOptions;
-  readonly #flatteners = new Semaphore(
-    limits.image.flattenersAtOnce,
-    limits.image.flattenersWaiting,
-  );
+  readonly #flatteners = new SharedSemaphore({
+    permits: limits.image.flattenersAtOnce,
+    permitsPerKey: limits.shares.installsPerAccount,
+    maxWaiting: limits.image.flattenersWaiting,
+    maxWaitingPerKey: limits.image.flattenersWaiting / 2,
+  });
 
   readonly #installed: InstalledImages;
 
@@ -83,7 +86,7 @@ export class ImageInstaller implements CodeInstaller {
    * the origin say of it.
    */
   async add(request: AddImageRequest, onProgress: OnProgress = () => {}): Promise<FlattenedImage> {
-    const image = await this.#flatteners.run(() =>
+    const image = await this.#flatteners.run(request.accountId, () =>
       this.#attempt({ ...request, chosenBy: 'operator' }, onProgress),
     );
     await this.#options.origin.pinManifest(image.manifestId);
@@ -94,7 +97,7 @@ export class ImageInstaller implements CodeInstaller {
   async install(request: InstallRequest, signal: AbortSignal): Promise<InstalledCode> {
     const flatten = { ...request, mayReuse: true, chosenBy: 'account' } as const;
     const work = () => this.#attempt(flatten, () => {}, signal);
-    const image = await this.#flatteners.run(work, signal);
+    const image = await this.#flatteners.run(request.accountId, work, signal);
     return {
       manifestId: image.manifestId,
       resolvedImageUri: image.resolvedReference,
@@ -112,7 +115,8 @@ export class ImageInstaller implements CodeInstaller {
     signal: AbortSignal,
   ): Promise<FlattenedImage> {
     const flatten = { ...request, chosenBy: 'operator' } as const;
-    return this.#flatteners.run(() => this.#attempt(flatten, () => {}, signal), signal);
+    const work = () => this.#attempt(flatten, () => {}, signal);
+    return this.#flatteners.run(request.accountId, work, signal);
   }
 
   /** A root that was retired meanwhile takes nothing more; the one after it does. */
@@ -146,6 +150,8 @@ export class ImageInstaller implements CodeInstaller {
     const keyOf = (imageDigest: string): InstalledImageKey => ({
       ...{ accountId, rootId, salt, architecture, imageDigest },
     });
+    const isFar = parseImageReference(imageUri).kind === 'registry';
+    const watch = new InstallWatch({ imageUri, isFar, clock, signal });
     try {
       await mkdir(spoolDirectory, { mode: 0o700 });
       const image = await runFlattener(
@@ -166,14 +172,18 @@ export class ImageInstaller implements CodeInstaller {
           dataKey,
           ...(request.primeL2 && { primeL2: request.primeL2 }),
         },
-        onProgress,
-        signal,
+        (progress) => {
+          watch.progress(progress);
+          onProgress(progress);
+        },
+        watch.signal,
         (imageDigest) => this.#installed.find(keyOf(imageDigest)),
       );
       const isNew = image.manifestId === manifestId;
       if (request.mayReuse && isNew) await this.#installed.keep(keyOf(image.imageDigest), image);
       return image;
     } finally {
+      watch.close();
       dataKey.plaintext.fill(0);
       await rm(spoolDirectory, { recursive: true, force: true });
     }

@@ -1,8 +1,9 @@
-import { systemClock } from '../base/mod.ts';
-import { type CollectorOptions, GarbageCollector } from '../gc/mod.ts';
+import { type Logger, limits, type Meter, systemClock } from '../base/mod.ts';
+import { type CollectorOptions, GarbageCollector, ScheduledCollector } from '../gc/mod.ts';
 import { RegionLiveManifests } from '../install/mod.ts';
 import { collectorView } from '../origin/mod.ts';
-import { openFunctions, openStores } from './stores.ts';
+import type { SqliteFunctionStore } from '../records/mod.ts';
+import { openFunctions, openStores, type Stores } from './stores.ts';
 
 export interface OpenCollector {
   readonly collector: GarbageCollector;
@@ -22,4 +23,23 @@ export async function openCollector(
     ...waits,
   });
   return { collector, close: () => functions.close() };
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Garbage collection of a running region by its own schedule; undefined where that is off. */
+export function scheduleCollector(
+  { settings, origin }: Stores,
+  functions: SqliteFunctionStore,
+  { meter, logger }: { readonly meter: Meter; readonly logger: Logger },
+): ScheduledCollector | undefined {
+  if (settings.gc.schedule === 'off') return undefined;
+  const live = new RegionLiveManifests(functions, origin);
+  const clock = systemClock;
+  const collector = new GarbageCollector(collectorView(origin), live, { clock, meter });
+  return new ScheduledCollector({
+    ...{ collector, clock, logger },
+    everyMs: limits.gc.roundMs,
+    rotateMs: settings.gc.rotateDays * DAY_MS,
+  });
 }

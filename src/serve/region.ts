@@ -7,6 +7,7 @@ import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
+import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
@@ -81,6 +82,8 @@ async function startParts(
   const stores = await openStores(data.path, meter, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
+  const collector = scheduleCollector(stores, functions, { meter, logger });
+  cleanups.push(() => collector?.close());
   const zip = await openZipSupport(stores);
   cleanups.push(() => zip.layers.close());
   const accounts = Accounts.open(data, systemClock, systemRandom);

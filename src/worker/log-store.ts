@@ -1,8 +1,11 @@
 import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type Clock, type Logger, limits, systemErrorCode, type Timer } from '../base/mod.ts';
 import { groupDirectory, listSegments, type StoredLine, segmentPath } from './log-segments.ts';
 import type { LogLine, LogSink } from './types.ts';
+
+/** Of the lines that wait to be written: others' are not dropped for one account's. */
+const PENDING_PART_PER_ACCOUNT = 1 / 2;
 
 export interface LogStoreLimits {
   readonly groupBytes: number;
@@ -27,6 +30,7 @@ interface Segment {
 
 interface Group {
   readonly directory: string;
+  readonly accountId: string;
   /** Oldest first; the last one is written to. */
   readonly segments: Segment[];
   pending: LogLine[];
@@ -35,7 +39,7 @@ interface Group {
 /**
  * Keeps functions' logs on disk: a directory for each log group, its lines in numbered segments of
  * JSON lines. Writing never waits; lines reach the disk within a moment, and the oldest segments go
- * when a group, or all groups together, grow over their limit.
+ * when a group grows over its limit; when all together do, those of the account that has most.
  */
 export class FileLogStore implements LogSink {
   readonly #directory: string;
@@ -49,6 +53,8 @@ export class FileLogStore implements LogSink {
   /** Oldest first, as far as their order in time is known. */
   #segments: Segment[] = [];
   #totalBytes = 0;
+  readonly #byAccount = new Map<string, number>();
+  readonly #pendingByAccount = new Map<string, number>();
   #pendingBytes = 0;
   #dropped = 0;
   #timer: Timer | undefined;
@@ -70,13 +76,15 @@ export class FileLogStore implements LogSink {
   }
 
   write(line: LogLine): void {
-    if (this.#pendingBytes > this.#limits.pendingBytes) {
+    const own = this.#pendingByAccount.get(line.accountId) ?? 0;
+    const { pendingBytes } = this.#limits;
+    if (this.#pendingBytes > pendingBytes || own > pendingBytes * PENDING_PART_PER_ACCOUNT) {
       this.#dropped++;
       return;
     }
     const group = this.#groupOf(line);
     group.pending.push(line);
-    this.#pendingBytes += line.text.length;
+    this.#pend(line, line.text.length);
     this.#dirty.add(group);
     this.#timer ??= this.#clock.setTimer(this.#limits.flushMs, () => void this.flush());
   }
@@ -118,7 +126,8 @@ export class FileLogStore implements LogSink {
   #group(directory: string): Group {
     let group = this.#groups.get(directory);
     if (!group) {
-      group = { directory, segments: [], pending: [] };
+      const accountId = basename(dirname(directory));
+      group = { directory, accountId, segments: [], pending: [] };
       this.#groups.set(directory, group);
     }
     return group;
@@ -134,7 +143,7 @@ export class FileLogStore implements LogSink {
           const segment = { group, number, sizeBytes: size };
           group.segments.push(segment);
           found.push({ segment, modifiedMs: mtimeMs });
-          this.#totalBytes += size;
+          this.#count(segment, size);
         }
       }
     }
@@ -148,7 +157,7 @@ export class FileLogStore implements LogSink {
     for (const group of groups) {
       const lines = group.pending;
       group.pending = [];
-      for (const line of lines) this.#pendingBytes -= line.text.length;
+      for (const line of lines) this.#pend(line, -line.text.length);
       try {
         await this.#append(group, lines);
       } catch (error) {
@@ -185,7 +194,7 @@ export class FileLogStore implements LogSink {
     await appendFile(segmentPath(group.directory, segment.number), text);
     const sizeBytes = Buffer.byteLength(text);
     segment.sizeBytes += sizeBytes;
-    this.#totalBytes += sizeBytes;
+    this.#count(segment, sizeBytes);
     return segment;
   }
 
@@ -198,8 +207,29 @@ export class FileLogStore implements LogSink {
       await this.#drop(oldest);
     }
     while (this.#totalBytes > totalBytes && this.#segments.length > 1) {
-      await this.#drop(this.#segments[0] as Segment);
+      await this.#drop(this.#oldestOfTheLargest());
     }
+  }
+
+  #pend({ accountId }: LogLine, bytes: number): void {
+    this.#pendingBytes += bytes;
+    const left = (this.#pendingByAccount.get(accountId) ?? 0) + bytes;
+    if (left === 0) this.#pendingByAccount.delete(accountId);
+    else this.#pendingByAccount.set(accountId, left);
+  }
+
+  /** Who has written most makes room: others keep what they have. */
+  #oldestOfTheLargest(): Segment {
+    let largest = '';
+    for (const [accountId, bytes] of this.#byAccount) {
+      if (bytes > (this.#byAccount.get(largest) ?? -1)) largest = accountId;
+    }
+    return this.#segments.find(({ group }) => group.accountId === largest) as Segment;
+  }
+
+  #count({ group }: Segment, bytes: number): void {
+    this.#totalBytes += bytes;
+    this.#byAccount.set(group.accountId, (this.#byAccount.get(group.accountId) ?? 0) + bytes);
   }
 
   async #drop(segment: Segment): Promise<void> {
@@ -215,7 +245,7 @@ export class FileLogStore implements LogSink {
     this.#segments.splice(this.#segments.indexOf(segment), 1);
     const { segments } = segment.group;
     segments.splice(segments.indexOf(segment), 1);
-    this.#totalBytes -= segment.sizeBytes;
+    this.#count(segment, -segment.sizeBytes);
   }
 }
 

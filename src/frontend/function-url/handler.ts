@@ -105,7 +105,10 @@ export class FunctionUrlHandler {
     const { request } = call;
     const pending = found.config.authType === 'AWS_IAM' ? this.#authenticate(request) : undefined;
     const maxBytes = limits.lambda.syncPayloadBytes;
-    const body = await receiveBody(request, maxBytes, this.#budget);
+    const { accountId } = pending?.credential ?? found.record;
+    const peer = request.socket.remoteAddress ?? '';
+    const owner = { accountId, peer, proven: pending?.verified ?? false };
+    const body = await receiveBody(request, maxBytes, this.#budget, owner);
     if (!body) throw new ApiError('RequestTooLargeException', 'Request Entity Too Large');
     try {
       pending?.finish(body.bytes);

@@ -25,6 +25,8 @@ export interface ApiHandlerOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly meter: Meter;
+  /** Told whose the connection is, once a signature was right. */
+  readonly prove: (request: IncomingMessage, response: ServerResponse, accountId: string) => void;
 }
 
 /** From an HTTP request to an operation and back: identity, signature, body, answer. */
@@ -63,7 +65,13 @@ export class ApiHandler {
       if (given !== undefined && !accepted) {
         throw new ApiError('InvalidRequestContentException', 'x-amzn-RequestId: not a UUID');
       }
-      answer = await this.#answer(request, { requestId, rawPath, rawQuery, route, signal });
+      answer = await this.#answer(request, response, {
+        requestId,
+        rawPath,
+        rawQuery,
+        route,
+        signal,
+      });
     } catch (error) {
       answer = this.#failed(error, requestId, route?.operation);
     }
@@ -75,6 +83,7 @@ export class ApiHandler {
 
   async #answer(
     request: IncomingMessage,
+    response: ServerResponse,
     call: {
       requestId: string;
       rawPath: string;
@@ -98,10 +107,14 @@ export class ApiHandler {
       query: new URLSearchParams(rawQuery),
     };
     const maxBytes = operation.maxBodyBytes?.(headers) ?? limits.http.smallBodyBytes;
-    const body = await receiveBody(request, maxBytes, this.#options.budget);
+    const { accountId } = caller.credential;
+    const peer = request.socket.remoteAddress ?? '';
+    const owner = { accountId, peer, proven: caller.verified };
+    const body = await receiveBody(request, maxBytes, this.#options.budget, owner);
     if (!body) throw await tooLarge(operation, api, maxBytes, caller.verified);
     try {
       caller.finish(body.bytes);
+      this.#options.prove(request, response, accountId);
       return await operation.handle({ ...api, body: body.bytes });
     } finally {
       body.release();

@@ -1,24 +1,57 @@
 import type { IncomingMessage } from 'node:http';
-import { SluiceError } from '../../base/mod.ts';
+import { limits, SluiceError } from '../../base/mod.ts';
 
-/** How many bytes of request bodies may be in memory at once, over all connections. */
+/** Whose a body is, as far as can be told before all of it is there. */
+export interface BodyOwner {
+  readonly accountId: string;
+  /** The address that sends it. */
+  readonly peer: string;
+  /** The signature is verified; else anybody may have written the account's key id. */
+  readonly proven: boolean;
+}
+
+/**
+ * How many bytes of request bodies may be in memory at once, over all connections. An account has a
+ * share of them, and so has what came without proof: in all, and of one peer under one account's
+ * name. So whoever holds bodies back takes memory from itself.
+ */
 export class ByteBudget {
-  #free: number;
+  readonly #bytes: number;
+  readonly #held = new Map<string, number>();
 
   constructor(bytes: number) {
-    this.#free = bytes;
+    this.#bytes = bytes;
   }
 
   /** Throws `OVERLOADED` when the bytes are not to be had. */
-  take(bytes: number): void {
-    if (bytes > this.#free) {
-      throw new SluiceError('OVERLOADED', 'request bodies: the server holds as many as it may');
+  take(owner: BodyOwner, bytes: number): void {
+    const shares = this.#sharesOf(owner);
+    for (const [share, most] of shares) {
+      if ((this.#held.get(share) ?? 0) + bytes > most) {
+        throw new SluiceError('OVERLOADED', `request bodies: ${share} holds as many as it may`);
+      }
     }
-    this.#free -= bytes;
+    for (const [share] of shares) this.#held.set(share, (this.#held.get(share) ?? 0) + bytes);
   }
 
-  give(bytes: number): void {
-    this.#free += bytes;
+  give(owner: BodyOwner, bytes: number): void {
+    for (const [share] of this.#sharesOf(owner)) {
+      const left = (this.#held.get(share) ?? 0) - bytes;
+      if (left === 0) this.#held.delete(share);
+      else this.#held.set(share, left);
+    }
+  }
+
+  #sharesOf({ accountId, peer, proven }: BodyOwner): [string, number][] {
+    const { bodyPartPerAccount, bodyPartPerPeer, bodyPartUnproven } = limits.shares;
+    const of = (part: number) => part * this.#bytes;
+    const all: [string, number] = ['the server', this.#bytes];
+    if (proven) return [all, [`account ${accountId}`, of(bodyPartPerAccount)]];
+    return [
+      all,
+      ['what is not verified yet', of(bodyPartUnproven)],
+      [`${peer} as ${accountId}`, of(bodyPartPerPeer)],
+    ];
   }
 }
 
@@ -38,6 +71,7 @@ export function receiveBody(
   request: IncomingMessage,
   maxBytes: number,
   budget: ByteBudget,
+  owner: BodyOwner,
 ): Promise<ReceivedBody | undefined> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxBytes) return Promise.resolve(undefined);
@@ -52,7 +86,7 @@ export function receiveBody(
       finish();
     };
     const drop = () => {
-      budget.give(held);
+      budget.give(owner, held);
       pieces.length = 0;
     };
     const onData = (piece: Buffer) => {
@@ -62,7 +96,7 @@ export function receiveBody(
         return settle(() => resolve(undefined));
       }
       try {
-        budget.take(piece.length);
+        budget.take(owner, piece.length);
         held += piece.length;
         pieces.push(piece);
       } catch (error) {
@@ -72,7 +106,7 @@ export function receiveBody(
     };
     const onEnd = () => {
       const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
-      settle(() => resolve({ bytes, release: () => budget.give(held) }));
+      settle(() => resolve({ bytes, release: () => budget.give(owner, held) }));
     };
     const onClose = () => {
       drop();

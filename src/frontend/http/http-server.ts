@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, limits, type Random, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import { Connections } from './connections.ts';
 import { refuseConnection } from './responses.ts';
 
 export type Handler = (
@@ -21,6 +22,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #clock: Clock;
   readonly #running = new Set<AbortController>();
+  readonly #connections = new Connections();
   #onIdle: (() => void) | undefined;
 
   constructor(handler: Handler, clock: Clock, random: Random, tls?: TlsIdentity) {
@@ -36,6 +38,9 @@ export class HttpServer {
     this.#server.headersTimeout = limits.http.headTimeoutMs;
     this.#server.requestTimeout = limits.http.receiveTimeoutMs;
     this.#server.keepAliveTimeout = limits.http.keepAliveMs;
+    this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) =>
+      this.#connections.add(socket),
+    );
     this.#server.on('clientError', (error, socket) => {
       refuseConnection(error, socket as Socket, random.uuid());
     });
@@ -54,6 +59,11 @@ export class HttpServer {
       this.#server.listen(port, host, resolve);
     });
     return this.#server.address() as AddressInfo;
+  }
+
+  /** A request on this connection was signed by the account. */
+  prove(request: IncomingMessage, response: ServerResponse, accountId: string): void {
+    if (!this.#connections.prove(request.socket, accountId)) response.shouldKeepAlive = false;
   }
 
   /** Takes no new requests, gives running ones `graceMs`, then aborts them. */

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { noLogger, SeededRandom } from '../base/mod.ts';
+import { ScheduledCollector } from './scheduled-collector.ts';
+import { DWELL_MS, SETTLE_MS, World } from './world-fixture.ts';
+
+const everyMs = 10_000;
+const rotateMs = 60_000;
+
+function setUp(t: TestContext) {
+  const world = new World(new SeededRandom(7));
+  const schedule = new ScheduledCollector({
+    collector: world.collector,
+    clock: world.clock,
+    logger: noLogger,
+    ...{ everyMs, rotateMs },
+  });
+  t.after(() => schedule.close());
+  const chunks = async () => (await world.keys('roots/')).filter((key) => key.includes('/chunks/'));
+  /** Rounds take turns of the event loop as well as time. */
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += everyMs) {
+      await world.clock.advance(everyMs);
+      for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { world, chunks, pass };
+}
+
+test('what nothing runs any more goes by itself, what is live stays', async (t) => {
+  const { world, chunks, pass } = setUp(t);
+  const kept = await world.upload(1, 2);
+  const gone = await world.upload(3, 4);
+  await pass(2 * (rotateMs + SETTLE_MS + DWELL_MS));
+  assert.equal((await chunks()).length, 4, 'nothing is collected while all is live');
+  world.live.delete(gone);
+  await pass(2 * (rotateMs + SETTLE_MS + DWELL_MS));
+  assert.equal((await chunks()).length, 2);
+  await world.read(kept);
+  await world.checkRootsAreWhole();
+});
+
+test('nothing goes when nothing is live, as after a lost database', async (t) => {
+  const { world, chunks, pass } = setUp(t);
+  await world.upload(1, 2);
+  world.live.clear();
+  await pass(3 * (rotateMs + SETTLE_MS + DWELL_MS));
+  assert.equal((await chunks()).length, 2);
+});
+
+test('nothing goes while a live manifest is nowhere', async (t) => {
+  const { world, chunks, pass } = setUp(t);
+  await world.upload(1, 2);
+  const gone = await world.upload(3, 4);
+  world.live.delete(gone);
+  world.live.set('elsewhere', [9]);
+  await pass(3 * (rotateMs + SETTLE_MS + DWELL_MS));
+  assert.equal((await chunks()).length, 4);
+});
