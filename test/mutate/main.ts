@@ -9,8 +9,7 @@
  * Exit status: 0 when at least `--least` per cent were killed, 1 when fewer were, 2 for wrong usage
  * or when the tests fail as things are.
  */
-import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../../src/base/mod.ts';
@@ -61,14 +60,12 @@ function sampleOf(mutants: readonly Mutant[], size: number): Mutant[] {
   return shuffled.slice(0, size).map(({ mutant }) => mutant);
 }
 
-function describe({ path, start, end, operator, replacement }: Mutant): string {
-  const text = readFileSync(join(repositoryRoot, path), 'utf8');
-  const line = text.slice(0, start).split('\n').length;
+function describe({ path, line, operator, original, replacement }: Mutant): string {
   const short = (code: string) => {
     const flat = code.replace(/\s+/g, ' ');
     return flat.length > 70 ? `${flat.slice(0, 67)}…` : flat;
   };
-  return `${path}:${line} ${operator}: ${short(text.slice(start, end))} → ${short(replacement)}`;
+  return `${path}:${line} ${operator}: ${short(original)} → ${short(replacement)}`;
 }
 
 function report(folder: string, tried: readonly Tried[], all: number): number {

@@ -50,9 +50,10 @@ test('a file’s mutants are what a slip of the hand makes, and nothing of types
   writeFileSync(path, SOURCE);
   const found: string[] = [];
   parseFiles([path], (_, file) => {
-    for (const { start, end, operator, replacement } of mutantsOf('f.ts', file)) {
-      const line = SOURCE.slice(0, start).split('\n').length;
-      found.push(`${line} ${operator}: ${SOURCE.slice(start, end)} → ${replacement}`);
+    for (const mutant of mutantsOf('f.ts', file)) {
+      const { start, end, line, operator, original, replacement } = mutant;
+      assert.equal(SOURCE.slice(start, end), original);
+      found.push(`${line} ${operator}: ${original} → ${replacement}`);
     }
   });
   const sorted = (lines: readonly string[]) => [...lines].sort();

@@ -8,11 +8,14 @@ export interface Mutant {
   /** Offsets into the file's text, of what is replaced. */
   readonly start: number;
   readonly end: number;
+  /** What stands there, and what it becomes. */
+  readonly original: string;
   readonly replacement: string;
+  readonly line: number;
   readonly operator: string;
 }
 
-type Change = Omit<Mutant, 'path'>;
+type Change = Omit<Mutant, 'path' | 'original' | 'line'>;
 
 const swaps: Partial<Record<Kind, readonly [operator: string, replacement: string]>> = {
   [Kind.AmpersandAmpersandToken]: ['logic', '||'],
@@ -59,7 +62,13 @@ export function mutantsOf(path: string, file: SourceFile): Mutant[] {
     });
   };
   visit(file);
-  return found.map((change) => ({ path, ...change })).sort((a, b) => a.start - b.start);
+  const whole = (change: Change): Mutant => ({
+    ...change,
+    path,
+    original: file.text.slice(change.start, change.end),
+    line: file.text.slice(0, change.start).split('\n').length,
+  });
+  return found.map(whole).sort((a, b) => a.start - b.start);
 }
 
 const isLogging = (node: Node, file: SourceFile) =>
