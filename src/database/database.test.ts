@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { isSluiceError } from '../base/mod.ts';
-import { inTransaction, openDatabase, parseBody } from './mod.ts';
+import { isSluiceError, systemClock } from '../base/mod.ts';
+import { GroupSyncedDatabase, inTransaction, openDatabase, parseBody } from './mod.ts';
 
 const first = 'CREATE TABLE a (n INTEGER)';
 const second = 'CREATE TABLE b (n INTEGER); INSERT INTO a VALUES (7)';
 const pathOf = (t: TestContext) => join(temporaryDirectory(t, 'database'), 'a.sqlite');
 const corrupt = (error: unknown) => isSluiceError(error, 'STORE_CORRUPT');
 
-function open(t: TestContext, path: string, migrations: readonly string[] = [first]) {
+function openFor(t: TestContext, path: string, migrations: readonly string[] = [first]) {
   const database = openDatabase(path, migrations);
   t.after(() => database.isOpen && database.close());
   return database;
@@ -20,7 +21,7 @@ function open(t: TestContext, path: string, migrations: readonly string[] = [fir
 
 /** SQLite's own word for it: 2 is FULL, which syncs the log at each commit. */
 test('a database syncs each commit to disk', (t) => {
-  const database = open(t, pathOf(t));
+  const database = openFor(t, pathOf(t));
   const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   assert.equal(pragma('synchronous'), 2);
   assert.equal(pragma('journal_mode'), 'wal');
@@ -29,32 +30,32 @@ test('a database syncs each commit to disk', (t) => {
 
 test('a database takes the steps that it lacks, each once', (t) => {
   const path = pathOf(t);
-  open(t, path).close();
-  const database = open(t, path, [first, second]);
-  open(t, path, [first, second]);
+  openFor(t, path).close();
+  const database = openFor(t, path, [first, second]);
+  openFor(t, path, [first, second]);
   assert.equal(database.prepare('SELECT count(*) AS n FROM a').get()?.['n'], 1);
 });
 
 test('a step that fails leaves the database as it was', (t) => {
   const path = pathOf(t);
-  open(t, path).close();
-  assert.throws(() => open(t, path, [first, second, 'CREATE nonsense']), corrupt);
-  const database = open(t, path);
+  openFor(t, path).close();
+  assert.throws(() => openFor(t, path, [first, second, 'CREATE nonsense']), corrupt);
+  const database = openFor(t, path);
   assert.equal(database.prepare('SELECT count(*) AS n FROM a').get()?.['n'], 0);
 });
 
 test('a newer schema and a file that is no database are refused', (t) => {
   const path = pathOf(t);
-  open(t, path, [first, second]).close();
-  assert.throws(() => open(t, path), corrupt);
+  openFor(t, path, [first, second]).close();
+  assert.throws(() => openFor(t, path), corrupt);
   const garbage = pathOf(t);
   writeFileSync(garbage, 'not a database, but long enough to look like one '.repeat(50));
-  assert.throws(() => open(t, garbage), corrupt);
+  assert.throws(() => openFor(t, garbage), corrupt);
 });
 
 test('a transaction holds the write lock from its start, and undoes all when it throws', (t) => {
   const path = pathOf(t);
-  const database = open(t, path);
+  const database = openFor(t, path);
   const insert = () => database.exec('INSERT INTO a VALUES (1)');
   const count = () => database.prepare('SELECT count(*) AS n FROM a').get()?.['n'];
   const other = new DatabaseSync(path, { timeout: 0 });
@@ -77,4 +78,88 @@ test('a transaction holds the write lock from its start, and undoes all when it 
 test('a stored body that is not JSON is a damaged store', () => {
   assert.deepEqual(parseBody('{"a":1}', 'x'), { a: 1 });
   for (const body of ['{', 7, null, undefined]) assert.throws(() => parseBody(body, 'x'), corrupt);
+});
+
+describe('a database whose log is synced by another thread', () => {
+  /** Holds each sync of the log until it is let go. */
+  async function rig(t: TestContext) {
+    const path = pathOf(t);
+    const file = GroupSyncedDatabase.open(path, [first]);
+    const probe = await open('/');
+    const handles = Object.getPrototypeOf(probe) as { datasync(): Promise<void> };
+    await probe.close();
+    const original = handles.datasync;
+    const held: (() => void)[] = [];
+    let syncs = 0;
+    t.mock.method(handles, 'datasync', async function (this: { fd: number }) {
+      assert.equal(readlinkSync(`/proc/self/fd/${this.fd}`), `${path}-wal`);
+      await new Promise<void>((resolve) => held.push(resolve));
+      syncs++;
+      await original.call(this as never);
+    });
+    const turns = async (count = 20) => {
+      for (let i = 0; i < count; i++) await systemClock.sleep(1);
+    };
+    const insert = () => file.database.exec('INSERT INTO a VALUES (1)');
+    return { file, held, turns, insert, synced: () => syncs };
+  }
+
+  test('answers when its own commit is on disk, many with one sync', async (t) => {
+    const { file, held, turns, insert, synced } = await rig(t);
+    const answered: string[] = [];
+    const write = (name: string) => {
+      insert();
+      return file.synced().then(() => answered.push(name));
+    };
+    const one = write('one');
+    while (held.length === 0) await turns(1);
+    const later = [write('two'), write('three'), write('four')];
+    await turns();
+    assert.deepEqual(
+      [answered, held.length],
+      [[], 1],
+      'nothing is answered while nothing is synced',
+    );
+    held.shift()?.();
+    await one;
+    assert.deepEqual(answered, ['one'], 'the first sync may have begun before the others’ commits');
+    while (held.length === 0) await turns(1);
+    held.shift()?.();
+    await Promise.all(later);
+    assert.equal(synced(), 2);
+    await file.close();
+  });
+
+  test('closes when what waits has been answered', async (t) => {
+    const { file, held, turns, insert } = await rig(t);
+    insert();
+    const waiting = file.synced();
+    const closing = file.close();
+    while (held.length === 0) await turns(1);
+    held.shift()?.();
+    await Promise.all([waiting, closing]);
+    await file.close();
+  });
+
+  test('fails whoever waits for a sync that fails', async (t) => {
+    const { file, held, turns, insert } = await rig(t);
+    t.mock.restoreAll();
+    const probe = await open('/');
+    const handles = Object.getPrototypeOf(probe) as { datasync(): Promise<void> };
+    await probe.close();
+    t.mock.method(handles, 'datasync', () => Promise.reject(new Error('EIO')));
+    insert();
+    await assert.rejects(file.synced(), corrupt);
+    assert.equal(held.length, 0);
+    t.mock.restoreAll();
+    await file.synced();
+    await file.close();
+    await turns(1);
+  });
+
+  test('keeps nothing in memory, and answers at once', async () => {
+    const file = GroupSyncedDatabase.open(':memory:', [first]);
+    await file.synced();
+    await file.close();
+  });
 });

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, openDatabase, parseBody } from '../database/mod.ts';
+import { GroupSyncedDatabase, inTransaction, parseBody } from '../database/mod.ts';
 import type { PolicyRecord } from './records.ts';
 
 /** A version of a layer: an archive that is unpacked under /opt. Immutable. */
@@ -81,19 +81,21 @@ const bodyOf = (row: Record<string, unknown>) =>
 
 /** The embedded layer store; `:memory:` for tests. */
 export class SqliteLayerStore implements LayerStore {
+  readonly #file: GroupSyncedDatabase;
   readonly #database: DatabaseSync;
 
-  private constructor(database: DatabaseSync) {
-    this.#database = database;
+  private constructor(file: GroupSyncedDatabase) {
+    this.#file = file;
+    this.#database = file.database;
   }
 
   static open(path: string): SqliteLayerStore {
-    return new SqliteLayerStore(openDatabase(path, migrations));
+    return new SqliteLayerStore(GroupSyncedDatabase.open(path, migrations));
   }
 
   async publish(record: Omit<LayerVersionRecord, 'version'>): Promise<LayerVersionRecord> {
     const { accountId, name } = record;
-    return inTransaction(this.#database, () => {
+    return await this.#write(() => {
       const row = this.#database
         .prepare(
           `INSERT INTO layers VALUES (?, ?, 2)
@@ -145,7 +147,7 @@ export class SqliteLayerStore implements LayerStore {
   }
 
   async remove(key: LayerKey, version: number): Promise<void> {
-    inTransaction(this.#database, () => {
+    await this.#write(() => {
       for (const table of ['layer_versions', 'layer_policies']) this.#delete(table, key, version);
     });
   }
@@ -159,13 +161,20 @@ export class SqliteLayerStore implements LayerStore {
     version: number,
     change: (current: PolicyRecord | undefined) => PolicyRecord | undefined,
   ): Promise<void> {
-    inTransaction(this.#database, () => {
+    await this.#write(() => {
       const policy = change(this.#policy(key, version));
       if (!policy) return this.#delete('layer_policies', key, version);
       this.#database
         .prepare('INSERT OR REPLACE INTO layer_policies VALUES (?, ?, ?, ?)')
         .run(key.accountId, key.name, version, JSON.stringify(policy));
     });
+  }
+
+  /** One transaction, on disk when it resolves. */
+  async #write<T>(work: () => T): Promise<T> {
+    const result = inTransaction(this.#database, work);
+    await this.#file.synced();
+    return result;
   }
 
   #policy({ accountId, name }: LayerKey, version: number): PolicyRecord | undefined {
@@ -182,6 +191,6 @@ export class SqliteLayerStore implements LayerStore {
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
+    await this.#file.close();
   }
 }

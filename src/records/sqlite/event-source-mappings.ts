@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../../base/mod.ts';
-import { inTransaction, openDatabase, parseBody } from '../../database/mod.ts';
+import { GroupSyncedDatabase, inTransaction, parseBody } from '../../database/mod.ts';
 import {
   type EventSourceMappingRecord,
   type EventSourceMappingStore,
@@ -30,17 +30,19 @@ const bodyOf = (row: Record<string, unknown>) =>
 
 /** The embedded store of event source mappings; `:memory:` keeps nothing. */
 export class SqliteEventSourceMappings implements EventSourceMappingStore {
+  readonly #file: GroupSyncedDatabase;
   readonly #database: DatabaseSync;
   readonly #limits: MappingLimits;
   readonly #listeners = new Set<(uuid: string) => void>();
 
-  private constructor(database: DatabaseSync, counts: Partial<MappingCounts>) {
-    this.#database = database;
+  private constructor(file: GroupSyncedDatabase, counts: Partial<MappingCounts>) {
+    this.#file = file;
+    this.#database = file.database;
     this.#limits = new MappingLimits(counts);
   }
 
   static open(path: string, options: Partial<MappingCounts> = {}): SqliteEventSourceMappings {
-    return new SqliteEventSourceMappings(openDatabase(path, migrations), options);
+    return new SqliteEventSourceMappings(GroupSyncedDatabase.open(path, migrations), options);
   }
 
   async insert(record: EventSourceMappingRecord): Promise<void> {
@@ -56,6 +58,7 @@ export class SqliteEventSourceMappings implements EventSourceMappingStore {
       this.#put(record);
     });
     this.#announce(record.uuid);
+    await this.#file.synced();
   }
 
   async read(uuid: string): Promise<EventSourceMappingRecord | undefined> {
@@ -75,6 +78,7 @@ export class SqliteEventSourceMappings implements EventSourceMappingStore {
       return next;
     });
     this.#announce(uuid);
+    await this.#file.synced();
     return changed;
   }
 
@@ -112,7 +116,7 @@ export class SqliteEventSourceMappings implements EventSourceMappingStore {
 
   async close(): Promise<void> {
     this.#listeners.clear();
-    if (this.#database.isOpen) this.#database.close();
+    await this.#file.close();
   }
 
   #read(uuid: string): EventSourceMappingRecord | undefined {

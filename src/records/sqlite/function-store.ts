@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../../base/mod.ts';
-import { inTransaction, openDatabase, parseBody } from '../../database/mod.ts';
+import { GroupSyncedDatabase, inTransaction, parseBody } from '../../database/mod.ts';
 import type { FunctionRecord, VersionRecord } from '../records.ts';
 import type {
   AccountTotals,
@@ -15,18 +15,20 @@ import { prepareStatements, type Statements } from './function-statements.ts';
 
 /** The embedded store: one SQLite file in the data directory, for the one process that serves. */
 export class SqliteFunctionStore implements FunctionStore {
+  readonly #file: GroupSyncedDatabase;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   readonly #listeners = new Set<(key: FunctionKey) => void>();
 
-  private constructor(database: DatabaseSync) {
-    this.#database = database;
-    this.#statements = prepareStatements(database);
+  private constructor(file: GroupSyncedDatabase) {
+    this.#file = file;
+    this.#database = file.database;
+    this.#statements = prepareStatements(file.database);
   }
 
   /** `path` is created when absent; `:memory:` keeps nothing. */
   static open(path: string): SqliteFunctionStore {
-    return new SqliteFunctionStore(openDatabase(path, functionMigrations));
+    return new SqliteFunctionStore(GroupSyncedDatabase.open(path, functionMigrations));
   }
 
   async insert(record: FunctionRecord, versions: readonly VersionRecord[] = []): Promise<void> {
@@ -37,6 +39,7 @@ export class SqliteFunctionStore implements FunctionStore {
       this.#write({ function: record, putVersions: versions });
     });
     this.#announce(record);
+    await this.#file.synced();
   }
 
   async read(key: FunctionKey): Promise<FunctionRecord | undefined> {
@@ -57,6 +60,7 @@ export class SqliteFunctionStore implements FunctionStore {
       return outcome.function;
     });
     this.#announce(key);
+    await this.#file.synced();
     return written;
   }
 
@@ -68,6 +72,7 @@ export class SqliteFunctionStore implements FunctionStore {
       return removeFunction.run(key.accountId, key.name).changes > 0;
     });
     if (removed) this.#announce(key);
+    await this.#file.synced();
     return removed;
   }
 
@@ -130,7 +135,7 @@ export class SqliteFunctionStore implements FunctionStore {
 
   async close(): Promise<void> {
     this.#listeners.clear();
-    if (this.#database.isOpen) this.#database.close();
+    await this.#file.close();
   }
 
   #read(key: FunctionKey): FunctionRecord | undefined {
