@@ -17,11 +17,11 @@ function dueMs(sinceMs: number | undefined, delayMs: number): number {
 }
 
 /**
- * Moves the state's time to an event's. It never goes back, and never leaps past what was due by
- * more than `leapMs`: such a step is the clock's (another leader's, or one that was set), or time in
- * which this process stood still. Then time goes on from where it was, at the new clock's pace. So
- * a clock that is hours ahead ends no sandbox before its time, and one that is hours behind does
- * not leave buckets empty for hours.
+ * Moves the state's time to an event's. It never goes back, and passes what was due by no more than
+ * `leapMs`: more is a step of the clock (another leader's, or one that was set), or time in which
+ * this process stood still. Then time goes on from where it was, at the new clock's pace. So a
+ * clock that is hours ahead ends no sandbox before its time, and one that is hours behind does not
+ * leave buckets empty for hours.
  */
 export function advance(state: AssignmentState, atMs: number): void {
   const { leapMs } = state.limits;
@@ -30,12 +30,9 @@ export function advance(state: AssignmentState, atMs: number): void {
     if (state.nowMs - nowMs > leapMs) state.clockShiftMs = state.nowMs - atMs;
     return;
   }
-  if (nowMs - state.nowMs > leapMs) {
-    const mostMs = Math.max(state.nowMs, nextTickMs(state) ?? nowMs) + leapMs;
-    if (nowMs > mostMs) {
-      state.clockShiftMs -= nowMs - mostMs;
-      nowMs = mostMs;
-    }
+  if (nowMs - state.nowMs > leapMs && nowMs > (nextTickMs(state) ?? nowMs) + leapMs) {
+    nowMs = state.nowMs + leapMs;
+    state.clockShiftMs = nowMs - atMs;
   }
   state.nowMs = nowMs;
 }
