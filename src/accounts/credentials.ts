@@ -14,7 +14,7 @@ export interface Credential {
   readonly principalArn?: string;
 }
 
-/** Looked up for every request, so it answers from memory. */
+/** Looked up for every request: at once from memory, or from where the accounts are. */
 export interface CredentialStore {
-  find(accessKeyId: string): Credential | undefined;
+  find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined>;
 }

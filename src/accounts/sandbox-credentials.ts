@@ -31,7 +31,7 @@ export class SandboxCredentials implements CredentialStore {
     this.#random = random;
   }
 
-  find(accessKeyId: string): Credential | undefined {
+  find(accessKeyId: string): ReturnType<CredentialStore['find']> {
     return this.#issued.get(accessKeyId) ?? this.#accounts.find(accessKeyId);
   }
 

@@ -103,7 +103,8 @@ export class FunctionUrlHandler {
     extra: OutgoingHttpHeaders,
   ): Promise<UrlResponse | undefined> {
     const { request } = call;
-    const pending = found.config.authType === 'AWS_IAM' ? this.#authenticate(request) : undefined;
+    const signed = found.config.authType === 'AWS_IAM';
+    const pending = signed ? await this.#authenticate(request) : undefined;
     const maxBytes = limits.lambda.syncPayloadBytes;
     const { accountId } = pending?.credential ?? found.record;
     const peer = request.socket.remoteAddress ?? '';

@@ -95,7 +95,8 @@ export class ApiHandler {
     const { rawPath, rawQuery, route, requestId, signal } = call;
     const method = request.method ?? '';
     const { headers } = request;
-    const caller = this.#options.authenticator.begin({ method, rawPath, rawQuery, headers });
+    const { authenticator } = this.#options;
+    const caller = await authenticator.begin({ method, rawPath, rawQuery, headers });
     if (!route) {
       throw new ApiError('UnknownOperationException', `${method} ${rawPath}: no such operation`);
     }

@@ -51,7 +51,12 @@ async function outcome(given: Given, verifier = authenticator()): Promise<string
   given.change?.(lower);
   const [rawPath = '', rawQuery = ''] = request.path.split('?');
   try {
-    const pending = verifier.begin({ method: request.method, rawPath, rawQuery, headers: lower });
+    const pending = await verifier.begin({
+      method: request.method,
+      rawPath,
+      rawQuery,
+      headers: lower,
+    });
     pending.finish(Buffer.from(given.sentBody ?? request.body));
     return 'ok';
   } catch (error) {
@@ -134,6 +139,16 @@ test('who signed must be known, enabled, and right', async () => {
   assert.match(await outcome({ credential: temporary }), unknown);
 });
 
+test('keys may be looked up elsewhere', async () => {
+  const credentials = {
+    find: async (id: string) => (id === owner.accessKeyId ? owner : undefined),
+  };
+  const verifier = new Authenticator(credentials, REGION, new VirtualClock(nowMs));
+  assert.equal(await outcome({}, verifier), 'ok');
+  const nobody = { ...owner, accessKeyId: 'AKIANOBODY' };
+  assert.match(await outcome({ credential: nobody }, verifier), /^UnrecognizedClientException/);
+});
+
 test('a rotated secret takes effect with the next request', async () => {
   const credentials = new FixedCredentials(owner);
   const verifier = new Authenticator(credentials, REGION, new VirtualClock(nowMs));
@@ -168,16 +183,16 @@ test('the scope must be this region and this service', async () => {
   assert.match(await outcome({ service: 's3' }), /^InvalidSignatureException: .*correct service/);
 });
 
-test('no signature, and signatures that cannot be read', () => {
-  const begin = (headers: Record<string, string>) => {
+test('no signature, and signatures that cannot be read', async () => {
+  const begin = async (headers: Record<string, string>) => {
     try {
-      authenticator().begin({ method: 'GET', rawPath: '/', rawQuery: '', headers });
+      await authenticator().begin({ method: 'GET', rawPath: '/', rawQuery: '', headers });
     } catch (error) {
       if (error instanceof ApiError) return error.exception;
     }
     return 'accepted';
   };
-  assert.equal(begin({}), 'MissingAuthenticationTokenException');
+  assert.equal(await begin({}), 'MissingAuthenticationTokenException');
   const dated = { 'x-amz-date': '20260102T030405Z' };
   for (const authorization of [
     'Basic abc',
@@ -185,7 +200,7 @@ test('no signature, and signatures that cannot be read', () => {
     'AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=00',
     'AWS4-HMAC-SHA256 Credential=a/20260102/us-east-1/lambda/aws4_request, Signature=00',
   ]) {
-    assert.equal(begin({ authorization, ...dated }), 'IncompleteSignatureException');
+    assert.equal(await begin({ authorization, ...dated }), 'IncompleteSignatureException');
   }
 });
 
@@ -210,7 +225,7 @@ test('a presigned URL is good until it expires', async () => {
     const rawQuery = new URLSearchParams(url.query as Record<string, string>).toString();
     const headers = { host: 'localhost' };
     const request = { method: 'GET', rawPath: url.path, rawQuery, headers };
-    authenticator().begin(request).finish(Buffer.alloc(0));
+    (await authenticator().begin(request)).finish(Buffer.alloc(0));
   };
   await verify(0);
   await verify(900);

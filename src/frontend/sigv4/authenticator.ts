@@ -48,10 +48,10 @@ export class Authenticator {
     this.#clock = clock;
   }
 
-  /** Checks all that needs no body. Throws the API's authentication errors. */
-  begin(request: SignedRequest): PendingCaller {
+  /** Checks all that needs no body. Rejects with the API's authentication errors. */
+  async begin(request: SignedRequest): Promise<PendingCaller> {
     const authorization = readAuthorization(request);
-    const credential = this.#credentials.find(authorization.accessKeyId);
+    const credential = await this.#credentials.find(authorization.accessKeyId);
     if (credential === undefined || credential.disabled === true) throw unknownToken();
     if (authorization.securityToken !== credential.sessionToken) throw unknownToken();
     this.#checkScope(authorization);
