@@ -3,7 +3,7 @@
  * (environment, secrets, code) is for the worker to look up, and never comes here.
  */
 export interface VersionRef {
-  /** `versionArn` and `revision` in one string. */
+  /** `versionArn`, `revision` and the tenant, if any, in one string. */
   readonly key: string;
   /** Qualified: of `$LATEST` or a number. */
   readonly versionArn: string;
@@ -15,17 +15,21 @@ export interface VersionRef {
    */
   readonly revision: string;
   readonly memoryMb: number;
+  /** Where a function keeps its tenants apart: a sandbox serves one of them for its whole life. */
+  readonly tenantId?: string;
 }
 
 export function versionRef(parts: Omit<VersionRef, 'key'>): VersionRef {
-  const { versionArn, functionArn, accountId, revision, memoryMb } = parts;
+  const { versionArn, functionArn, accountId, revision, memoryMb, tenantId } = parts;
+  const key = `${versionArn}#${revision}`;
   return {
-    key: `${versionArn}#${revision}`,
+    key: tenantId === undefined ? key : `${key}#${tenantId}`,
     versionArn,
     functionArn,
     accountId,
     revision,
     memoryMb,
+    ...(tenantId === undefined ? {} : { tenantId }),
   };
 }
 

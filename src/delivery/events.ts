@@ -7,6 +7,8 @@ export interface QueuedEvent {
   readonly qualifier?: string | undefined;
   readonly requestId: string;
   readonly traceId: string;
+  /** Of a function that keeps tenants apart. */
+  readonly tenantId?: string | undefined;
   readonly payload: Buffer;
   readonly receivedMs: number;
 }

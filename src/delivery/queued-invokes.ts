@@ -77,8 +77,8 @@ export class QueuedInvokes implements EventFunctions {
   async #run(target: Target, event: EventFacts): Promise<QueuedOutcome> {
     if (target.record.reservedConcurrency === 0) return { kind: 'switched-off' };
     const { invoker, logger } = this.#services;
-    const { requestId, payload, traceId } = event;
-    const facts = { requestId, payload, traceId };
+    const { requestId, payload, traceId, tenantId } = event;
+    const facts = { requestId, payload, traceId, tenantId };
     try {
       const call = await prepareInvoke(this.#services, target, facts, this.#closing.signal);
       const { status, executedVersion, payload: answer } = await invoker.invoke(call);

@@ -162,4 +162,18 @@ describe('an event', () => {
     );
     assert.equal(usage.usage(accountId)[0]?.throttles, 1);
   });
+
+  test('of a tenant asks for a sandbox of that tenant and no other', async () => {
+    const { clock, dispatcher, asked } = bench([]);
+    for (const tenantId of ['blue', 'green', undefined]) {
+      const invocation = { ...call.invocation, tenantId };
+      await clock.until(dispatcher.invoke({ ...call, invocation }));
+    }
+    const keys = asked.map((each) => each.version.key);
+    assert.equal(new Set(keys).size, 3, 'the leader lends by this key');
+    assert.deepEqual(
+      asked.map((each) => each.version.tenantId),
+      ['blue', 'green', undefined],
+    );
+  });
 });

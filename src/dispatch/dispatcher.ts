@@ -75,7 +75,7 @@ export class Dispatcher {
   /** As `Invoker` says. */
   async invoke(call: InvokeCall): Promise<InvokeOutcome> {
     const { clock, versions } = this.#options;
-    const version = versions.refOf(call.version);
+    const version = versions.refOf(call.version, call.invocation.tenantId);
     const calledAtMs = clock.monotonicMs();
     let verdict: LeaseVerdict | undefined;
     for (let attempt = 0; attempt < limits.dispatch.attempts; attempt++) {

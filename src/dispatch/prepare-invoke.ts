@@ -10,7 +10,7 @@ import type { InvokeCall } from './invoker.ts';
 
 /** What the bringer of an event knows of it. */
 export type EventFacts = Pick<Invocation, 'requestId' | 'payload' | 'traceId'> &
-  Partial<Pick<Invocation, 'clientContext' | 'logTail' | 'sink'>>;
+  Partial<Pick<Invocation, 'clientContext' | 'logTail' | 'sink' | 'tenantId'>>;
 
 /**
  * The call that runs an event on its target: the one place where one is made, whoever brings the
@@ -27,7 +27,7 @@ export async function prepareInvoke(
   const { reference } = target;
   const version = servingVersion(region, target);
   const allowance = await allowanceOf(catalogue, target);
-  const { requestId, payload, traceId, clientContext, logTail = false, sink } = event;
+  const { requestId, payload, traceId, clientContext, tenantId, logTail = false, sink } = event;
   const invokedFunctionArn = functionArn(region, reference, reference.qualifier);
   return {
     version,
@@ -38,6 +38,7 @@ export async function prepareInvoke(
       invokedFunctionArn,
       traceId,
       clientContext,
+      tenantId,
       logTail,
       sink,
     },

@@ -32,6 +32,17 @@ test('a version that was asked for is known by its reference', async () => {
   assert.equal(template.manifestId, sampleCode.manifestId);
 });
 
+test('references of tenants are kept apart, and lead to one version', async () => {
+  const { version } = await stored();
+  const unread = async () => assert.fail('the store is not asked');
+  const book = new VersionBook(region, { read: unread, readVersion: unread });
+  const [blue, green] = [book.refOf(version, 'blue'), book.refOf(version, 'green')];
+  assert.notEqual(blue.key, green.key);
+  for (const ref of [blue, green]) {
+    assert.equal((await book.find(ref)).revision, version.servingId);
+  }
+});
+
 test('one that is not remembered is read from the store while it serves, and not after', async () => {
   const { store, version } = await stored();
   const ref = new VersionBook(region, store).refOf(version);

@@ -28,9 +28,13 @@ export class VersionBook implements TemplateSource {
     this.#versionsMax = versionsMax;
   }
 
-  refOf(version: FunctionVersion): VersionRef {
-    const known = this.#refs.get(version);
-    if (known) return known;
+  /** By `tenantId`, where there is one, the leader keeps sandboxes apart as it does by revision. */
+  refOf(version: FunctionVersion, tenantId?: string): VersionRef {
+    const ref = this.#refs.get(version) ?? this.#remember(version);
+    return tenantId === undefined ? ref : versionRef({ ...ref, tenantId });
+  }
+
+  #remember(version: FunctionVersion): VersionRef {
     const ref = versionRef({
       versionArn: version.arn,
       functionArn: unqualified(version.arn),
@@ -48,7 +52,8 @@ export class VersionBook implements TemplateSource {
   }
 
   async find(ref: VersionRef): Promise<SandboxTemplate> {
-    const version = this.#versions.get(ref.key) ?? (await this.#read(ref));
+    const { tenantId: _, ...untold } = ref;
+    const version = this.#versions.get(versionRef(untold).key) ?? (await this.#read(ref));
     return sandboxTemplate(version, this.#region);
   }
 

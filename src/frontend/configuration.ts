@@ -193,5 +193,7 @@ export function newConfiguration(
     logging: { format: 'Text', group: `/aws/lambda/${name}` },
     snapStartApplyOn: 'None',
   };
-  return applyConfiguration(defaults, input, layers);
+  const tenancy = input.TenancyConfig?.TenantIsolationMode;
+  const given = tenancy === undefined ? defaults : { ...defaults, tenancy };
+  return applyConfiguration(given, input, layers);
 }

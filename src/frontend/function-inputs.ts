@@ -96,13 +96,13 @@ export const createFunctionInput = structure(
     Architectures: architectures,
     PackageType: string({ values: ['Zip', 'Image'] }),
     Publish: boolean(),
+    TenancyConfig: structure({ TenantIsolationMode: string({ values: ['PER_TENANT'] }) }, {}),
     Tags: map(string(), string()),
   },
   {
     ...refusedConfiguration,
     CodeSigningConfigArn: noSigning,
     PublishTo: publishTo,
-    TenancyConfig: 'sandboxes are not kept apart by tenant.',
   },
 );
 

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { limits } from '../base/mod.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
 import type { ApiRequest } from './operation.ts';
-import { string, throwBreaches } from './shapes.ts';
+import { string, throwBreaches, validate } from './shapes.ts';
 
 export type InvocationType = 'RequestResponse' | 'Event' | 'DryRun';
 
@@ -12,6 +12,7 @@ export interface InvokeOptions {
   readonly logTail: boolean;
   /** JSON text. */
   readonly clientContext: string | undefined;
+  readonly tenantId: string | undefined;
 }
 
 const typeShape = string({ values: ['Event', 'RequestResponse', 'DryRun'] });
@@ -23,9 +24,6 @@ function badContent(message: string, cause?: unknown): ApiError {
 }
 
 export function readInvokeOptions(request: ApiRequest): InvokeOptions {
-  if (request.headers['x-amz-tenant-id'] !== undefined) {
-    throw invalidParameter('TenantId is not supported: no function here isolates tenants.');
-  }
   if (request.headers['x-amz-durable-execution-name'] !== undefined) {
     throw invalidParameter(
       'DurableExecutionName is not supported: this region has no durable executions.',
@@ -44,7 +42,15 @@ export function readInvokeOptions(request: ApiRequest): InvokeOptions {
     type: type as InvocationType,
     logTail: logType === 'Tail',
     clientContext: readClientContext(request.headers['x-amz-client-context']),
+    tenantId: readTenantId(request.headers['x-amz-tenant-id']),
   };
+}
+
+const tenantShape = string({ max: 256, min: 1, pattern: '[a-zA-Z0-9\\._:\\/=+\\-@ ]+' });
+
+function readTenantId(given: string | string[] | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  return validate(tenantShape, String(given), 'tenantId');
 }
 
 /** The header is base64 of a JSON object; the runtime gets the JSON. */

@@ -7,6 +7,7 @@ import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
 import { requireQualifier } from './request-target.ts';
 import type { Services } from './services.ts';
+import { refuseForTenancy } from './tenancy.ts';
 
 export const mappingArn = ({ region }: Services, accountId: string, uuid: string) =>
   `arn:aws:lambda:${region}:${accountId}:event-source-mapping:${uuid}`;
@@ -56,6 +57,7 @@ export async function requireFunction(
 ): Promise<void> {
   const record = await services.cache.read(reference);
   if (!record) throw invalidParameter('Function does not exist');
+  refuseForTenancy(record, 'An event source mapping');
   requireQualifier(services, record, reference);
 }
 

@@ -49,6 +49,7 @@ export function renderConfiguration(
     ...renderStates(version),
     PackageType: config.packageType,
     ...renderImageOverrides(version),
+    ...(config.tenancy ? { TenancyConfig: { TenantIsolationMode: config.tenancy } } : {}),
     ...renderKept(version),
     ...(config.runtime && !image
       ? { RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(region, config.runtime) } }

@@ -9,6 +9,7 @@ export const eventOf = (n: number, more: Partial<AsyncEvent> = {}): AsyncEvent =
   qualifier: undefined,
   requestId: `r-${n}`,
   traceId: `Root=${n}`,
+  tenantId: n % 2 === 0 ? undefined : `tenant ${n}`,
   payload: Buffer.from(JSON.stringify({ n })),
   receivedMs: 1000 + n,
   ...more,

@@ -65,7 +65,8 @@ export class SqliteEvents {
     requireRoom(functionName, { depth, events: this.#eventCount(), eventsMax });
     this.#run(
       `INSERT INTO events (queue, visible_at_ms, received_ms, account_id, function_name, qualifier,
-         request_id, trace_id, payload, invokes, refusals) VALUES (?,?,?,?,?,?,?,?,?,0,0)`,
+         request_id, trace_id, tenant_id, payload, invokes, refusals)
+       VALUES (?,?,?,?,?,?,?,?,?,?,0,0)`,
       queue,
       Math.floor(event.receivedMs),
       Math.floor(event.receivedMs),
@@ -74,6 +75,7 @@ export class SqliteEvents {
       event.qualifier ?? null,
       event.requestId,
       event.traceId,
+      event.tenantId ?? null,
       event.payload,
     );
     this.#depths[queue] = (this.#depths[queue] ?? 0) + 1;
@@ -211,6 +213,7 @@ function eventOfRow(row: Row): StoredEvent {
     qualifier: row['qualifier'] === null ? undefined : String(row['qualifier']),
     requestId: String(row['request_id']),
     traceId: String(row['trace_id']),
+    tenantId: row['tenant_id'] === null ? undefined : String(row['tenant_id']),
     payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
     receivedMs: Number(row['received_ms']),
     visibleAtMs: Number(row['visible_at_ms']),

@@ -28,4 +28,5 @@ export const eventQueueMigrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX failures_of_account ON failures (account_id, failure_id);
   `,
+  'ALTER TABLE events ADD COLUMN tenant_id TEXT',
 ];

@@ -6,6 +6,8 @@ export interface AsyncEvent {
   readonly qualifier?: string | undefined;
   readonly requestId: string;
   readonly traceId: string;
+  /** Of a function that keeps tenants apart. */
+  readonly tenantId?: string | undefined;
   readonly payload: Buffer;
   readonly receivedMs: number;
 }

@@ -81,6 +81,8 @@ export interface FunctionConfiguration {
   readonly deadLetterTargetArn?: string;
   readonly kmsKeyArn?: string;
   readonly snapStartApplyOn: 'None' | 'PublishedVersions';
+  /** `PER_TENANT`: a sandbox serves one tenant id for its life, and each invoke names one. */
+  readonly tenancy?: 'PER_TENANT';
   /** Kept so that templates can move here; nothing acts on it. */
   readonly vpc?: {
     readonly subnetIds: readonly string[];

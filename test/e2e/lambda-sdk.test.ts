@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import {
   AddPermissionCommand,
   CreateFunctionCommand,
+  type CreateFunctionCommandInput,
   DeleteFunctionCommand,
   GetAccountSettingsCommand,
   GetFunctionCommand,
@@ -33,9 +34,15 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
   let client: LambdaClient;
   let image: string;
 
-  const create = async (name: string, imageUri = image, timeoutSeconds = 5) => {
+  const create = async (
+    name: string,
+    imageUri = image,
+    timeoutSeconds = 5,
+    more: Partial<CreateFunctionCommandInput> = {},
+  ) => {
     await client.send(
       new CreateFunctionCommand({
+        ...more,
         FunctionName: name,
         PackageType: 'Image',
         Code: { ImageUri: imageUri },
@@ -231,6 +238,19 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     const errors = answers.filter((each) => each.functionError).map(({ body }) => body);
     assert.deepEqual(errors, []);
     assert.equal(new Set(answers.map(({ body }) => body.sandbox)).size, 3);
+  });
+
+  test('tenants of a function never share a sandbox, and each finds its own again', async () => {
+    await create('tenants', image, 5, { TenancyConfig: { TenantIsolationMode: 'PER_TENANT' } });
+    const sandboxOf = async (TenantId: string) => {
+      const input = { FunctionName: 'tenants', TenantId, Payload: '{}' };
+      const { Payload } = await client.send(new InvokeCommand(input));
+      return JSON.parse(Buffer.from(Payload ?? []).toString('utf8')).sandbox as string;
+    };
+    const [blue, green] = [await sandboxOf('blue'), await sandboxOf('green')];
+    assert.notEqual(blue, green);
+    assert.equal(await sandboxOf('blue'), blue);
+    assert.equal(await sandboxOf('green'), green);
   });
 
   test('what a create answers does not tell whether the chunks were stored already', async () => {

@@ -8,6 +8,7 @@ import { isoDate } from '../rendering.ts';
 import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { boolean, list, number, type ShapeType, string, structure, validate } from '../shapes.ts';
+import { refuseForTenancy } from '../tenancy.ts';
 
 const path = '/2021-10-31/functions/:FunctionName/url';
 /** URLs are of a function or of an alias, never of a version. */
@@ -103,6 +104,7 @@ export function createFunctionUrlConfig(services: Services): Operation {
       };
       await changeFunction(services, reference, (record) => {
         requireQualifier(services, record, reference);
+        refuseForTenancy(record, 'A function URL');
         if (urlOf(record, key)) {
           const arn = functionArn(services.region, reference, reference.qualifier);
           throw conflict(

@@ -12,6 +12,8 @@ import { invokeStreaming, type StreamingInvoke, type StreamWriter } from '../str
 
 const CHUNK_BYTES = 64 * 1024;
 
+import { requireTenancy } from '../tenancy.ts';
+
 /**
  * `InvokeWithResponseStream`: the response as events of a stream. Its head says 200 before the
  * function is done, so how that ended stands in the last event.
@@ -30,6 +32,7 @@ export function invokeWithResponseStream(services: Services): Operation {
     async handle(request) {
       const options = readInvokeOptions(request);
       const target = await invokeTarget(services, request);
+      requireTenancy(target, options.tenantId);
       const payload = readEvent(request.body);
       if (options.type === 'DryRun') return noContent;
       if (options.type === 'Event') {
@@ -39,8 +42,9 @@ export function invokeWithResponseStream(services: Services): Operation {
         );
       }
       const traceId = traceIdOf(request, services.random, services.clock.nowMs());
-      const { logTail, clientContext } = options;
-      const event = { requestId: request.requestId, payload, traceId, clientContext, logTail };
+      const { logTail, clientContext, tenantId } = options;
+      const facts = { clientContext, logTail, tenantId };
+      const event = { requestId: request.requestId, payload, traceId, ...facts };
       const streaming = await invokeStreaming(services.invoker, (sink) =>
         prepareInvoke(services, target, { ...event, sink }, request.signal),
       );

@@ -1,5 +1,6 @@
 import { limits } from '../../base/mod.ts';
 import type { Target } from '../../catalogue/mod.ts';
+import type { QueuedEvent } from '../../delivery/mod.ts';
 import { type InvokeOutcome, prepareInvoke, traceIdOf } from '../../dispatch/mod.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
 import { tooLargeMessage } from '../http/api-handler.ts';
@@ -7,6 +8,7 @@ import { type InvokeOptions, readEvent, readInvokeOptions } from '../invoke-requ
 import { type ApiRequest, type ApiResponse, noContent, type Operation } from '../operation.ts';
 import { invokeTarget } from '../request-target.ts';
 import type { Services } from '../services.ts';
+import { requireTenancy } from '../tenancy.ts';
 
 /**
  * `Invoke`. Checks go in Lambda's order: name, existence, size, JSON, state; what is left is the
@@ -28,10 +30,13 @@ export function invoke(services: Services): Operation {
     async handle(request) {
       const options = readInvokeOptions(request);
       const target = await invokeTarget(services, request);
+      requireTenancy(target, options.tenantId);
       const payload = readEvent(request.body);
       if (options.type === 'DryRun') return noContent;
       const traceId = traceIdOf(request, services.random, services.clock.nowMs());
-      if (options.type === 'Event') return enqueue(services, request, target, payload, traceId);
+      if (options.type === 'Event') {
+        return enqueue(services, request, target, { payload, traceId, tenantId: options.tenantId });
+      }
       return run(services, request, target, options, payload, traceId);
     },
   };
@@ -45,8 +50,9 @@ async function run(
   payload: Buffer,
   traceId: string,
 ): Promise<ApiResponse> {
-  const { logTail, clientContext } = options;
-  const event = { requestId: request.requestId, payload, traceId, clientContext, logTail };
+  const { logTail, clientContext, tenantId } = options;
+  const facts = { clientContext, logTail, tenantId };
+  const event = { requestId: request.requestId, payload, traceId, ...facts };
   const call = await prepareInvoke(services, target, event, request.signal);
   const outcome = await services.invoker.invoke(call);
   return renderOutcome(outcome, logTail, traceId);
@@ -77,9 +83,10 @@ export function invokeAsync(services: Services): Operation {
     maxBodyBytes: () => limits.lambda.asyncPayloadBytes,
     async handle(request) {
       const target = await invokeTarget(services, request);
+      requireTenancy(target, undefined);
       const payload = readEvent(request.body);
       const traceId = traceIdOf(request, services.random, services.clock.nowMs());
-      const { headers } = await enqueue(services, request, target, payload, traceId);
+      const { headers } = await enqueue(services, request, target, { payload, traceId });
       return { status: 202, ...(headers ? { headers } : {}), body: '{"Status":202}' };
     },
   };
@@ -89,8 +96,7 @@ async function enqueue(
   services: Services,
   request: ApiRequest,
   { reference, record }: Target,
-  payload: Buffer,
-  traceId: string,
+  event: Pick<QueuedEvent, 'payload' | 'traceId' | 'tenantId'>,
 ): Promise<ApiResponse> {
   if (!services.events) throw invalidParameter('Event invokes are not enabled in this region.');
   await services.events.enqueue({
@@ -98,9 +104,8 @@ async function enqueue(
     functionName: record.name,
     qualifier: reference.qualifier,
     requestId: request.requestId,
-    traceId,
-    payload,
+    ...event,
     receivedMs: services.clock.nowMs(),
   });
-  return { status: 202, headers: { 'X-Amzn-Trace-Id': traceId } };
+  return { status: 202, headers: { 'X-Amzn-Trace-Id': event.traceId } };
 }

@@ -23,6 +23,7 @@ import { isoDate } from '../rendering.ts';
 import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { number, structure } from '../shapes.ts';
+import { refuseForTenancy } from '../tenancy.ts';
 
 const path = '/2019-09-30/functions/:FunctionName/provisioned-concurrency';
 const input = structure({ ProvisionedConcurrentExecutions: number({ min: 1 }) }, {});
@@ -123,6 +124,7 @@ export function putProvisionedConcurrencyConfig(services: Services): Operation {
       const config = { requested, lastModifiedMs: services.clock.nowMs() };
       const before = await findFunction(services, reference);
       requireQualifier(services, before, reference);
+      refuseForTenancy(before, 'Provisioned concurrency');
       servingVersion(services.region, await findTarget(services, reference));
       const record = await changeFunction(services, reference, (current, totals) => {
         requireQualifier(services, current, reference);
