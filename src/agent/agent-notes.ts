@@ -38,7 +38,7 @@ export function sendNotes(agent: NodeJS.Process): KeepNote {
 /** The worker's end. One agent leaves so many notes and no more. */
 export function hearNotes(agent: ChildProcess, keep: KeepNote): ChildProcess {
   let left = limits.agent.notes;
-  return agent.on('message', async (message) => {
+  const hear = async (message: unknown) => {
     const { type, id, key, bytes } = message as Note;
     if (type !== 'note') return;
     const answer = (failure?: WireError) => {
@@ -51,5 +51,6 @@ export function hearNotes(agent: ChildProcess, keep: KeepNote): ChildProcess {
     } catch (error) {
       answer(toSluiceError(error).toJSON());
     }
-  });
+  };
+  return agent.on('message', (message) => void hear(message));
 }
