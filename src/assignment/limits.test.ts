@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Labels, Meter } from '../base/mod.ts';
 import { isSluiceError, noMeter } from '../base/mod.ts';
-import { region, versionNamed } from './service-fixture.ts';
+import { region, versionNamed } from './service.fixture.ts';
 import type { AcquireRequest } from './types.ts';
 
 const CALLERS = 200;

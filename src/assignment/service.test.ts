@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isSluiceError, SluiceError } from '../base/mod.ts';
-import { region, versionNamed } from './service-fixture.ts';
+import { region, versionNamed } from './service.fixture.ts';
 import type { Lease } from './types.ts';
 
 describe('the assignment service', () => {

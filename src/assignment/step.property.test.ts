@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { AssignmentEvent } from './events.ts';
-import { account, calmMoves, functions, play, reservedTotal, roughMoves } from './moves.model.ts';
+import {
+  account,
+  calmMoves,
+  functions,
+  play,
+  reservedTotal,
+  roughMoves,
+} from './moves-model.fixture.ts';
 import { encodeState } from './snapshot.ts';
 import { createState } from './state.ts';
-import { limits, Region, reloaded } from './step.model.ts';
 import { step } from './step.ts';
+import { limits, Region, reloaded } from './step-model.fixture.ts';
 
 const bounded = { interruptAfterTimeLimit: 2500, markInterruptAsFailure: false } as const;
 

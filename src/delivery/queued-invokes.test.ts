@@ -9,7 +9,7 @@ import {
   MemoryFunctionStore,
   type VersionRecord,
 } from '../records/mod.ts';
-import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.ts';
+import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.fixture.ts';
 import { QueuedInvokes } from './queued-invokes.ts';
 
 const key = { accountId: '000000000000', name: 'f' };

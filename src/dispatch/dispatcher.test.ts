@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { AcquireRequest, Lease, LeaseOutcome, LeaseRef } from '../assignment/mod.ts';
 import { isSluiceError, limits, SluiceError, VirtualClock } from '../base/mod.ts';
 import type { FunctionVersion } from '../records/mod.ts';
-import { sampleCode, sampleConfiguration } from '../records/samples.ts';
+import { sampleCode, sampleConfiguration } from '../records/samples.fixture.ts';
 import type { InvokeOutcome } from '../worker/mod.ts';
 import { Dispatcher, type WorkerClient } from './dispatcher.ts';
 import type { InvokeCall } from './invoker.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isSluiceError } from '../base/mod.ts';
 import { servingVersion } from '../catalogue/mod.ts';
 import { installSucceeded, MemoryFunctionStore } from '../records/mod.ts';
-import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.ts';
+import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.fixture.ts';
 import { VersionBook } from './version-book.ts';
 
 const key = { accountId: '000000000000', name: 'f' };

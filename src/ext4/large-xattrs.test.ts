@@ -7,8 +7,8 @@ import { hostHas } from '../../test/support/host.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, KIB, limits, SeededRandom } from '../base/mod.ts';
 import { crc32c } from './crc32c.ts';
+import { checkWithE2fsck, directory, file, type LayerStep, writeLayers } from './disk.fixture.ts';
 import { readDisk } from './reader.ts';
-import { checkWithE2fsck, directory, file, type LayerStep, writeLayers } from './testing.ts';
 
 const random = new SeededRandom(3);
 const longest = random.bytes(64 * KIB);

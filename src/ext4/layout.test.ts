@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { CHUNK_SIZE_BYTES, GIB, SeededRandom } from '../base/mod.ts';
+import { directory, file, type LayerStep, type MemoryDisk, writeLayers } from './disk.fixture.ts';
 import { DATA_FIRST_CHUNK } from './geometry.ts';
-import { directory, file, type LayerStep, type MemoryDisk, writeLayers } from './testing.ts';
-import { everything } from './testing-tree.ts';
+import { everything } from './tree.fixture.ts';
 
 const mtimeSeconds = 1_600_000_000;
 

@@ -3,9 +3,9 @@ import { before, test } from 'node:test';
 import fc from 'fast-check';
 import { timeBudget } from '../../test/support/time-budget.ts';
 import { isSluiceError, SeededRandom } from '../base/mod.ts';
+import { directory, file, MemoryDisk, plain, writeLayers } from './disk.fixture.ts';
 import { LOW_AREA_BLOCK } from './geometry.ts';
 import { type DiskSource, readDisk } from './reader.ts';
-import { directory, file, MemoryDisk, plain, writeLayers } from './testing.ts';
 
 let disk: MemoryDisk;
 

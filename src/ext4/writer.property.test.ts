@@ -5,8 +5,14 @@ import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { timeBudget } from '../../test/support/time-budget.ts';
+import {
+  checkWithE2fsck,
+  type LayerStep,
+  type MemoryDisk,
+  plain,
+  writeLayers,
+} from './disk.fixture.ts';
 import { readDisk } from './reader.ts';
-import { checkWithE2fsck, type LayerStep, type MemoryDisk, plain, writeLayers } from './testing.ts';
 
 /** A step of a generated layer: what to do, and two paths, of which hard links use the second. */
 interface Plan {

@@ -16,9 +16,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostHas } from '../../test/support/host.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { checkWithE2fsck, directory, file, type MemoryDisk, writeLayers } from './disk.fixture.ts';
 import { type ReadEntry, readDisk } from './reader.ts';
-import { checkWithE2fsck, directory, file, type MemoryDisk, writeLayers } from './testing.ts';
-import { everything } from './testing-tree.ts';
+import { everything } from './tree.fixture.ts';
 
 interface Facts {
   [fact: string]: unknown;

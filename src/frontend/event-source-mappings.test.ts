@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
 import { SluiceError } from '../base/mod.ts';
-import { owner, REGION, startFrontend, stranger } from './testing/harness.ts';
-import { create, createActive, refusal } from './testing/lambda.ts';
-import { settleMapping } from './testing/settle.ts';
+import { owner, REGION, startFrontend, stranger } from './testing/harness.fixture.ts';
+import { create, createActive, refusal } from './testing/lambda.fixture.ts';
+import { settleMapping } from './testing/settle.fixture.ts';
 
 const queueArn = (name: string, accountId = owner.accountId) =>
   `arn:aws:sqs:${REGION}:${accountId}:${name}`;

@@ -15,8 +15,8 @@ import {
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import { SluiceError } from '../base/mod.ts';
-import { IMAGE, REGION, startFrontend, stranger } from './testing/harness.ts';
-import { create, createActive, refusal } from './testing/lambda.ts';
+import { IMAGE, REGION, startFrontend, stranger } from './testing/harness.fixture.ts';
+import { create, createActive, refusal } from './testing/lambda.fixture.ts';
 
 const arnOf = (name: string) => `arn:aws:lambda:${REGION}:000000000000:function:${name}`;
 

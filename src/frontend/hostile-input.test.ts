@@ -4,15 +4,15 @@ import fc from 'fast-check';
 import { timeBudget } from '../../test/support/time-budget.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
-import { IMAGE, REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
-import { createActive } from './testing/lambda.ts';
+import { IMAGE, REGION, ROLE, startFrontend, stranger } from './testing/harness.fixture.ts';
+import { createActive } from './testing/lambda.fixture.ts';
 import {
   call,
   exchange,
   formatRequest,
   parseResponse,
   type RawRequest,
-} from './testing/raw-http.ts';
+} from './testing/raw-http.fixture.ts';
 
 /** Longer where somebody has the time: `SLUICE_FUZZ_MS=60000`. */
 const BUDGET_MS = Number(process.env['SLUICE_FUZZ_MS'] ?? 3000);

@@ -4,9 +4,9 @@ import * as sdk from '@aws-sdk/client-lambda';
 import type { Operation } from './operation.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
-import { owner, REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
-import { createActive } from './testing/lambda.ts';
-import { call, type RawResponse } from './testing/raw-http.ts';
+import { owner, REGION, ROLE, startFrontend, stranger } from './testing/harness.fixture.ts';
+import { createActive } from './testing/lambda.fixture.ts';
+import { call, type RawResponse } from './testing/raw-http.fixture.ts';
 
 const secret = 'what only its owner may know';
 const arnOf = (kind: string, name: string) =>

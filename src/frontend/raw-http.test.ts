@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { IMAGE, ROLE, startFrontend, stranger } from './testing/harness.ts';
+import { IMAGE, ROLE, startFrontend, stranger } from './testing/harness.fixture.ts';
 import {
   call,
   exchange,
@@ -9,7 +9,7 @@ import {
   parseResponse,
   type RawRequest,
   sign,
-} from './testing/raw-http.ts';
+} from './testing/raw-http.fixture.ts';
 
 const invocations = '/2015-03-31/functions/f/invocations';
 const invoke: RawRequest = { method: 'POST', path: invocations, body: '{"a":1}' };

@@ -26,9 +26,9 @@ import {
   waitUntilFunctionUpdatedV2,
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda';
-import { IMAGE, REGION, ROLE, startFrontend } from './testing/harness.ts';
-import { create, createActive, refusal } from './testing/lambda.ts';
-import { makeZip } from './testing/zip.ts';
+import { IMAGE, REGION, ROLE, startFrontend } from './testing/harness.fixture.ts';
+import { create, createActive, refusal } from './testing/lambda.fixture.ts';
+import { makeZip } from './testing/zip.fixture.ts';
 
 const FunctionName = 'f';
 const arn = `arn:aws:lambda:${REGION}:000000000000:function:f`;

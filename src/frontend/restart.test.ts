@@ -19,9 +19,9 @@ import {
   REGION,
   ROLE,
   startFrontend,
-} from './testing/harness.ts';
-import { create, createActive } from './testing/lambda.ts';
-import { call } from './testing/raw-http.ts';
+} from './testing/harness.fixture.ts';
+import { create, createActive } from './testing/lambda.fixture.ts';
+import { call } from './testing/raw-http.fixture.ts';
 
 function frontendOn(store: SqliteFunctionStore, installer: FakeInstaller): Frontend {
   return new Frontend({

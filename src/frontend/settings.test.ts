@@ -4,9 +4,9 @@ import * as sdk from '@aws-sdk/client-lambda';
 import type { IdentityPolicy } from '../accounts/mod.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
-import { owner, REGION, startFrontend, stranger } from './testing/harness.ts';
-import { createActive, refusal } from './testing/lambda.ts';
-import { call } from './testing/raw-http.ts';
+import { owner, REGION, startFrontend, stranger } from './testing/harness.fixture.ts';
+import { createActive, refusal } from './testing/lambda.fixture.ts';
+import { call } from './testing/raw-http.fixture.ts';
 
 const FunctionName = 'f';
 const arn = `arn:aws:lambda:${REGION}:000000000000:function:f`;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvokeWithResponseStreamCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { SluiceError } from '../base/mod.ts';
-import { startFrontend } from './testing/harness.ts';
-import { createActive, refusal } from './testing/lambda.ts';
+import { startFrontend } from './testing/harness.fixture.ts';
+import { createActive, refusal } from './testing/lambda.fixture.ts';
 
 /** What the stock SDK makes of the stream: its pieces, and how it ended. */
 async function read(lambda: LambdaClient, input: object = {}) {

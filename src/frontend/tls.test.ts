@@ -11,8 +11,8 @@ import {
   MemoryFunctionStore,
   type PolicyStatement,
 } from '../records/mod.ts';
-import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.ts';
-import { owner, REGION, runCommand, startFrontend } from './testing/harness.ts';
+import { sampleCode, sampleFunction, sampleStamp } from '../records/samples.fixture.ts';
+import { owner, REGION, runCommand, startFrontend } from './testing/harness.fixture.ts';
 
 const urlId = 'a'.repeat(32);
 

@@ -17,8 +17,8 @@ import {
   waitUntilFunctionUpdatedV2,
   waitUntilPublishedVersionActive,
 } from '@aws-sdk/client-lambda';
-import { IMAGE, REGION, startFrontend } from './testing/harness.ts';
-import { create, createActive, refusal } from './testing/lambda.ts';
+import { IMAGE, REGION, startFrontend } from './testing/harness.fixture.ts';
+import { create, createActive, refusal } from './testing/lambda.fixture.ts';
 
 const FunctionName = 'f';
 const arn = `arn:aws:lambda:${REGION}:000000000000:function:f`;

@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { until } from '../../test/support/until.ts';
 import { ApiError } from './api-error.ts';
 import { DownloadLinks } from './download-links.ts';
-import { REGION, ROLE, startFrontend, stranger } from './testing/harness.ts';
-import { refusal } from './testing/lambda.ts';
-import { makeZip } from './testing/zip.ts';
+import { REGION, ROLE, startFrontend, stranger } from './testing/harness.fixture.ts';
+import { refusal } from './testing/lambda.fixture.ts';
+import { makeZip } from './testing/zip.fixture.ts';
 import { requireZip } from './zip-archive.ts';
 
 const FunctionName = 'z';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSluiceError, SeededRandom, SluiceError } from '../base/mod.ts';
 import type { CollectedOrigin } from './mod.ts';
-import { DWELL_MS, SETTLE_MS, World } from './world-fixture.ts';
+import { DWELL_MS, SETTLE_MS, World } from './world.fixture.ts';
 
 const world = (tamper?: (origin: CollectedOrigin) => CollectedOrigin) =>
   new World(new SeededRandom(11), tamper);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isSluiceError, SeededRandom } from '../base/mod.ts';
 import type { GarbageCollector } from './mod.ts';
-import { DWELL_MS, SETTLE_MS, World } from './world-fixture.ts';
+import { DWELL_MS, SETTLE_MS, World } from './world.fixture.ts';
 
 const STEPS = 10_000;
 

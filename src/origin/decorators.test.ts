@@ -10,7 +10,7 @@ import {
   retryingObjects,
 } from './mod.ts';
 import { objectStoreConformance } from './object-store.conformance.ts';
-import { collect } from './origin-fixture.ts';
+import { collect } from './origin.fixture.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 const unavailable = () => new SluiceError('ORIGIN_UNAVAILABLE', 'not now');

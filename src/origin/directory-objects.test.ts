@@ -9,10 +9,10 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { systemClock, systemRandom } from '../base/mod.ts';
 import { nameOf } from '../seal/mod.ts';
 import { directoryOrigin } from './mod.ts';
-import { collect } from './origin-fixture.ts';
-import { chunkOf } from './writer-fixture.ts';
+import { collect } from './origin.fixture.ts';
+import { chunkOf } from './writer.fixture.ts';
 
-const writer = fileURLToPath(new URL('./writer-fixture.ts', import.meta.url));
+const writer = fileURLToPath(new URL('./writer.fixture.ts', import.meta.url));
 const open = (directory: string) =>
   directoryOrigin(directory, { clock: systemClock, random: systemRandom });
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import { nameOf } from '../seal/mod.ts';
 import { followingMigrations, memoryOrigin } from './mod.ts';
-import { collect, sealedManifest } from './origin-fixture.ts';
+import { collect, sealedManifest } from './origin.fixture.ts';
 
 const chunk = Buffer.from('a chunk');
 const name = nameOf(chunk);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import type { ObjectStore } from './object-store.ts';
-import { collect } from './origin-fixture.ts';
+import { collect } from './origin.fixture.ts';
 
 /** What every place for objects must do; `open` answers an empty one, or undefined to skip. */
 export function objectStoreConformance(

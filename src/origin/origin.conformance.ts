@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { systemRandom } from '../base/mod.ts';
 import { type ChunkRef, nameOf, readManifestHeader } from '../seal/mod.ts';
+import { collect, sealedManifest } from './origin.fixture.ts';
 import type { Origin } from './origin.ts';
-import { collect, sealedManifest } from './origin-fixture.ts';
 
 /** What every origin must do; `open` answers an empty one, or undefined to skip. */
 export function originConformance(

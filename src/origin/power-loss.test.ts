@@ -8,7 +8,7 @@ import { SeededRandom, VirtualClock } from '../base/mod.ts';
 import { type ManifestChunk, nameOf } from '../seal/mod.ts';
 import { DirectoryObjects } from './directory-objects.ts';
 import { MemoryObjects } from './memory-objects.ts';
-import { sealedManifest } from './origin-fixture.ts';
+import { sealedManifest } from './origin.fixture.ts';
 import { StoredOrigin } from './stored-origin.ts';
 
 const random = new SeededRandom(3);

@@ -11,7 +11,7 @@ import {
   type Origin,
   scopedChunkSource,
 } from './mod.ts';
-import { sealedManifest } from './origin-fixture.ts';
+import { sealedManifest } from './origin.fixture.ts';
 
 async function storedChunk(origin: Origin): Promise<{ ref: ChunkRef; ciphertext: Buffer }> {
   const ciphertext = randomBytes(500);

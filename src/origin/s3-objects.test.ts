@@ -7,7 +7,7 @@ import { nameOf } from '../seal/mod.ts';
 import { retryingObjects, s3Origin } from './mod.ts';
 import { objectStoreConformance } from './object-store.conformance.ts';
 import { originConformance } from './origin.conformance.ts';
-import { collect, sealedManifest } from './origin-fixture.ts';
+import { collect, sealedManifest } from './origin.fixture.ts';
 import { S3Objects } from './s3-objects.ts';
 
 const credential: S3Credential = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isSluiceError } from '../base/mod.ts';
 import type { FunctionRecord } from './records.ts';
-import { sampleCode, sampleFunction, sampleStamp } from './samples.ts';
+import { sampleCode, sampleFunction, sampleStamp } from './samples.fixture.ts';
 import type { FunctionStore } from './store.ts';
 import { installSucceeded, publish } from './transitions.ts';
 

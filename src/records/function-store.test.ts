@@ -8,7 +8,7 @@ import { isSluiceError } from '../base/mod.ts';
 import { openDatabase } from '../database/sqlite-database.ts';
 import { functionStoreConformance } from './function-store.conformance.ts';
 import { MemoryFunctionStore } from './memory/function-store.ts';
-import { sampleFunction } from './samples.ts';
+import { sampleFunction } from './samples.fixture.ts';
 import { SqliteFunctionStore } from './sqlite/function-store.ts';
 
 functionStoreConformance('memory', async () => new MemoryFunctionStore());
@@ -24,7 +24,7 @@ test('sqlite: what was acknowledged is there after the process was killed', asyn
   const path = join(temporaryDirectory(t), 'functions.db');
   const script = `
     import { SqliteFunctionStore } from ${JSON.stringify(import.meta.resolve('./mod.ts'))};
-    import { sampleFunction } from ${JSON.stringify(import.meta.resolve('./samples.ts'))};
+    import { sampleFunction } from ${JSON.stringify(import.meta.resolve('./samples.fixture.ts'))};
     const store = SqliteFunctionStore.open(${JSON.stringify(path)});
     await store.insert(sampleFunction(${JSON.stringify(key)}));
     process.kill(process.pid, 'SIGKILL');

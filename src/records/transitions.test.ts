@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSluiceError } from '../base/mod.ts';
 import type { FunctionRecord } from './records.ts';
-import { sampleCode, sampleConfiguration, sampleFunction, sampleStamp } from './samples.ts';
+import { sampleCode, sampleConfiguration, sampleFunction, sampleStamp } from './samples.fixture.ts';
 import {
   beginUpdate,
   installFailed,

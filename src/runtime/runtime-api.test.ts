@@ -3,8 +3,8 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:ht
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { limits, systemClock } from '../base/mod.ts';
+import { runtimeApiAlone } from './runtime-api.fixture.ts';
 import type { RuntimeApi } from './runtime-api.ts';
-import { runtimeApiAlone } from './runtime-api-fixture.ts';
 import type { Invocation, ResponseSink } from './types.ts';
 
 interface Answer {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { environmentOf, shapeOf } from './environment.ts';
-import { template } from './worker.fakes.ts';
+import { template } from './worker.fixture.ts';
 
 test('a managed runtime finds what Lambda starts it with, and its function may change it', () => {
   const { PWD, SHLVL, AWS_XRAY_DAEMON_ADDRESS, _AWS_XRAY_DAEMON_PORT } = environmentOf(

@@ -5,7 +5,7 @@ import { VirtualClock } from '../base/mod.ts';
 import { initStartEvent, invokeDoneEvents } from './platform-events.ts';
 import { SandboxLog } from './sandbox-log.ts';
 import type { SandboxTemplate } from './template.ts';
-import { template } from './worker.fakes.ts';
+import { template } from './worker.fixture.ts';
 
 const at = '2026-01-02T03:04:05.678Z';
 const facts = { requestId: 'r', durationMs: 1.5, memoryMb: 128, maxMemoryMb: 37, initMs: 20 };

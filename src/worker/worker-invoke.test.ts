@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bench, exitOf, invokeOf, textOf } from './worker.fakes.ts';
+import { bench, exitOf, invokeOf, textOf } from './worker.fixture.ts';
 
 describe('an invoke', () => {
   test('answers with the response and can be followed by another', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Lease, versionRef } from '../assignment/mod.ts';
 import { isSluiceError } from '../base/mod.ts';
-import { bench, invokeOf, leaseOf, version } from './worker.fakes.ts';
+import { bench, invokeOf, leaseOf, version } from './worker.fixture.ts';
 
 const refused = (verdict: string) => (error: unknown) =>
   isSluiceError(error, 'LEASE_REFUSED') && error.data['verdict'] === verdict;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isSluiceError, SluiceError } from '../base/mod.ts';
-import { bench, exitOf, type FakeSandbox, invokeOf, textOf, version } from './worker.fakes.ts';
+import { bench, exitOf, type FakeSandbox, invokeOf, textOf, version } from './worker.fixture.ts';
 
 describe('a start', () => {
   test('gives the sandbox the limits and the environment of the function', async (t) => {

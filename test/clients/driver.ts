@@ -5,7 +5,7 @@ import {
   REQUEST_ID,
   type RunningClient,
   startClient,
-} from '../../src/runtime/clients/testing/client-process.ts';
+} from '../../src/runtime/clients/testing/client-process.fixture.ts';
 import type { Invocation } from '../../src/runtime/types.ts';
 import type { ClientCase, Observation } from './case.ts';
 import { Normal } from './normal.ts';

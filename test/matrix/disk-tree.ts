@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { MemoryDisk } from '../../src/ext4/disk.fixture.ts';
 import { readDisk } from '../../src/ext4/mod.ts';
-import { MemoryDisk } from '../../src/ext4/testing.ts';
 import { flattenImage } from '../../src/image/mod.ts';
 import { openImage } from '../../src/oci/mod.ts';
 import type { Node } from './tar-case.ts';

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
-import { startFrontend } from '../../src/frontend/testing/harness.ts';
-import { createActive } from '../../src/frontend/testing/lambda.ts';
-import { call } from '../../src/frontend/testing/raw-http.ts';
+import { startFrontend } from '../../src/frontend/testing/harness.fixture.ts';
+import { createActive } from '../../src/frontend/testing/lambda.fixture.ts';
+import { call } from '../../src/frontend/testing/raw-http.fixture.ts';
 import { repositoryRoot } from './repository.ts';
 
 /** An operation of the model: its way in, and the members of its input. */

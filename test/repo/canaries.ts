@@ -48,6 +48,33 @@ export const canaries: Record<string, Canaries> = {
     refused: [source('line\n'.repeat(401))],
     accepted: [source('line\n'.repeat(399)), source('line\n'.repeat(900), 'src/queue/a.test.ts')],
   },
+  'source that only tests use is called .fixture.ts, or .conformance.ts, and by no other suffix': {
+    refused: [
+      [
+        { path: 'src/queue/fakes.ts', text: '' },
+        { path: 'src/queue/poller.test.ts', text: "import { fake } from './fakes.ts';" },
+      ],
+      [
+        { path: 'src/queue/child.ts', text: '' },
+        {
+          path: 'test/e2e/a.test.ts',
+          text: "new URL('../../src/queue/child.ts', import.meta.url)",
+        },
+      ],
+    ],
+    accepted: [
+      [
+        { path: 'src/queue/fakes.fixture.ts', text: '' },
+        { path: 'src/queue/poller.test.ts', text: "import { fake } from './fakes.fixture.ts';" },
+      ],
+      [
+        { path: 'src/queue/poller.ts', text: '' },
+        { path: 'src/queue/poller.test.ts', text: "import { poll } from './poller.ts';" },
+        { path: 'src/queue/mod.ts', text: "export { poll } from './poller.ts';" },
+      ],
+      source(''),
+    ],
+  },
   'nothing is left over: no focused or unwritten test, no lint rule switched off for a file': {
     refused: each([
       "test.only('a', () => {});",

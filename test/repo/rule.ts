@@ -11,9 +11,12 @@ export interface Rule {
   check(files: readonly SourceText[]): string[];
 }
 
-/** Test code beside the source: tests, conformance suites, and processes that only tests start. */
+/**
+ * Test code beside the source: tests, suites that every implementation of a seam passes, and all else
+ * that only they use: helpers, fakes, models, samples, processes of theirs.
+ */
 export function isTestCode(path: string): boolean {
-  return /\.(test|conformance|fakes)\.ts$|-fixture\.ts$|\/testing\//.test(path);
+  return /\.(test|conformance|fixture)\.ts$/.test(path);
 }
 
 export function isTypeScript({ path }: SourceText): boolean {

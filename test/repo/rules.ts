@@ -1,6 +1,6 @@
 import type { Rule } from './rule.ts';
 import { codesAreRaised, linksLead } from './rules/documents.ts';
-import { smallFiles, wholeProperties } from './rules/files.ts';
+import { smallFiles, testCodeSaysSo, wholeProperties } from './rules/files.ts';
 import {
   errorField,
   messagesAreForPeople,
@@ -18,6 +18,7 @@ export const rules: readonly Rule[] = [
   errorField,
   messagesAreForPeople,
   wholeProperties,
+  testCodeSaysSo,
   linksLead,
   codesAreRaised,
 ];

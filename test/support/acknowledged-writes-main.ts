@@ -11,7 +11,7 @@ import {
   SqliteFunctionStore,
   SqliteLayerStore,
 } from '../../src/records/mod.ts';
-import { sampleFunction } from '../../src/records/samples.ts';
+import { sampleFunction } from '../../src/records/samples.fixture.ts';
 import { nameOf } from '../../src/seal/mod.ts';
 
 const accountId = '111111111111';

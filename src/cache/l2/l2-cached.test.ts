@@ -8,8 +8,8 @@ import { isSluiceError, limits, noLogger, noMeter, systemClock } from '../../bas
 import { ErasureCode } from '../../erasure/mod.ts';
 import type { ChunkSource } from '../../seal/mod.ts';
 import type { CacheNode } from './cache-node.ts';
+import { addressOf, CountingOrigin, SECRETS, startNodes, startWorker } from './l2.fixture.ts';
 import { l2Cached } from './l2-cached.ts';
-import { addressOf, CountingOrigin, SECRETS, startNodes, startWorker } from './l2-fixture.ts';
 import { FileMembership } from './membership.ts';
 
 test('a miss goes to the origin once, and from then on every worker finds it in L2', async (t) => {

@@ -7,7 +7,7 @@ import { ErasureCode } from '../../erasure/mod.ts';
 import { type ChunkRef, nameOf } from '../../seal/mod.ts';
 import type { CacheNode } from './cache-node.ts';
 import { findHonestChunk } from './honest-chunk.ts';
-import { addressOf, CountingOrigin, SECRETS, startNodes, startWorker } from './l2-fixture.ts';
+import { addressOf, CountingOrigin, SECRETS, startNodes, startWorker } from './l2.fixture.ts';
 import { NodeClient } from './node-client.ts';
 import { Placement } from './placement.ts';
 import { stripeId } from './stripe-key.ts';

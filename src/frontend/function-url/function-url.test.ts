@@ -5,9 +5,15 @@ import { Sha256 } from '@aws-crypto/sha256-js';
 import * as sdk from '@aws-sdk/client-lambda';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { SluiceError } from '../../base/mod.ts';
-import { type Harness, owner, REGION, startFrontend, stranger } from '../testing/harness.ts';
-import { createActive, refusal } from '../testing/lambda.ts';
-import { sign } from '../testing/raw-http.ts';
+import {
+  type Harness,
+  owner,
+  REGION,
+  startFrontend,
+  stranger,
+} from '../testing/harness.fixture.ts';
+import { createActive, refusal } from '../testing/lambda.fixture.ts';
+import { sign } from '../testing/raw-http.fixture.ts';
 
 const FunctionName = 'f';
 

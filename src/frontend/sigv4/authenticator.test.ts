@@ -7,8 +7,8 @@ import { timeBudget } from '../../../test/support/time-budget.ts';
 import type { Credential } from '../../accounts/mod.ts';
 import { VirtualClock } from '../../base/mod.ts';
 import { ApiError } from '../api-error.ts';
-import { FixedCredentials, owner, REGION } from '../testing/harness.ts';
-import { sign } from '../testing/raw-http.ts';
+import { FixedCredentials, owner, REGION } from '../testing/harness.fixture.ts';
+import { sign } from '../testing/raw-http.fixture.ts';
 import { Authenticator } from './authenticator.ts';
 
 const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);

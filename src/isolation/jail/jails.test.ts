@@ -10,10 +10,10 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { limits, MIB, noLogger, systemClock, systemRandom } from '../../base/mod.ts';
 import { CgroupPool } from '../cgroup/pool.ts';
 import { Jails } from './jails.ts';
-import type { Attempt } from './probe-fixture.ts';
+import type { Attempt } from './probe.fixture.ts';
 import type { Helper, HelperMount } from './types.ts';
 
-const probe = fileURLToPath(new URL('./probe-fixture.ts', import.meta.url));
+const probe = fileURLToPath(new URL('./probe.fixture.ts', import.meta.url));
 
 /** A data directory as a region has it: keys and state beside what a helper is given. */
 function someData(t: TestContext) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { noLogger, VirtualClock } from '../../base/mod.ts';
 import { EventSources } from './event-sources.ts';
-import { FakeBook, FakeFunction, FakeSource, mapping, messageOf, pass } from './sources.fakes.ts';
+import { FakeBook, FakeFunction, FakeSource, mapping, messageOf, pass } from './sources.fixture.ts';
 
 function bench(t: TestContext) {
   const clock = new VirtualClock(1_763_700_000_000);

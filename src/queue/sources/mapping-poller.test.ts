@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { noLogger, Semaphore, SluiceError, VirtualClock } from '../../base/mod.ts';
 import { MappingPoller } from './mapping-poller.ts';
-import { FakeFunction, FakeSource, mapping, messageOf, pass } from './sources.fakes.ts';
+import { FakeFunction, FakeSource, mapping, messageOf, pass } from './sources.fixture.ts';
 import type { SourceMapping } from './types.ts';
 
 function bench(t: TestContext, change: Partial<SourceMapping> = {}) {

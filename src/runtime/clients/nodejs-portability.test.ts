@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import type { RuntimeOutcome } from '../types.ts';
-import { startClient } from './testing/client-process.ts';
+import { startClient } from './testing/client-process.fixture.ts';
 
 function bodyOf(outcome: RuntimeOutcome, kind: 'response' | 'error') {
   assert.ok(outcome.kind === kind, `${outcome.kind}: ${JSON.stringify(outcome)}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { RuntimeOutcome } from '../types.ts';
-import { REQUEST_ID, startClient } from './testing/client-process.ts';
+import { REQUEST_ID, startClient } from './testing/client-process.fixture.ts';
 
 /** Handlers of one file, each with the event `{}`, and the result or the error of each. */
 const answers: readonly (readonly [name: string, source: string, expected: unknown])[] = [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { hostHas, hostLacks } from '../../../test/support/host.ts';
 import type { RuntimeOutcome } from '../types.ts';
-import { REQUEST_ID, startClient } from './testing/client-process.ts';
+import { REQUEST_ID, startClient } from './testing/client-process.fixture.ts';
 
 const app = `
 import decimal, json, logging, sys

@@ -4,7 +4,7 @@ import {
   type LambdaClient,
   waitUntilFunctionActiveV2,
 } from '@aws-sdk/client-lambda';
-import { IMAGE, ROLE } from './harness.ts';
+import { IMAGE, ROLE } from './harness.fixture.ts';
 
 /** Creates a function from an image, with what the test wants different. */
 export function create(client: LambdaClient, input: Partial<CreateFunctionCommandInput> = {}) {

@@ -1,5 +1,5 @@
 import { SeededRandom } from '../base/mod.ts';
-import { directory, file, type LayerStep, plain } from './testing.ts';
+import { directory, file, type LayerStep, plain } from './disk.fixture.ts';
 
 const random = new SeededRandom(42);
 const someBytes = random.bytes(2_000_000);

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { temporaryDirectory } from '../../../../test/support/temporary.ts';
 import { systemClock } from '../../../base/mod.ts';
-import { runtimeApiAlone } from '../../runtime-api-fixture.ts';
+import { runtimeApiAlone } from '../../runtime-api.fixture.ts';
 import type { InitOutcome, Invocation, ResponseSink, RuntimeOutcome } from '../../types.ts';
 
 const clients = join(import.meta.dirname, '..');

@@ -18,7 +18,7 @@ import {
   sealManifest,
   unwrapDataKey,
 } from '../seal/mod.ts';
-import { CrashingObjects } from './crashing-objects-fixture.ts';
+import { CrashingObjects } from './crashing-objects.fixture.ts';
 import { type CollectedOrigin, GarbageCollector } from './mod.ts';
 
 export const SETTLE_MS = 60_000;

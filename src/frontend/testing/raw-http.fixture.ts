@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Credential } from '../../accounts/mod.ts';
-import { owner, REGION } from './harness.ts';
+import { owner, REGION } from './harness.fixture.ts';
 
 export interface RawRequest {
   readonly method: string;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { limited, ours, type Region, versionOf } from './step.model.ts';
+import { limited, ours, type Region, versionOf } from './step-model.fixture.ts';
 
 type StartEnd = 'ok' | 'init-failed' | 'ours' | 'limited';
 const workers = ['w1', 'w2'];
