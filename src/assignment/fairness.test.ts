@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { limited, Region, versionOf } from './step.model.ts';
+import { limited, Region, versionOf } from './step-model.fixture.ts';
 
 const allStarted = (region: Region) => {
   for (const sandboxId of [...region.starting.keys()]) region.started(sandboxId);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Region, versionOf } from './step.model.ts';
+import { Region, versionOf } from './step-model.fixture.ts';
 
 const f = versionOf('f');
 const g = versionOf('g', 'a2');

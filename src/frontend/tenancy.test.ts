@@ -7,8 +7,8 @@ import {
   InvokeCommand,
   type InvokeCommandInput,
 } from '@aws-sdk/client-lambda';
-import { QUEUE, startFrontend } from './testing/harness.ts';
-import { createActive, refusal } from './testing/lambda.ts';
+import { QUEUE, startFrontend } from './testing/harness.fixture.ts';
+import { createActive, refusal } from './testing/lambda.fixture.ts';
 
 const FunctionName = 'f';
 const TenancyConfig = { TenantIsolationMode: 'PER_TENANT' as const };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { noLogger, SeededRandom } from '../base/mod.ts';
 import { ScheduledCollector } from './scheduled-collector.ts';
-import { DWELL_MS, SETTLE_MS, World } from './world-fixture.ts';
+import { DWELL_MS, SETTLE_MS, World } from './world.fixture.ts';
 
 const everyMs = 10_000;
 const rotateMs = 60_000;
