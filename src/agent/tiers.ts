@@ -1,4 +1,4 @@
-import { type Logger, type Meter, systemClock } from '../base/mod.ts';
+import { type Logger, limits, type Meter, systemClock } from '../base/mod.ts';
 import { ChunkSlab, loadLine, openL2, SlabTier, tracedLoads } from '../cache/mod.ts';
 import type { NearTiers, Tier, TierWatch } from '../device/mod.ts';
 import { followingMigrations, type KeepNote, type ManifestUse, openOrigin } from '../origin/mod.ts';
@@ -35,7 +35,10 @@ export async function openTiers(
   const { meter, logger, traceLoad } = tools;
   const { slab: slabPlace, l2 } = settings;
   const clock = systemClock;
-  const origin = await openOrigin(settings.origin, meter, logger, tools.keepNote);
+  const origin = await openOrigin(settings.origin, meter, logger, {
+    keepNote: tools.keepNote,
+    patienceMs: limits.origin.agentPatienceMs,
+  });
   let source = tiers.watch('origin', followingMigrations(origin, origin));
   if (l2) source = tiers.watch('l2', await openL2(source, l2, { clock, meter, logger }));
   if (traceLoad) source = tracedLoads(source, clock, traceLoad);

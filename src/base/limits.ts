@@ -1,5 +1,6 @@
 import { assert } from './assert.ts';
 import { helperLimits } from './helper-limits.ts';
+import { hostLimits } from './host-limits.ts';
 import { imageLimits, registryLimits } from './image-limits.ts';
 import { lambdaLimits } from './lambda-limits.ts';
 import { shareLimits } from './share-limits.ts';
@@ -33,13 +34,21 @@ export const limits = {
     parallelPuts: 8,
     parallelGets: 32,
     listPage: 1000,
-    /** Tries of one operation in all, and what all tries of a process share. */
-    attempts: 4,
-    retryTokens: 50,
-    retryTokensPerSuccess: 0.1,
+    /** How long one operation is tried: of the region, of an agent that a start waits for, of an install. */
+    patienceMs: 10_000,
+    agentPatienceMs: 25_000,
+    installPatienceMs: 5 * 60_000,
+    installRetryMs: 5000,
+    /** What all retries of a process share. */
+    retryTokens: { tokensMax: 50, perSuccess: 0.1, perRecovery: 2, perSecond: 10 },
     retryWaitMs: 50,
+    retryWaitMsMost: 5000,
+    /** About how often who waits for a token looks again. */
+    retryPaceMs: 250,
     connectMs: 2000,
     requestMs: 20_000,
+    /** A get's answer begins by then, and no part of it is awaited longer: else it is asked anew. */
+    answerMs: 4000,
     connections: 16,
     /** Requests that wait for a connection; more are refused. */
     waiting: 4096,
@@ -133,6 +142,7 @@ export const limits = {
   },
   helpers: helperLimits,
   shares: shareLimits,
+  host: hostLimits,
   agent: {
     requestTimeoutMs: 30_000,
     /** An agent without devices ends after so long. */

@@ -151,7 +151,13 @@ const gcSettings = z.strictObject({
   rotateDays: z.int().min(1).max(ROTATION_DAYS_MAX).default(7),
 });
 
+const drainSettings = z.strictObject({
+  /** The longest that a region that was told to stop waits for the invokes under way. */
+  maxSeconds: z.int().min(1).max(3600).default(900),
+});
+
 const settingsSchema = z.strictObject({
+  drain: drainSettings.default(drainSettings.parse({})),
   gc: gcSettings.default(gcSettings.parse({})),
   helpers: helperSettings.default(helperSettings.parse({})),
   destinations: destinationSettings.default({ allow: [] }),

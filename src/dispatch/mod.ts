@@ -8,6 +8,7 @@ export {
   type WorkerDirectory,
 } from './dispatcher.ts';
 export type { InvokeCall, Invoker } from './invoker.ts';
+export { InvokesUnderWay } from './invokes-under-way.ts';
 export { type EventFacts, prepareInvoke } from './prepare-invoke.ts';
 export { RegionInvoker, type VersionKeeper } from './region-invoker.ts';
 export { traceIdOf } from './trace-id.ts';

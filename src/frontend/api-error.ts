@@ -103,7 +103,9 @@ export function toApiError(error: unknown): ApiError {
     const exception = exceptionOf[error.code];
     if (exception !== undefined) return new ApiError(exception, error.message, { cause: error });
   }
-  const message = 'The service encountered an internal error. Please retry.';
+  const message = isSluiceError(error, 'ORIGIN_UNAVAILABLE')
+    ? 'The store of functions’ code does not answer. Please retry.'
+    : 'The service encountered an internal error. Please retry.';
   return new ApiError('ServiceException', message, { cause: error });
 }
 

@@ -53,6 +53,8 @@ export interface FrontendOptions {
   readonly random: Random;
   readonly logger?: Logger;
   readonly meter?: Meter;
+  /** Connections at once; `limits.http` says unless given. */
+  readonly connections?: number;
   /** What `GET /metrics` answers, unauthenticated like `/healthz`; 404 without one. */
   readonly metrics?: MetricsText;
 }
@@ -125,7 +127,7 @@ export class Frontend {
       if (request.url?.startsWith('/archives/')) return downloads.handle(request, response);
       return api.handle(request, response, signal);
     };
-    this.#server = new HttpServer(handle, clock, random, options.tls);
+    this.#server = new HttpServer(handle, clock, random, options);
   }
 
   /**

@@ -1,4 +1,5 @@
 import {
+  limits,
   noLogger,
   noMeter,
   SluiceError,
@@ -73,11 +74,12 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
     await opened.close();
     return undefined;
   }
+  const patient = { patienceMs: limits.origin.installPatienceMs };
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
     const image = job.zip ? await zipImage(opened, job.zip) : opened;
     const runs = imageProcess(image.config, image.resolvedReference);
-    const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger));
+    const store = flattenerView(await openOrigin(job.origin, noMeter, noLogger, patient));
     const record = await addImage(image, {
       sealer: {
         rootId: job.rootId,

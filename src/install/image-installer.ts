@@ -119,17 +119,27 @@ export class ImageInstaller implements CodeInstaller {
     return this.#flatteners.run(request.accountId, work, signal);
   }
 
-  /** A root that was retired meanwhile takes nothing more; the one after it does. */
+  /**
+   * A root that was retired meanwhile takes nothing more; the one after it does. Nobody waits for an
+   * install, so that an origin that is out is waited for.
+   */
   async #attempt(
     request: FlattenRequest,
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
-    try {
-      return await this.#flatten(request, onProgress, signal);
-    } catch (error) {
-      if (!isSluiceError(error, 'ROOT_READ_ONLY')) throw error;
-      return this.#flatten(request, onProgress, signal);
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + limits.origin.installPatienceMs;
+    for (let rotated = false; ; ) {
+      try {
+        return await this.#flatten(request, onProgress, signal);
+      } catch (error) {
+        const isOut = isSluiceError(error, 'ORIGIN_UNAVAILABLE');
+        const isRotated: boolean = isSluiceError(error, 'ROOT_READ_ONLY') && !rotated;
+        rotated ||= isRotated;
+        if (!isRotated && !(isOut && clock.monotonicMs() < untilMs)) throw error;
+        if (isOut) await clock.sleep(limits.origin.installRetryMs, signal);
+      }
     }
   }
 

@@ -14,7 +14,6 @@ import { collect } from './origin.fixture.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 const unavailable = () => new SluiceError('ORIGIN_UNAVAILABLE', 'not now');
-const noWait = { ...systemClock, sleep: async () => {} };
 const nothing = () => ({ add: () => {}, set: () => {}, observe: () => {} });
 
 objectStoreConformance('retrying objects', async () =>
@@ -52,61 +51,83 @@ function failing(times: number, error: () => Error): { store: ObjectStore; calls
   return { store, calls: () => calls };
 }
 
-test('retrying: tries what may pass again, and not for ever', async () => {
-  const few = failing(limits.origin.attempts - 1, unavailable);
-  const store = retryingObjects(few.store, noWait, new SeededRandom(1));
-  assert.equal(String(await store.get('a')), 'at last');
-  const many = failing(1000, unavailable);
-  const hopeless = retryingObjects(many.store, noWait, new SeededRandom(1));
-  await assert.rejects(hopeless.get('a'), { code: 'ORIGIN_UNAVAILABLE' });
-  assert.equal(many.calls(), limits.origin.attempts);
+test('retrying: an outage is waited out, as long as the caller has patience', async () => {
+  const clock = new VirtualClock();
+  const few = failing(20, unavailable);
+  const got = retryingObjects(few.store, clock, new SeededRandom(1), 5 * 60_000).get('a');
+  await clock.advance(5 * 60_000);
+  assert.equal(String(await got), 'at last');
+  const many = failing(Number.POSITIVE_INFINITY, unavailable);
+  const hopeless = retryingObjects(many.store, clock, new SeededRandom(1), 10_000).get('a');
+  hopeless.catch(() => {});
+  await clock.advance(10_000);
+  await assert.rejects(hopeless, { code: 'ORIGIN_UNAVAILABLE' });
+});
+
+test('retrying: when the store is back, all who waited have their answers at once', async () => {
+  const clock = new VirtualClock();
+  let isOut = true;
+  const store = new OwnGet(async () => {
+    if (isOut) throw unavailable();
+    return Buffer.from('back');
+  });
+  const retrying = retryingObjects(store, clock, new SeededRandom(1), 60_000);
+  const gets = Array.from({ length: 100 }, () => retrying.get('a'));
+  let answered = 0;
+  for (const get of gets)
+    void get.then(
+      () => answered++,
+      () => {},
+    );
+  await clock.advance(20_000);
+  isOut = false;
+  await clock.advance(limits.origin.retryWaitMsMost + 2000);
+  assert.equal(answered, gets.length);
 });
 
 test('retrying: leaves alone what will not pass', async () => {
   for (const code of ['ACCESS_DENIED', 'DISK_FULL', 'CONFIG_INVALID'] as const) {
     const { store, calls } = failing(1, () => new SluiceError(code, 'no'));
-    await assert.rejects(retryingObjects(store, noWait, new SeededRandom(1)).get('a'), { code });
+    const retrying = retryingObjects(store, new VirtualClock(), new SeededRandom(1));
+    await assert.rejects(retrying.get('a'), { code });
     assert.equal(calls(), 1, code);
   }
 });
 
 test('retrying: all callers share one budget, so a dead store sees hardly more load', async () => {
+  const clock = new VirtualClock();
   const { store, calls } = failing(Number.POSITIVE_INFINITY, unavailable);
-  const retrying = retryingObjects(store, noWait, new SeededRandom(1));
-  const gets = Array.from({ length: 1000 }, () => retrying.get('a'));
-  await Promise.allSettled(gets);
-  assert.equal(calls(), 1000 + limits.origin.retryTokens);
+  const retrying = retryingObjects(store, clock, new SeededRandom(1), 10_000);
+  const gets = Promise.allSettled(Array.from({ length: 200 }, () => retrying.get('a')));
+  await clock.advance(10_000);
+  await gets;
+  const { tokensMax, perSecond } = limits.origin.retryTokens;
+  assert.ok(calls() > 200 + tokensMax);
+  assert.ok(calls() <= 200 + tokensMax + 10 * perSecond, `${calls()} calls`);
 });
 
-test('retrying: waits longer each time, and not once the caller has gone', async () => {
-  const clock = new VirtualClock();
-  const waits: number[] = [];
-  const watched = {
-    ...noWait,
-    sleep: async (delayMs: number) => {
-      waits.push(delayMs);
-    },
-    nowMs: () => clock.nowMs(),
-  };
-  const always = { ...new SeededRandom(1), float: () => 0.5, bytes: Buffer.alloc, uuid: String };
-  const { store } = failing(1000, unavailable);
-  await assert.rejects(retryingObjects(store, watched, always).get('a'));
-  const { retryWaitMs } = limits.origin;
-  assert.deepEqual(waits, [retryWaitMs / 2, retryWaitMs, retryWaitMs * 2]);
+test('retrying: not once the caller has gone', async () => {
   const gone = failing(1000, unavailable);
-  await assert.rejects(retryingObjects(gone.store, watched, always).get('a', AbortSignal.abort()));
+  const retrying = retryingObjects(gone.store, new VirtualClock(), new SeededRandom(1));
+  await assert.rejects(retrying.get('a', AbortSignal.abort()), { code: 'ORIGIN_UNAVAILABLE' });
   assert.equal(gone.calls(), 1);
 });
 
-test('a budget refills by successes, to its limit', () => {
-  const budget = new RetryBudget(2, 0.5);
-  assert.deepEqual([budget.trySpend(), budget.trySpend(), budget.trySpend()], [true, true, false]);
-  budget.earn();
-  assert.equal(budget.trySpend(), false);
-  budget.earn();
-  assert.equal(budget.trySpend(), true);
-  for (let i = 0; i < 100; i++) budget.earn();
-  assert.equal(budget.tokens, 2);
+test('a budget refills by successes and by time, to its limit', () => {
+  const budget = new RetryBudget(
+    { tokensMax: 2, perSuccess: 0.5, perRecovery: 2, perSecond: 1 },
+    0,
+  );
+  const spend = (nowMs: number) => budget.trySpend(nowMs);
+  assert.deepEqual([spend(0), spend(0), spend(0)], [true, true, false]);
+  budget.earn(false);
+  assert.equal(spend(0), false);
+  budget.earn(false);
+  assert.equal(spend(0), true);
+  assert.deepEqual([spend(999), spend(1000)], [false, true]);
+  budget.earn(true);
+  assert.deepEqual([spend(1000), spend(1000), spend(1000)], [true, true, false]);
+  assert.deepEqual([spend(1e6), spend(1e6), spend(1e6)], [true, true, false]);
 });
 
 test('limited: so many at once, so many waiting, the rest refused at once', async () => {

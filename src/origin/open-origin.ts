@@ -38,6 +38,7 @@ export async function s3Origin(location: S3Location, options: OriginOptions): Pr
   const { clock, random, meter = noMeter } = options;
   const { connections, waiting } = limits.origin;
   const objects = new S3Objects(location, clock);
-  const retrying = retryingObjects(meteredObjects(objects, clock, meter), clock, random);
+  const metered = meteredObjects(objects, clock, meter);
+  const retrying = retryingObjects(metered, clock, random, options.patienceMs);
   return new StoredOrigin(limitedObjects(retrying, connections, waiting), options);
 }

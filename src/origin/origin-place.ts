@@ -21,13 +21,20 @@ export function originPlace(settings: OriginSettings, data: DataDirectory): Orig
   };
 }
 
+export interface OpenOriginOptions {
+  /** Where the directory may only be read. */
+  readonly keepNote?: KeepNote | undefined;
+  readonly patienceMs?: number;
+}
+
 export function openOrigin(
   place: OriginPlace,
   meter: Meter,
   logger: Logger,
-  keepNote?: KeepNote,
+  { keepNote, patienceMs }: OpenOriginOptions = {},
 ): Promise<Origin> {
-  const options = { clock: systemClock, random: systemRandom, meter, logger, keepNote };
+  const tools = { clock: systemClock, random: systemRandom, meter, logger };
+  const options = { ...tools, keepNote, patienceMs };
   if (place.kind === 'directory') return Promise.resolve(directoryOrigin(place.directory, options));
   return s3Origin(place, options);
 }

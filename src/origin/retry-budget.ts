@@ -1,30 +1,41 @@
+export interface RetryBudgetOptions {
+  readonly tokensMax: number;
+  /** What a success earns: of a first try, and of one that failed before, which shows a recovery. */
+  readonly perSuccess: number;
+  readonly perRecovery: number;
+  /** What time earns, so that a store that was down is asked again. */
+  readonly perSecond: number;
+}
+
 /**
- * Tokens that retries spend and successes earn back: however many callers there are, retries add
- * at most `perSuccess` of the load once the first `tokensMax` are gone, so that they cannot keep a
- * store down that is struggling.
+ * Tokens that retries spend, and time and successes earn back: however many callers wait, a store
+ * that is down sees so many tries a second and no more, and one that is back has all of them at once.
  */
 export class RetryBudget {
-  readonly #tokensMax: number;
-  readonly #perSuccess: number;
+  readonly #options: RetryBudgetOptions;
   #tokens: number;
+  #atMs: number;
 
-  constructor(tokensMax: number, perSuccess: number) {
-    this.#tokensMax = tokensMax;
-    this.#perSuccess = perSuccess;
-    this.#tokens = tokensMax;
+  constructor(options: RetryBudgetOptions, nowMs: number) {
+    this.#options = options;
+    this.#tokens = options.tokensMax;
+    this.#atMs = nowMs;
   }
 
-  get tokens(): number {
-    return this.#tokens;
+  earn(recovered: boolean): void {
+    const { perSuccess, perRecovery } = this.#options;
+    this.#add(recovered ? perRecovery : perSuccess);
   }
 
-  earn(): void {
-    this.#tokens = Math.min(this.#tokensMax, this.#tokens + this.#perSuccess);
-  }
-
-  trySpend(): boolean {
+  trySpend(nowMs: number): boolean {
+    this.#add(((nowMs - this.#atMs) / 1000) * this.#options.perSecond);
+    this.#atMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  #add(tokens: number): void {
+    this.#tokens = Math.min(this.#options.tokensMax, this.#tokens + tokens);
   }
 }

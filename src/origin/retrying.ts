@@ -3,23 +3,37 @@ import type { ObjectStore } from './object-store.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 /**
- * Tries what failed for a passing reason again: at most `limits.origin.attempts` times in all,
- * after a random wait that doubles, and only while the budget that all callers share allows.
+ * Tries what failed for a passing reason again, after random waits that double, for as long as
+ * `patienceMs` and the caller's signal allow. Retries of all callers together are paced by one budget.
  * A put whose answer was lost may be answered `present` for its own bytes.
  */
-export function retryingObjects(store: ObjectStore, clock: Clock, random: Random): ObjectStore {
-  const { attempts, retryTokens, retryTokensPerSuccess, retryWaitMs } = limits.origin;
-  const budget = new RetryBudget(retryTokens, retryTokensPerSuccess);
+export function retryingObjects(
+  store: ObjectStore,
+  clock: Clock,
+  random: Random,
+  patienceMs: number = limits.origin.patienceMs,
+): ObjectStore {
+  const { retryTokens, retryWaitMs, retryWaitMsMost } = limits.origin;
+  const budget = new RetryBudget(retryTokens, clock.monotonicMs());
+  const pause = async (tried: number, untilMs: number, signal?: AbortSignal): Promise<boolean> => {
+    let waitMs = random.float() * Math.min(retryWaitMsMost, retryWaitMs * 2 ** (tried - 1));
+    do {
+      if (signal?.aborted || clock.monotonicMs() + waitMs > untilMs) return false;
+      await clock.sleep(waitMs, signal);
+      waitMs = (0.5 + random.float()) * limits.origin.retryPaceMs;
+    } while (!budget.trySpend(clock.monotonicMs()));
+    return true;
+  };
   const attempt = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    const untilMs = clock.monotonicMs() + patienceMs;
     for (let tried = 1; ; tried++) {
       try {
         const answer = await work();
-        budget.earn();
+        budget.earn(tried > 1);
         return answer;
       } catch (error) {
         const mayPass = toSluiceError(error).code === 'ORIGIN_UNAVAILABLE';
-        if (!mayPass || signal?.aborted || tried >= attempts || !budget.trySpend()) throw error;
-        await clock.sleep(random.float() * retryWaitMs * 2 ** (tried - 1), signal);
+        if (!mayPass || !(await pause(tried, untilMs, signal))) throw error;
       }
     }
   };

@@ -36,7 +36,7 @@ export class S3Getter {
   readonly #clock: Clock;
 
   constructor({ client, bucket, region, endpoint, clock }: S3GetterOptions) {
-    const { connectMs, requestMs, connections } = limits.origin;
+    const { connectMs, answerMs, connections } = limits.origin;
     const { url } = client.config.endpointProvider({
       Bucket: bucket,
       Region: region,
@@ -45,8 +45,8 @@ export class S3Getter {
     this.#pool = new Pool(url.origin, {
       connections,
       connect: { timeout: connectMs },
-      headersTimeout: requestMs,
-      bodyTimeout: requestMs,
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
     });
     this.#host = url.host;
     this.#base = url.pathname.replace(/\/$/, '');

@@ -43,7 +43,7 @@ test('S3: a wrong secret and an unknown key id are refused, and said to be', asy
   assert.equal(server.objects.size, 0);
 });
 
-test('S3: what fails in passing is tried again, within attempts', async (t) => {
+test('S3: what fails in passing is tried again, as long as there is patience', async (t) => {
   const { objects, server } = await serve(t);
   const store = retryingObjects(objects(), systemClock, systemRandom);
   const faults = [{ status: 503 }, { hangUp: true }, { cutShort: true }];
@@ -53,8 +53,9 @@ test('S3: what fails in passing is tried again, within attempts', async (t) => {
   assert.equal(faults.length, 0);
   server.fault = () => ({ status: 500 });
   const before = server.requests.length;
-  await assert.rejects(store.get('a'), { code: 'ORIGIN_UNAVAILABLE' });
-  assert.equal(server.requests.length - before, 4);
+  const hasty = retryingObjects(objects(), systemClock, systemRandom, 500);
+  await assert.rejects(hasty.get('a'), { code: 'ORIGIN_UNAVAILABLE' });
+  assert.ok(server.requests.length - before > 1);
 });
 
 test('S3: a put whose answer was lost counts once', async (t) => {

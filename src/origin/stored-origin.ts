@@ -23,6 +23,8 @@ export interface OriginOptions {
   readonly random: Random;
   readonly meter?: Meter;
   readonly logger?: Logger;
+  /** How long a store beyond this host is asked again; `limits.origin` says unless given. */
+  readonly patienceMs?: number | undefined;
 }
 
 const PREFERENCE: readonly RootState[] = ['active', 'retired', 'expired'];

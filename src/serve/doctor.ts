@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limits, MIB, systemRandom, toSluiceError } from '../base/mod.ts';
 import { Jails } from '../isolation/mod.ts';
+import { mayRaiseOpenFiles, openFilesLimit } from './open-files.ts';
 
 export interface HostFinding {
   readonly name: string;
@@ -65,6 +66,19 @@ function cgroupFinding(): HostFinding {
   };
 }
 
+function openFilesFinding(): HostFinding {
+  const limit = openFilesLimit();
+  const { openFiles, openFilesLeast } = limits.host;
+  const mayRaise = mayRaiseOpenFiles() && findProgram('prlimit') !== undefined;
+  return {
+    name: 'open files',
+    present: limit >= openFilesLeast || mayRaise,
+    required: true,
+    detail: mayRaise && limit < openFiles ? `${limit}; up makes them ${openFiles}` : `${limit}`,
+    remedy: `ulimit -n ${openFiles}, or LimitNOFILE=${openFiles}`,
+  };
+}
+
 /** Tries one, on the file system of temporary files. */
 async function jailFinding(): Promise<HostFinding> {
   const finding = {
@@ -116,6 +130,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     fileSystemFinding('ext4'),
     cgroupFinding(),
     await jailFinding(),
+    openFilesFinding(),
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
     programFinding('mke2fs', 'e2fsprogs'),

@@ -1,6 +1,12 @@
 import { AssignmentService, type WorkerListener } from '../assignment/mod.ts';
 import { type Logger, type Meter, systemClock, systemRandom } from '../base/mod.ts';
-import { Dispatcher, RegionInvoker, type UsageFile, type VersionBook } from '../dispatch/mod.ts';
+import {
+  Dispatcher,
+  InvokesUnderWay,
+  RegionInvoker,
+  type UsageFile,
+  type VersionBook,
+} from '../dispatch/mod.ts';
 import { PlacementService } from '../placement/mod.ts';
 import type { Worker } from '../worker/mod.ts';
 import type { Stores } from './stores.ts';
@@ -47,5 +53,6 @@ export function joinWorker(
     meter,
     clock,
   });
-  return { assignment, invoker: new RegionInvoker(dispatcher, assignment, versions) };
+  const underWay = new InvokesUnderWay(clock);
+  return { assignment, invoker: new RegionInvoker(dispatcher, assignment, versions, underWay) };
 }

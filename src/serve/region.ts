@@ -9,6 +9,7 @@ import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
+import { raiseOpenFiles } from './open-files.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
 
@@ -78,6 +79,7 @@ async function startParts(
   logger: Logger,
   cleanups: Cleanup[],
 ): Promise<string> {
+  const openFiles = await raiseOpenFiles();
   const meter = new PrometheusMeter();
   const stores = await openStores(data.path, meter, logger);
   const functions = openFunctions(data);
@@ -97,7 +99,12 @@ async function startParts(
     credentials,
     versions: new VersionBook(options.regionName, functions),
   });
-  cleanups.push(() => compute.close(limits.http.drainMs));
+  // Everything else ends by itself: what an invoke may take yet is what is worth waiting for.
+  const drainMs = () => {
+    const boundMs = stores.settings.drain.maxSeconds * 1000;
+    return Math.min(boundMs, Math.max(limits.http.drainMs, compute.invoker.longestMs()));
+  };
+  cleanups.push(() => compute.close(drainMs()));
   const { sqs, destinations, outbound: hosts } = stores.settings;
   const queues = sqs && (await SqsQueues.open(sqs, options.regionName));
   cleanups.push(() => queues?.close());
@@ -118,6 +125,8 @@ async function startParts(
     credentials,
     meter,
     metrics: meter,
+    // The other half is for sandboxes, devices and stores, which a flood must not take.
+    connections: Math.floor(openFiles / 2),
     functionUrlDomain: stores.settings.urls.domain,
     functionUrlForm: stores.settings.urls.form,
     unsupported: stores.settings.unsupported,
@@ -127,8 +136,8 @@ async function startParts(
     ...(options.tls && { tls: options.tls }),
   });
   cleanups.push(() => events.close());
-  cleanups.push(() => frontend.close(limits.http.drainMs));
-  cleanups.push(() => batches.close(limits.http.drainMs));
+  cleanups.push(() => frontend.close(drainMs()));
+  cleanups.push(() => batches.close(drainMs()));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
   events.start(frontend.queued);
   await batches.start(frontend.queued);

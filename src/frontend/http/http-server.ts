@@ -17,6 +17,11 @@ export interface TlsIdentity {
   readonly key: string | Buffer;
 }
 
+export interface HttpServerOptions {
+  readonly tls?: TlsIdentity;
+  readonly connections?: number;
+}
+
 /** A listening socket with limits on everything a client can make it hold, and an orderly end. */
 export class HttpServer {
   readonly #server: Server;
@@ -25,7 +30,12 @@ export class HttpServer {
   readonly #connections = new Connections();
   #onIdle: (() => void) | undefined;
 
-  constructor(handler: Handler, clock: Clock, random: Random, tls?: TlsIdentity) {
+  constructor(
+    handler: Handler,
+    clock: Clock,
+    random: Random,
+    { tls, connections = limits.http.connections }: HttpServerOptions = {},
+  ) {
     this.#clock = clock;
     const settings = { maxHeaderSize: limits.http.headerBytes };
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -34,7 +44,7 @@ export class HttpServer {
     this.#server = tls
       ? createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' }, onRequest)
       : createServer(settings, onRequest);
-    this.#server.maxConnections = limits.http.connections;
+    this.#server.maxConnections = Math.min(limits.http.connections, connections);
     this.#server.headersTimeout = limits.http.headTimeoutMs;
     this.#server.requestTimeout = limits.http.receiveTimeoutMs;
     this.#server.keepAliveTimeout = limits.http.keepAliveMs;

@@ -1,0 +1,14 @@
+import { GIB, MIB } from './units.ts';
+
+/** What a region wants of its host, and leaves it. */
+export const hostLimits = {
+  /** Open files of the region's process: wanted, and the least that it serves with. */
+  openFiles: 65_536,
+  openFilesLeast: 2048,
+  /** Of the file system, which nothing that can be refused may take: for the host and for deletes. */
+  diskFloorPart: 1 / 20,
+  diskFloorBytesMost: 10 * GIB,
+  /** Written beforehand beside the databases, and given back when their disk is full. */
+  stateReserveBytes: 64 * MIB,
+  diskWatchMs: 5000,
+} as const;
