@@ -36,9 +36,8 @@ const certificateBundles = [
 ];
 
 const texts = {
-  '/etc/passwd':
-    'root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n',
-  '/etc/group': 'root:x:0:\nsbx:x:990:\n',
+  '/etc/passwd': 'root:x:0:0:root:/root:/sbin/nologin\n',
+  '/etc/group': 'root:x:0:\n',
   '/etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
   '/etc/os-release': 'ID=sluice\nNAME="Sluice runtime"\nPRETTY_NAME="Sluice runtime"\n',
 };

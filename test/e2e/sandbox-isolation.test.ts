@@ -54,7 +54,7 @@ test('sees no process, file, mount, host name or descriptor of the host', async 
     echo environment: $(tr '\\0' ' ' < /proc/$$/environ)
     echo cgroups: $(cut -d: -f3 /proc/self/cgroup)
     echo root: $(ls /) and $(ls /..)
-    ls /sys; cat /proc/kcore /proc/1/environ /proc/1/mem; ls /proc/1/root/
+    echo sys: $(ls /sys) $(ls /sys/fs); cat /proc/kcore /proc/1/environ /proc/1/mem; ls /proc/1/root/
     echo links: $(readlink /proc/1/exe /proc/1/cwd /proc/1/fd/1 /proc/1/fd/4 /proc/1/ns/net)`;
   await asUserAndRoot(t, script, ({ stdout, stderr }) => {
     const lines = new Map<string, string>();
@@ -65,13 +65,16 @@ test('sees no process, file, mount, host name or descriptor of the host', async 
     assert.equal(lines.get('processes'), '/proc/1 /proc/2');
     assert.equal(lines.get('files'), '0 1 2 3');
     assert.equal(lines.get('host'), 'sandbox sandbox sandbox');
-    assert.match(lines.get('mounts') ?? '', /^\/ \/tmp \/dev \/proc( \/proc\/[\w.-]+)+$/);
+    assert.match(
+      lines.get('mounts') ?? '',
+      /^(\/sys[\w/]* )+\/ \/tmp \/dev \/proc( \/proc\/[\w.-]+)+$/,
+    );
     const identity = 'AWS_LAMBDA_INITIALIZATION_TYPE=on-demand AWS_LAMBDA_LOG_STREAM_NAME=stream';
     assert.equal(lines.get('environment'), `PATH=/bin ${identity}`);
     assert.match(lines.get('cgroups') ?? '', /^(\/ )*\/$/);
-    const root = 'bin dev etc lost+found proc tmp';
+    const root = 'bin dev etc lost+found proc sys tmp';
+    assert.equal(lines.get('sys'), 'fs cgroup');
     assert.equal(lines.get('root'), `${root} and ${root}`);
-    assert.match(stderr, /\/sys: No such file/);
     assert.match(stderr, /\/proc\/1\/environ'?: Permission denied/);
     assert.match(stderr, /\/proc\/1\/mem'?: Permission denied/);
     assert.match(stderr, /\/proc\/1\/root\/?: Permission denied/);
@@ -196,7 +199,7 @@ test('an image cannot use links to have files written or mounted outside of itse
     test -L /etc/hosts || echo replaced; touch /tmp/x && ls /var/tmp; ls /outside`;
   const { stdout } = await runScript(factory, makeSpec(disk), script);
   const expected = 'of the image\nsandbox\n1\nreplaced\nx\n';
-  assert.equal(stdout, `${expected}bin\ndev\netc\nlost+found\noutside\nproc\ntmp\nvar\n`);
+  assert.equal(stdout, `${expected}bin\ndev\netc\nlost+found\noutside\nproc\nsys\ntmp\nvar\n`);
   assert.ok(!existsSync(escaped));
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -215,6 +215,19 @@ export function processesWith(needle: string): number[] {
       }
     })
     .map(Number);
+}
+
+/** What limits an instance's sandboxes together: its parent cgroups' files, by name. */
+export function cgroupFilesOf(ownerId: string): Map<string, string> {
+  const parents = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map(underCgroup)];
+  const found = new Map<string, string>();
+  for (const parent of parents) {
+    for (const name of ['pids.max', 'memory.max', 'memory.limit_in_bytes']) {
+      const file = join(parent, `sluice-${ownerId}`, name);
+      if (existsSync(file)) found.set(name, readFileSync(file, 'utf8').trim());
+    }
+  }
+  return found;
 }
 
 /** Directories of an instance's cgroups, in every hierarchy. */

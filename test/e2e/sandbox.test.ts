@@ -25,7 +25,7 @@ test('runs the entrypoint on a disk without any mount point', async (t) => {
   assert.equal(result.signal, null);
   assert.equal(result.oomKilled, false);
   assert.equal(result.stderr, 'oops\n');
-  const expected = ['hello world', 'bin', 'dev', 'etc', 'lost+found', 'proc', 'tmp', ''];
+  const expected = ['hello world', 'bin', 'dev', 'etc', 'lost+found', 'proc', 'sys', 'tmp', ''];
   assert.deepEqual(result.stdout.split('\n'), expected);
   assert.deepEqual(loopDevicesOf(disk), []);
 });

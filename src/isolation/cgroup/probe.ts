@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, SluiceError } from '../../base/mod.ts';
 import type { CgroupTree } from './types.ts';
-import { CgroupTreeV1, CONTROLLERS_V1, type MountsV1 } from './version-1.ts';
+import {
+  CgroupTreeV1,
+  CONTROLLERS_V1,
+  type MountsV1,
+  SHOWN_V1,
+  type ShownMountsV1,
+} from './version-1.ts';
 import { CgroupTreeV2 } from './version-2.ts';
 
 export interface CgroupProbeOptions {
@@ -31,7 +37,10 @@ export async function probeCgroups(options: CgroupProbeOptions): Promise<CgroupT
   const parent = `sluice-${ownerId}`;
   const mounts = parseMounts(await readFile(mountsFile, 'utf8'));
   const version1 = findVersion1(mounts);
-  if (version1 !== undefined) return new CgroupTreeV1(version1, parent, clock);
+  if (version1 !== undefined) {
+    const shown = mountsOf(mounts, SHOWN_V1) as ShownMountsV1;
+    return new CgroupTreeV1(version1, shown, parent, clock);
+  }
   const version2 = await findVersion2(mounts);
   if (version2 !== undefined) return new CgroupTreeV2(version2, parent, clock);
   throw new SluiceError(
@@ -59,11 +68,23 @@ function unescapeOctal(text: string): string {
 }
 
 function findVersion1(mounts: readonly Mount[]): MountsV1 | undefined {
-  const find = (controller: string) =>
-    mounts.find((each) => each.type === 'cgroup' && each.options.includes(controller))?.directory;
-  const found = CONTROLLERS_V1.map((controller) => [controller, find(controller)] as const);
-  if (found.some(([, directory]) => directory === undefined)) return undefined;
-  return Object.fromEntries(found) as MountsV1;
+  const found = mountsOf(mounts, CONTROLLERS_V1);
+  return CONTROLLERS_V1.every((each) => found[each] !== undefined)
+    ? (found as MountsV1)
+    : undefined;
+}
+
+function mountsOf(
+  mounts: readonly Mount[],
+  controllers: readonly string[],
+): Readonly<Record<string, string>> {
+  const found = controllers.flatMap((controller) =>
+    mounts
+      .filter((each) => each.type === 'cgroup' && each.options.includes(controller))
+      .slice(0, 1)
+      .map((each) => [controller, each.directory] as const),
+  );
+  return Object.fromEntries(found);
 }
 
 async function findVersion2(mounts: readonly Mount[]): Promise<string | undefined> {

@@ -5,6 +5,13 @@ export type CgroupJoin =
   | { readonly kind: 'write'; readonly files: readonly string[]; readonly freezerState: string }
   | { readonly kind: 'clone'; readonly directory: string };
 
+/** A directory of the host's that a sandbox may see, read-only, below its /sys/fs/cgroup. */
+export interface CgroupView {
+  /** Below /sys/fs/cgroup; empty: in its place. */
+  readonly name: string;
+  readonly directory: string;
+}
+
 export interface CgroupLimits {
   readonly memoryBytes: number;
   readonly processes: number;
@@ -14,6 +21,8 @@ export interface CgroupLimits {
 export interface Cgroup {
   readonly name: string;
   readonly join: CgroupJoin;
+  /** What programs look for that size themselves by their limits. */
+  readonly views: readonly CgroupView[];
   /**
    * Sets the limits of memory and processes, none of CPU, and starts the peak and the count of
    * kills anew. Synchronous: the files are the kernel's, and this is on every start's way.

@@ -18,7 +18,7 @@ import {
 } from './files.ts';
 import type { HostShare } from './host-share.ts';
 import { killEach } from './kill.ts';
-import type { Cgroup, CgroupJoin, CgroupLimits, CgroupTree } from './types.ts';
+import type { Cgroup, CgroupJoin, CgroupLimits, CgroupTree, CgroupView } from './types.ts';
 
 /** The controllers of version 1 that a sandbox needs. */
 export const CONTROLLERS_V1 = ['memory', 'cpu', 'pids', 'freezer'] as const;
@@ -26,22 +26,31 @@ export type ControllerV1 = (typeof CONTROLLERS_V1)[number];
 /** Where each controller is mounted; two may share a mount (`cpu,cpuacct`). */
 export type MountsV1 = Readonly<Record<ControllerV1, string>>;
 
+/**
+ * Controllers that sandboxes have no limits in, but without whose mounts a JVM believes in no
+ * limits at all. What stands there is the parent, in which there is no process.
+ */
+export const SHOWN_V1 = ['cpuset', 'cpuacct'] as const;
+export type ShownMountsV1 = Readonly<Partial<Record<(typeof SHOWN_V1)[number], string>>>;
+
 /** cgroups version 1 (Documentation/admin-guide/cgroup-v1): a tree for each controller. */
 export class CgroupTreeV1 implements CgroupTree {
   readonly version = 1;
   readonly reusable = true;
   readonly #mounts: MountsV1;
+  readonly #shown: ShownMountsV1;
   readonly #parent: string;
   readonly #clock: Clock;
 
-  constructor(mounts: MountsV1, parent: string, clock: Clock) {
+  constructor(mounts: MountsV1, shown: ShownMountsV1, parent: string, clock: Clock) {
     this.#mounts = mounts;
+    this.#shown = shown;
     this.#parent = parent;
     this.#clock = clock;
   }
 
   async prepare({ processes, memoryBytes }: HostShare): Promise<void> {
-    for (const mount of this.#uniqueMounts()) await makeDirectory(join(mount, this.#parent));
+    for (const mount of this.#allMounts()) await makeDirectory(join(mount, this.#parent));
     // By default all sandboxes together weigh no more than one process of the host.
     const shares = join(this.#mounts.cpu, this.#parent, 'cpu.shares');
     writeControlIfThere(shares, cpuShares(hostCpuMillis()));
@@ -64,11 +73,15 @@ export class CgroupTreeV1 implements CgroupTree {
   }
 
   async remove(): Promise<void> {
-    for (const mount of this.#uniqueMounts()) await removeDirectory(join(mount, this.#parent));
+    for (const mount of this.#allMounts()) await removeDirectory(join(mount, this.#parent));
   }
 
   #uniqueMounts(): string[] {
     return [...new Set(Object.values(this.#mounts))];
+  }
+
+  #allMounts(): string[] {
+    return [...new Set([...this.#uniqueMounts(), ...Object.values(this.#shown)])];
   }
 
   #cgroup(name: string): Cgroup {
@@ -79,19 +92,31 @@ export class CgroupTreeV1 implements CgroupTree {
       pids: path('pids'),
       freezer: path('freezer'),
     };
-    return new CgroupV1(name, directories, this.#clock);
+    const own = (['memory', 'cpu', 'pids'] as const).map((controller) => ({
+      name: controller,
+      directory: directories[controller],
+    }));
+    const shown = Object.entries(this.#shown).map(([controller, mount]) => ({
+      name: controller,
+      directory: this.#uniqueMounts().includes(mount)
+        ? join(mount, this.#parent, name)
+        : join(mount, this.#parent),
+    }));
+    return new CgroupV1(name, directories, [...own, ...shown], this.#clock);
   }
 }
 
 class CgroupV1 implements Cgroup {
   readonly name: string;
   readonly join: CgroupJoin;
+  readonly views: readonly CgroupView[];
   readonly #directories: MountsV1;
   readonly #clock: Clock;
   #oomKillsBefore = 0;
 
-  constructor(name: string, directories: MountsV1, clock: Clock) {
+  constructor(name: string, directories: MountsV1, views: readonly CgroupView[], clock: Clock) {
     this.name = name;
+    this.views = views;
     this.#directories = directories;
     this.#clock = clock;
     // `tasks` moves the one thread that writes; see joinCgroup for why that matters.

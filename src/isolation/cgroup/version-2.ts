@@ -17,7 +17,7 @@ import {
 } from './files.ts';
 import type { HostShare } from './host-share.ts';
 import { killEach } from './kill.ts';
-import type { Cgroup, CgroupJoin, CgroupLimits, CgroupTree } from './types.ts';
+import type { Cgroup, CgroupJoin, CgroupLimits, CgroupTree, CgroupView } from './types.ts';
 
 const CONTROLLERS = '+memory +cpu +pids';
 
@@ -69,6 +69,7 @@ export class CgroupTreeV2 implements CgroupTree {
 class CgroupV2 implements Cgroup {
   readonly name: string;
   readonly join: CgroupJoin;
+  readonly views: readonly CgroupView[];
   readonly #directory: string;
   readonly #clock: Clock;
   #oomKillsBefore = 0;
@@ -76,6 +77,7 @@ class CgroupV2 implements Cgroup {
   constructor(name: string, directory: string, clock: Clock) {
     this.name = name;
     this.join = { kind: 'clone', directory };
+    this.views = [{ name: '', directory }];
     this.#directory = directory;
     this.#clock = clock;
   }

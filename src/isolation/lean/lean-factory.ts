@@ -7,7 +7,7 @@ import {
   withDeadline,
 } from '../../base/mod.ts';
 import type { CgroupPool } from '../cgroup/pool.ts';
-import type { CgroupJoin } from '../cgroup/types.ts';
+import type { CgroupJoin, CgroupView } from '../cgroup/types.ts';
 import type {
   Sandbox,
   SandboxOwner,
@@ -144,6 +144,7 @@ export class LeanSandboxFactory implements SandboxProvider {
       const launch = () =>
         this.#launch(sandbox, spec, {
           join: cgroup.join,
+          cgroups: cgroup.views,
           launcherId: launcher.launcherId,
           network,
           user,
@@ -166,6 +167,7 @@ export class LeanSandboxFactory implements SandboxProvider {
     spec: SandboxSpec,
     where: {
       readonly join: CgroupJoin;
+      readonly cgroups: readonly CgroupView[];
       readonly launcherId: number;
       readonly network: SandboxNetwork | undefined;
       readonly user: SandboxUser;

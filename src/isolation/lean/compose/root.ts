@@ -1,8 +1,10 @@
+import type { CgroupView } from '../../cgroup/types.ts';
 import * as linux from '../../launch/linux.ts';
 import type { LaunchProgram } from '../../launch/program.ts';
 import { register } from '../../launch/program.ts';
 import { mount, open } from './common.ts';
 import { type DiskOptions, mountDisk, mountScratchDisk, OPEN_DISK } from './disk.ts';
+import { moveSys, prepareSys } from './sys.ts';
 
 /** A directory of every host, covered in the sandbox's own mount namespace until it pivots. */
 const SCRATCH = '/tmp';
@@ -21,6 +23,7 @@ export type TmpOptions =
 export interface RootOptions {
   readonly disk: DiskOptions;
   readonly tmp: TmpOptions;
+  readonly cgroups: readonly CgroupView[];
   /** Files of the sandbox's own, absolute path to content; they replace those of the image. */
   readonly files: Readonly<Record<string, string>>;
   /** Lines that are added to the image's files, or make a file that it lacks. */
@@ -49,6 +52,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
     const path = program.text(`${SCRATCH}/${name}`);
     program.call('make the scratch area', 'mkdirat', [linux.AT_FDCWD, path, 0o755]);
   }
+  prepareSys(program, SCRATCH, options.cgroups);
   mountDisk(program, diskFile, `${SCRATCH}/disk`, disk.directIo);
   if (tmp.kind === 'disk') prepareTmp(program);
   mount(program, 'mount the overlay', {
@@ -65,6 +69,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   program.call('enter the root', 'chdir', [program.text('/')]);
   if (tmp.kind === 'disk') moveTmp(program);
   else mountTmp(program, tmp.bytes);
+  moveSys(program);
   for (const [path, content] of Object.entries(options.files)) replaceFile(program, path, content);
   for (const [path, line] of Object.entries(options.lines)) addLine(program, path, line);
 }
@@ -159,7 +164,8 @@ function replaceFile(program: LaunchProgram, path: string, content: string): voi
 function addLine(program: LaunchProgram, path: string, line: string): void {
   const name = `add to ${path}`;
   const bytes = Buffer.from(`\n${line}\n`);
-  const flags = linux.O_WRONLY | linux.O_APPEND | linux.O_CREAT | linux.O_NONBLOCK;
+  // To write alone would wait for a reader if it is a pipe.
+  const flags = linux.O_RDWR | linux.O_APPEND | linux.O_CREAT | linux.O_NONBLOCK;
   open(program, name, path, flags, {
     mode: 0o644,
     result: temporary,

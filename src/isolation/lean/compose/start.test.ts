@@ -35,6 +35,7 @@ const proc = {
   hiddenDirectories: ['fs'],
   files: { meminfo: 'MemTotal: 1 kB\n' },
 };
+const cgroups = [{ name: 'memory', directory: '/cg/memory' }];
 const tmp = { kind: 'disk', path: '/scratch/1' } as const;
 
 const joins: Record<string, CgroupJoin> = {
@@ -48,6 +49,7 @@ for (const [version, join] of Object.entries(joins)) {
       const program = composeStart(spec, {
         architecture,
         join,
+        cgroups,
         launcherId: 7,
         directIo: true,
         tmp,
@@ -135,6 +137,7 @@ for (const [version, join] of Object.entries(joins)) {
           composeStart(huge, {
             architecture,
             join,
+            cgroups,
             launcherId: 7,
             directIo: true,
             tmp,

@@ -1,4 +1,4 @@
-import type { CgroupJoin } from '../../cgroup/types.ts';
+import type { CgroupJoin, CgroupView } from '../../cgroup/types.ts';
 import * as linux from '../../launch/linux.ts';
 import { LaunchProgram, register } from '../../launch/program.ts';
 import type { Architecture } from '../../launch/system-call-numbers.ts';
@@ -38,6 +38,7 @@ const FILES = {
 export interface StartOptions {
   readonly architecture: Architecture;
   readonly join: CgroupJoin;
+  readonly cgroups: readonly CgroupView[];
   readonly launcherId: number;
   readonly user: SandboxUser;
   readonly proc: ProcView;
@@ -106,14 +107,20 @@ function resolvConf(nameservers: readonly string[] | undefined): string {
 }
 
 function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOptions): void {
-  const { directIo, tmp } = options;
+  const { directIo, tmp, cgroups } = options;
   joinCgroup(program, options.join);
   setHostName(program, HOST_NAME);
   raiseInterfaces(program, options.network);
   listenForRuntime(program, options.launcherId);
   const lines = accountLines(options.user);
   const files = { ...FILES, '/etc/resolv.conf': resolvConf(options.network?.nameservers) };
-  assembleRoot(program, { disk: { path: spec.shape.diskPath, directIo }, tmp, files, lines });
+  assembleRoot(program, {
+    disk: { path: spec.shape.diskPath, directIo },
+    tmp,
+    files,
+    lines,
+    cgroups,
+  });
   mountDevices(program);
   mountProc(program, options.proc);
   sealDevices(program);
