@@ -27,6 +27,16 @@ test('limits on cold starts are settable one by one, between 1 and their bound',
   }
 });
 
+test('the range of the sandboxes’ users is beyond the host’s own, and within 31 bits', (t) => {
+  const path = join(temporaryDirectory(t), 'config.json');
+  assert.equal(readSettings(path).sandbox.firstUid, 2_031_616);
+  changeSetting(path, 'sandbox.firstUid', 524_288);
+  assert.equal(readSettings(path).sandbox.firstUid, 524_288);
+  for (const value of [0, 1000, 65_535, 2 ** 31, 1e6 + 0.5]) {
+    assert.throws(() => changeSetting(path, 'sandbox.firstUid', value), { code: 'CONFIG_INVALID' });
+  }
+});
+
 test('a value that does not fit is an error that names it and leaves the file as it was', (t) => {
   const path = join(temporaryDirectory(t), 'config.json');
   changeSetting(path, 'salt.scope', 'account');

@@ -15,7 +15,11 @@ import {
   type LaunchRecord,
 } from '../../src/isolation/lean/launcher/launcher.ts';
 import { Spawner } from '../../src/isolation/lean/launcher/spawner.ts';
-import { procViewOf, readHostProc } from '../../src/isolation/lean/proc-view.ts';
+import {
+  procViewOf,
+  readHostProc,
+  readLastCapability,
+} from '../../src/isolation/lean/proc-view.ts';
 import { pollUntil } from '../../src/isolation/poll.ts';
 import { hostHas } from '../support/host.ts';
 import { loopDevicesOf, makeDisk, makeSpec, SANDBOX_NEEDS } from './sandbox-support.ts';
@@ -64,12 +68,13 @@ async function check(
   const spec = makeSpec(disk, { argv: ['sh', '-c', script] });
   await launcher.booted;
   const records: LaunchRecord[] = [];
+  const { firstUid } = limits.sandbox;
   const program = composeStart(spec, {
     architecture: hostArchitecture(),
     join: cgroup.join,
     cgroups: cgroup.views,
     launcherId: launcher.launcherId,
-    user: { uid: limits.sandbox.firstUid, gid: limits.sandbox.firstUid },
+    privileges: { uid: firstUid, gid: firstUid, lastCapability: readLastCapability() },
     proc: procViewOf(readHostProc(), spec.shape),
     directIo: true,
     tmp: { kind: 'memory', bytes: MIB },

@@ -59,7 +59,9 @@ export async function makeOwnedFactory(
   options: Partial<LeanSandboxFactoryOptions> = {},
 ): Promise<WatchedFactory> {
   const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
-  const users = new UserPool({ first: limits.sandbox.firstUid, count: limits.sandbox.users });
+  // Tests run side by side: none is to find its users among another's.
+  const range = { first: limits.sandbox.firstUid, count: limits.sandbox.users };
+  const users = new UserPool(range, process.pid * 97 + instances * 7);
   const base = { cgroups, users, clock: systemClock, logger: noLogger };
   return new WatchedFactory(new LeanSandboxFactory({ ...base, ...options }));
 }

@@ -205,6 +205,29 @@ describe('a worker with lean sandboxes', () => {
     );
   });
 
+  test('answers what an image says wrongly in words, which its log has too', async (t) => {
+    const { invoke, lines } = (await compute(t)) ?? {};
+    if (!invoke || !lines) return;
+    const wrong = [
+      [{ entrypoint: [], command: [] }, 'InvalidEntrypoint', /entrypoint: there is none; set/],
+      [{ workingDirectory: 'src' }, 'InvalidWorkingDir', /working directory "src": is not abs/],
+      [{ workingDirectory: '/no' }, 'InvalidWorkingDir', /working directory \/no: no such direc/],
+      [{ imageEnvironment: { '': 'x' } }, 'InvalidEnvironment', /"=x" names no variable/],
+    ] as const;
+    for (const [index, [more, errorType, message]] of wrong.entries()) {
+      const template = templateOf({ ...more, revision: `wrong-${index}` });
+      const answer = await invoke({}, { template, logTail: true });
+      assert.equal(answer.functionError, 'Unhandled');
+      assert.equal(bodyOf(answer)['errorType'], `Runtime.${errorType}`);
+      assert.match(String(bodyOf(answer)['errorMessage']), message);
+      assert.match(String(answer.logTail), message, 'the log of the invoke');
+      assert.ok(
+        lines.some(({ text }) => message.test(text)),
+        'the log of the function',
+      );
+    }
+  });
+
   test('leaves no loop device', (t) => {
     if (!hostHas(t, ...WORKER_NEEDS)) return;
     assert.deepEqual(loopDevicesOf(String(disk)), []);

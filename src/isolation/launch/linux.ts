@@ -112,8 +112,6 @@ export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 export const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
-/** One past CAP_CHECKPOINT_RESTORE, with room for the capabilities of kernels to come. */
-export const CAPABILITIES = 64;
 export const SECCOMP_SET_MODE_FILTER = 1;
 export const KEYCTL_JOIN_SESSION_KEYRING = 1;
 

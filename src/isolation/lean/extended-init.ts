@@ -11,8 +11,8 @@ import {
   EXTENSIONS_DIRECTORY,
   runExtensionStep,
 } from './compose/extensions.ts';
+import type { PrivilegeOptions } from './compose/privileges.ts';
 import { errnoName, hostArchitecture, type Launcher, openPipe } from './launcher/launcher.ts';
-import type { SandboxUser } from './user-pool.ts';
 import { exitOfWaitStatus } from './wait-status.ts';
 
 interface Running {
@@ -24,7 +24,7 @@ interface Running {
 
 export interface ExtendedInitParts {
   readonly spec: SandboxSpec;
-  readonly user: SandboxUser;
+  readonly privileges: PrivilegeOptions;
   readonly launcher: Launcher;
   readonly initPid: number;
   /** Called once for each extension. */
@@ -63,10 +63,10 @@ export class ExtendedInit {
   }
 
   startExtensions(): void {
-    const { spec, user } = this.#parts;
+    const { spec, privileges } = this.#parts;
     const environment = extensionEnvironmentOf(spec);
     const architecture = hostArchitecture();
-    this.#run(composeExtensions({ architecture, names: this.names, environment, ...user }));
+    this.#run(composeExtensions({ architecture, names: this.names, environment, ...privileges }));
   }
 
   startEntrypoint(): void {

@@ -17,12 +17,13 @@ import type {
 } from '../provider.ts';
 import { isolationLacks } from '../refusal.ts';
 import { checkSpec, type SandboxSpec } from '../spec.ts';
+import type { PrivilegeOptions } from './compose/privileges.ts';
 import { composeStart, type SandboxNetwork } from './compose/start.ts';
 import { hostArchitecture } from './launcher/launcher.ts';
 import { type LauncherNetwork, LauncherPool } from './launcher/launcher-pool.ts';
 import { LEAN } from './lean.ts';
 import { LeanSandbox } from './lean-sandbox.ts';
-import { procViewOf, readHostProc } from './proc-view.ts';
+import { procViewOf, readHostProc, readLastCapability } from './proc-view.ts';
 import { ScratchDisks } from './scratch-disks.ts';
 import type { SandboxUser, SandboxUsers } from './user-pool.ts';
 
@@ -57,6 +58,7 @@ export class LeanSandboxFactory implements SandboxProvider {
   readonly #options: LeanSandboxFactoryOptions;
   readonly #launchers: LauncherPool;
   readonly #hostProc = readHostProc();
+  readonly #lastCapability = readLastCapability();
   readonly #scratch: ScratchDisks | undefined;
   readonly #sandboxes = new Set<LeanSandbox>();
   readonly #starts = new Set<Promise<Sandbox>>();
@@ -135,7 +137,8 @@ export class LeanSandboxFactory implements SandboxProvider {
       this.#sandboxes.delete(sandbox);
       users.release(user);
     };
-    const parts = { spec, launcher, cgroup, user, pool: cgroups, clock, owner, onStopped };
+    const privileges = { ...user, lastCapability: this.#lastCapability };
+    const parts = { spec, launcher, cgroup, privileges, pool: cgroups, clock, owner, onStopped };
     const sandbox = new LeanSandbox(parts);
     this.#sandboxes.add(sandbox);
     try {
@@ -147,7 +150,7 @@ export class LeanSandboxFactory implements SandboxProvider {
           cgroups: cgroup.views,
           launcherId: launcher.launcherId,
           network,
-          user,
+          privileges,
         });
       await withDeadline(clock, leftMs, `start of ${sandboxId}`, launch, owner.signal);
       cgroup.limitCpu(spec.shape.cpuMillis);
@@ -170,7 +173,7 @@ export class LeanSandboxFactory implements SandboxProvider {
       readonly cgroups: readonly CgroupView[];
       readonly launcherId: number;
       readonly network: SandboxNetwork | undefined;
-      readonly user: SandboxUser;
+      readonly privileges: PrivilegeOptions;
     },
   ): Promise<void> {
     const { tmpBytes } = spec.shape;

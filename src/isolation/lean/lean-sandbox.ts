@@ -8,6 +8,7 @@ import { pollUntil } from '../poll.ts';
 import type { Sandbox, SandboxExit, SandboxOwner, SandboxSnapshot } from '../provider.ts';
 import { isolationLacks } from '../refusal.ts';
 import type { SandboxSpec } from '../spec.ts';
+import type { PrivilegeOptions } from './compose/privileges.ts';
 import { ExtendedInit } from './extended-init.ts';
 import { InnerConnections } from './inner-connections.ts';
 import type { Launcher, LaunchRecord } from './launcher/launcher.ts';
@@ -18,14 +19,13 @@ import { RuntimeServer } from './runtime-server.ts';
 import { signalChild } from './signal-inside.ts';
 import { startError } from './start-error.ts';
 import { StartProgress } from './start-progress.ts';
-import type { SandboxUser } from './user-pool.ts';
 import { exitOfWaitStatus } from './wait-status.ts';
 
 export interface LeanSandboxParts {
   readonly spec: SandboxSpec;
   readonly launcher: Launcher;
   readonly cgroup: Cgroup;
-  readonly user: SandboxUser;
+  readonly privileges: PrivilegeOptions;
   readonly pool: CgroupPool;
   readonly clock: Clock;
   readonly owner: SandboxOwner;
@@ -227,11 +227,11 @@ export class LeanSandbox implements Sandbox {
   }
 
   async #startExtensions(): Promise<void> {
-    const { spec, launcher, user } = this.#parts;
+    const { spec, launcher, privileges } = this.#parts;
     try {
       this.#extended = await ExtendedInit.open({
         spec,
-        user,
+        privileges,
         launcher,
         initPid: await this.#progress.initPid.promise,
         onExit: (name, exit) => this.#life.tell({ kind: 'extension-exited', name, exit }),

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { KIB } from '../../base/mod.ts';
 import type { SandboxShape } from '../spec.ts';
 
 /** What of the host's /proc views are made from. */
 export interface HostProc {
-  /** Entries that are not processes. */
+  /** Entries that are not processes: files that anybody may read, and directories. */
   readonly files: readonly string[];
   readonly directories: readonly string[];
   readonly cpuinfo: string;
@@ -30,7 +30,7 @@ const SHOWN: ReadonlySet<string> = new Set([
   ...['cpuinfo', 'loadavg', 'meminfo', 'stat'],
 ]);
 /** What a host may come to have while it is up. */
-const KNOWN_FILES = ['config.gz', 'kallsyms', 'kcore', 'keys', 'kmsg', 'mdstat', 'modules'];
+const KNOWN_FILES = ['mdstat', 'modules'];
 const KNOWN_DIRECTORIES = ['asound', 'fs', 'scsi'];
 
 const NO_CPU_TIMES = '0 0 0 1 0 0 0 0 0 0';
@@ -41,11 +41,21 @@ export function readHostProc(): HostProc {
   const named = entries.filter(({ name }) => !isProcess.test(name));
   const stat = readFileSync('/proc/stat', 'utf8');
   return {
-    files: named.filter((entry) => entry.isFile()).map(({ name }) => name),
+    files: named.filter((entry) => entry.isFile() && isPublic(entry.name)).map(({ name }) => name),
     directories: named.filter((entry) => entry.isDirectory()).map(({ name }) => name),
     cpuinfo: readFileSync('/proc/cpuinfo', 'utf8'),
     bootEpochSeconds: Number(/^btime (\d+)$/m.exec(stat)?.[1] ?? 0),
   };
+}
+
+/** What its mode keeps from others needs no hiding: a sandbox's user is never the owner. */
+function isPublic(name: string): boolean {
+  return (statSync(`/proc/${name}`).mode & 0o006) !== 0;
+}
+
+/** The last capability that the kernel knows. */
+export function readLastCapability(): number {
+  return Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
 }
 
 export function procViewOf(host: HostProc, shape: SandboxShape): ProcView {

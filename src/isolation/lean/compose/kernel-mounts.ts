@@ -84,10 +84,22 @@ export function mountProc(program: LaunchProgram, view: ProcView): void {
     coverFiles(program, [entry], Buffer.from(content));
   }
   coverFiles(program, view.hiddenFiles, Buffer.alloc(0));
-  for (const entry of view.hiddenDirectories) {
-    const flags = linux.MS_RDONLY | RESTRICTED;
-    const where = { source: 'tmpfs', target: `/proc/${entry}`, type: 'tmpfs', flags };
-    mount(program, `hide /proc/${entry}`, { ...where, data: 'size=4k' }, { tolerate: ['ENOENT'] });
+  hideDirectories(program, view.hiddenDirectories);
+}
+
+/** Mounts one directory over each that is there; nothing can be made in it once its name is gone. */
+function hideDirectories(program: LaunchProgram, entries: readonly string[]): void {
+  const name = 'make an empty directory';
+  program.call(name, 'mkdirat', [linux.AT_FDCWD, program.text(MADE_HERE), 0o555]);
+  cover(program, entries);
+  const values = [linux.AT_FDCWD, program.text(MADE_HERE), linux.AT_REMOVEDIR];
+  program.call(name, 'unlinkat', values);
+}
+
+function cover(program: LaunchProgram, entries: readonly string[]): void {
+  for (const entry of entries) {
+    const where = { source: MADE_HERE, target: `/proc/${entry}`, flags: linux.MS_BIND };
+    mount(program, `cover /proc/${entry}`, where, { tolerate: ['ENOENT'] });
   }
 }
 
@@ -102,9 +114,6 @@ function coverFiles(program: LaunchProgram, entries: readonly string[], content:
     program.call(name, 'write', [temporary, program.bytes(content), content.length]);
   }
   program.call(name, 'close', [temporary]);
-  for (const entry of entries) {
-    const where = { source: MADE_HERE, target: `/proc/${entry}`, flags: linux.MS_BIND };
-    mount(program, `cover /proc/${entry}`, where, { tolerate: ['ENOENT'] });
-  }
+  cover(program, entries);
   program.call(name, 'unlinkat', [linux.AT_FDCWD, program.text(MADE_HERE), 0]);
 }

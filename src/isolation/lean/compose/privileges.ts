@@ -4,6 +4,8 @@ import type { LaunchProgram } from '../../launch/program.ts';
 import { STDERR_WRITE_FD, STDOUT_WRITE_FD } from './common.ts';
 
 export interface PrivilegeOptions {
+  /** The last that the kernel knows. */
+  readonly lastCapability: number;
   readonly uid: number;
   readonly gid: number;
 }
@@ -56,7 +58,7 @@ export function dropPrivileges(
   program.call('leave the session keyring', 'keyctl', [linux.KEYCTL_JOIN_SESSION_KEYRING, 0], {
     tolerate: ['ENOSYS', 'EDQUOT'],
   });
-  for (let capability = 0; capability < linux.CAPABILITIES; capability++) {
+  for (let capability = 0; capability <= options.lastCapability; capability++) {
     const values = [linux.PR_CAPBSET_DROP, capability, 0, 0, 0];
     program.call('empty the bounding set', 'prctl', values, { tolerate: ['EINVAL'] });
   }

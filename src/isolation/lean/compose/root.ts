@@ -24,7 +24,7 @@ export interface RootOptions {
   readonly disk: DiskOptions;
   readonly tmp: TmpOptions;
   readonly cgroups: readonly CgroupView[];
-  /** Files of the sandbox's own, absolute path to content; they replace those of the image. */
+  /** Files of the sandbox's own in /etc, path to content; they replace those of the image. */
   readonly files: Readonly<Record<string, string>>;
   /** Lines that are added to the image's files, or make a file that it lacks. */
   readonly lines: Readonly<Record<string, string>>;
@@ -70,6 +70,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   if (tmp.kind === 'disk') moveTmp(program);
   else mountTmp(program, tmp.bytes);
   moveSys(program);
+  makeDirectory(program, '/etc');
   for (const [path, content] of Object.entries(options.files)) replaceFile(program, path, content);
   for (const [path, line] of Object.entries(options.lines)) addLine(program, path, line);
 }
@@ -143,7 +144,6 @@ function replaceFile(program: LaunchProgram, path: string, content: string): voi
   const name = `write ${path}`;
   const bytes = Buffer.from(content);
   const at = program.text(path);
-  makeDirectory(program, path.slice(0, path.lastIndexOf('/')));
   program.call(name, 'unlinkat', [linux.AT_FDCWD, at, 0], {
     tolerate: ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'],
   });

@@ -29,7 +29,7 @@ const identity: SandboxSpec['identity'] = {
 };
 const spec: SandboxSpec = { shape, identity };
 
-const user = { uid: 2_031_616, gid: 2_031_616 };
+const privileges = { uid: 2_031_616, gid: 2_031_616, lastCapability: 40 };
 const proc = {
   hiddenFiles: ['kcore'],
   hiddenDirectories: ['fs'],
@@ -53,7 +53,7 @@ for (const [version, join] of Object.entries(joins)) {
         launcherId: 7,
         directIo: true,
         tmp,
-        user,
+        privileges,
         proc,
       });
       const numbers = systemCallNumbers[architecture];
@@ -108,7 +108,7 @@ for (const [version, join] of Object.entries(joins)) {
       test('gives up what extensions must not have before it runs them', () => {
         const { environment } = shape;
         const names = ['one', 'two'];
-        const second = composeExtensions({ architecture, names, environment, ...user });
+        const second = composeExtensions({ architecture, names, environment, ...privileges });
         const third = composeEntrypoint(architecture, shape, names.length);
         const at = (call: string) =>
           second.steps.findIndex((step) => step.number === numbers.get(call));
@@ -141,7 +141,7 @@ for (const [version, join] of Object.entries(joins)) {
             launcherId: 7,
             directIo: true,
             tmp,
-            user,
+            privileges,
             proc,
           });
         assert.throws(() => compose().encode(), { code: 'USAGE' });

@@ -21,7 +21,12 @@ import {
 } from './isolate.ts';
 import { mountDevices, mountProc, sealDevices } from './kernel-mounts.ts';
 import { listenForRuntime, raiseInterfaces } from './network.ts';
-import { dropPrivileges, filterSystemCalls, limitResources } from './privileges.ts';
+import {
+  dropPrivileges,
+  filterSystemCalls,
+  limitResources,
+  type PrivilegeOptions,
+} from './privileges.ts';
 import { assembleRoot, sealRoot, type TmpOptions } from './root.ts';
 
 const HOST_NAME = 'sandbox';
@@ -40,7 +45,7 @@ export interface StartOptions {
   readonly join: CgroupJoin;
   readonly cgroups: readonly CgroupView[];
   readonly launcherId: number;
-  readonly user: SandboxUser;
+  readonly privileges: PrivilegeOptions;
   readonly proc: ProcView;
   readonly directIo: boolean;
   readonly tmp: TmpOptions;
@@ -81,7 +86,7 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   program.branchIfEqual('wait for extensions', 0, 0, end);
   program.place(alone);
   program.call('close the pipe of programs', 'close', [PROGRAMS_READ_FD]);
-  dropPrivileges(program, options.user);
+  dropPrivileges(program, options.privileges);
   dieWithMonitor(program);
   program.call('close the control channel', 'close', [CONTROL_FD]);
   filterSystemCalls(program, seccompFilter(options.architecture));
@@ -112,7 +117,7 @@ function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOp
   setHostName(program, HOST_NAME);
   raiseInterfaces(program, options.network);
   listenForRuntime(program, options.launcherId);
-  const lines = accountLines(options.user);
+  const lines = accountLines(options.privileges);
   const files = { ...FILES, '/etc/resolv.conf': resolvConf(options.network?.nameservers) };
   assembleRoot(program, {
     disk: { path: spec.shape.diskPath, directIo },
