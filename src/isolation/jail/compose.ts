@@ -32,6 +32,7 @@ interface Placed extends HelperMount {
 
 export interface JailOptions extends JailPlace {
   readonly architecture: Architecture;
+  readonly lastCapability: number;
   readonly isFile: (path: string) => boolean;
 }
 
@@ -59,7 +60,8 @@ export function composeJail(helper: Helper, options: JailOptions): LaunchProgram
   assembleRoot(program, helper, mounts);
   limitResources(program, helper.openFiles);
   limitFiles(program, helper);
-  dropPrivileges(program, { uid: options.uid, gid: options.uid }, []);
+  const { uid, lastCapability } = options;
+  dropPrivileges(program, { uid, gid: uid, lastCapability }, []);
   program.call('die with the region', 'prctl', [linux.PR_SET_PDEATHSIG, linux.SIGKILL, 0, 0, 0]);
   confineReads(program, mounts);
   const filter = encodeFilter(seccompInstructions(options.architecture, helperCalls));

@@ -7,6 +7,7 @@ import type { Cgroup } from '../cgroup/types.ts';
 import { launchBinary } from '../launch/binary.ts';
 import { RECORD_BYTES, RECORD_STEP_OFFSET, RECORD_VALUE_OFFSET } from '../lean/compose/common.ts';
 import { errnoName, hostArchitecture } from '../lean/launcher/launcher.ts';
+import { readLastCapability } from '../lean/proc-view.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeJail } from './compose.ts';
 import type { Helper } from './types.ts';
@@ -111,7 +112,8 @@ async function launch(
 ): Promise<ChildProcess> {
   const architecture = hostArchitecture();
   const isFile = (path: string) => !statSync(path).isDirectory();
-  const program = composeJail(helper, { architecture, isFile, ...place });
+  const lastCapability = readLastCapability();
+  const program = composeJail(helper, { architecture, lastCapability, isFile, ...place });
   const child = spawn(launchBinary(architecture), [], {
     argv0: helper.name,
     env: {},
