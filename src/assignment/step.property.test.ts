@@ -15,7 +15,7 @@ import { createState } from './state.ts';
 import { step } from './step.ts';
 import { limits, Region, reloaded } from './step-model.fixture.ts';
 
-const bounded = { interruptAfterTimeLimit: 2500, markInterruptAsFailure: false } as const;
+const bounded = { interruptAfterTimeLimit: 1500, markInterruptAsFailure: false } as const;
 
 /** As the state is written down, without the difference between absent and undefined. */
 const written = (region: { state: Region['state'] }) =>
