@@ -191,6 +191,12 @@ export const limits = {
     /** Read from one sandbox in one window; a function that prints faster waits. */
     outputWindowBytes: 1 * MIB,
     outputWindowMs: 50,
+    /** Lines of one sandbox at once after a rest, afterwards each second; it waits for more. */
+    outputLines: 5000,
+    outputLinesPerSecond: 10_000,
+    /** Taken in one go, after which others have their turn: of what was just read, and of its rest. */
+    outputBurstLines: 1000,
+    outputSliceLines: 200,
     processes: 1024,
     openFiles: 1024,
     /** Arguments and environment of an entrypoint; Linux itself takes 128 KiB each. */
@@ -206,6 +212,19 @@ export const limits = {
   runtime: {
     /** Of one sandbox to its Runtime API. */
     connections: 16,
+    /**
+     * Work that one sandbox may ask of its Runtime API at once after a rest, and each second
+     * afterwards; it waits for more. Asking for events and answering them is free: invokes bound it.
+     */
+    workUnits: 4000,
+    workUnitsPerSecond: 20_000,
+    requestUnits: 20,
+    connectionUnits: 20,
+    /** A request before the last one's answer: no client does so, and its connection ends. */
+    pipelinedUnits: 20_000,
+    /** Each part of a body, and so much for each part's size again. */
+    bodyPartUnits: 1,
+    bodyUnitBytes: 16 * KIB,
     extensions: 10,
     /**
      * What a runtime and its extensions have to end in when their sandbox goes: with extensions in

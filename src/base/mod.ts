@@ -32,3 +32,4 @@ export { SharedSemaphore, type SharedSemaphoreOptions } from './shared-semaphore
 export { SingleFlight } from './single-flight.ts';
 export { formatBytes, formatMs, formatShare, GIB, KIB, MIB } from './units.ts';
 export { VirtualClock } from './virtual-clock.ts';
+export { WorkBudget, type WorkBudgetOptions } from './work-budget.ts';

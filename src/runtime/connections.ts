@@ -1,12 +1,26 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { limits } from '../base/mod.ts';
+import { limits, type WorkBudget } from '../base/mod.ts';
 
-/** The open connections of one sandbox to its Runtime API; a bounded number. */
+const { connectionUnits, pipelinedUnits } = limits.runtime;
+
+/**
+ * The open connections of one sandbox to its Runtime API: a bounded number, and one request at a
+ * time on each.
+ */
 export class Connections {
+  readonly #budget: WorkBudget;
   readonly #sockets = new Set<Socket>();
+  /** The answer to each connection's last request. */
+  readonly #answers = new WeakMap<Socket, ServerResponse>();
+
+  constructor(budget: WorkBudget) {
+    this.#budget = budget;
+  }
 
   /** Whether there is room for it; if not it is gone. */
   admit(socket: Socket): boolean {
+    this.#budget.spend(connectionUnits);
     if (this.#sockets.size >= limits.runtime.connections) {
       socket.destroy();
       return false;
@@ -15,6 +29,22 @@ export class Connections {
     socket.on('close', () => this.#sockets.delete(socket));
     // A sandbox may break its connections off as it likes.
     socket.on('error', () => socket.destroy());
+    return true;
+  }
+
+  /**
+   * Whether a request came after the last one's answer. Node reads all that a connection has sent
+   * at once, however much that is: one that sends ahead is broken off, and the sandbox waits for it.
+   */
+  isNext({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    if (socket.destroyed) return false;
+    const last = this.#answers.get(socket);
+    if (last !== undefined && !last.writableFinished) {
+      this.#budget.spend(pipelinedUnits);
+      socket.destroy();
+      return false;
+    }
+    this.#answers.set(socket, response);
     return true;
   }
 

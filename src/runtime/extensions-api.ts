@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { limits, type Random } from '../base/mod.ts';
+import { limits, type Random, type WorkBudget } from '../base/mod.ts';
 import { collectBody } from './body.ts';
 import {
   type Extension,
@@ -28,6 +28,7 @@ interface Shutdown {
 export interface ExtensionsApiOptions {
   readonly sandbox: RuntimeSandbox;
   readonly random: Random;
+  readonly budget: WorkBudget;
   /** Some extension has come a step further. */
   readonly onProgress: () => void;
   readonly onFailure: (failure: ExtensionFailure) => void;
@@ -121,7 +122,7 @@ export class ExtensionsApi {
 
   async #register(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const name = headerText(request, 'lambda-extension-name');
-    const events = await eventsOf(request);
+    const events = await eventsOf(request, this.#options.budget);
     const made = this.#book.register(this.#options.random.uuid(), name, events);
     if (isRefusal(made)) {
       refuse(response, made);
@@ -168,7 +169,11 @@ export class ExtensionsApi {
   ): Promise<void> {
     const extension = this.callerOf(request);
     const errorType = headerText(request, 'lambda-extension-function-error-type');
-    const collected = await collectBody(request, limits.runtime.errorBodyBytes);
+    const collected = await collectBody(
+      request,
+      limits.runtime.errorBodyBytes,
+      this.#options.budget,
+    );
     if (isRefusal(extension)) {
       refuse(response, extension);
       return;
@@ -194,8 +199,8 @@ export function refuse(
 }
 
 /** The `events` of a registration, whatever they are; `undefined` if there are none. */
-async function eventsOf(request: IncomingMessage): Promise<unknown> {
-  const collected = await collectBody(request, limits.runtime.errorBodyBytes);
+async function eventsOf(request: IncomingMessage, budget: WorkBudget): Promise<unknown> {
+  const collected = await collectBody(request, limits.runtime.errorBodyBytes, budget);
   if (collected.kind !== 'whole') return undefined;
   try {
     const parsed: unknown = JSON.parse(collected.body.toString('utf8'));

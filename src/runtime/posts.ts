@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { limits } from '../base/mod.ts';
-import { collectBody, streamBody } from './body.ts';
+import { limits, type WorkBudget } from '../base/mod.ts';
+import { collectBody, discardBody, streamBody } from './body.ts';
 import { headerText } from './http.ts';
 import type { ResponseSink, RuntimeOutcome } from './types.ts';
 
@@ -55,8 +55,9 @@ function cutShort(kind: 'oversize' | 'truncated', limitBytes: number): ReadPost 
 /** Reads `…/init/error`: the body, verbatim, and its type. */
 export async function readInitError(
   request: IncomingMessage,
+  budget: WorkBudget,
 ): Promise<{ body: Buffer; errorType: string }> {
-  const collected = await collectBody(request, limits.runtime.errorBodyBytes);
+  const collected = await collectBody(request, limits.runtime.errorBodyBytes, budget);
   const body = collected.kind === 'whole' ? collected.body : Buffer.from('{}');
   return {
     body,
@@ -65,9 +66,9 @@ export async function readInitError(
 }
 
 /** Reads `…/invocation/{id}/error`. */
-export async function readError(request: IncomingMessage): Promise<ReadPost> {
+export async function readError(request: IncomingMessage, budget: WorkBudget): Promise<ReadPost> {
   const limitBytes = limits.lambda.responsePayloadBytes;
-  const collected = await collectBody(request, limitBytes);
+  const collected = await collectBody(request, limitBytes, budget);
   if (collected.kind !== 'whole') return cutShort(collected.kind, limitBytes);
   const { body } = collected;
   const errorType = errorTypeOf(headerText(request, errorTypeHeader), body, 'Function.Unknown');
@@ -81,10 +82,11 @@ export async function readError(request: IncomingMessage): Promise<ReadPost> {
 export async function readResponse(
   request: IncomingMessage,
   sink: ResponseSink | undefined,
+  budget: WorkBudget,
 ): Promise<ReadPost> {
   const mode = headerText(request, modeHeader);
   if (mode !== undefined && mode.toLowerCase() !== 'streaming') {
-    request.resume();
+    discardBody(request, budget);
     const message = `${mode}: not a response mode`;
     return {
       outcome: runtimeError('Runtime.InvalidResponseMode', message),
@@ -92,9 +94,9 @@ export async function readResponse(
     };
   }
   const contentType = headerText(request, 'content-type') ?? 'application/octet-stream';
-  if (mode !== undefined && sink) return stream(request, sink, contentType);
+  if (mode !== undefined && sink) return stream(request, sink, contentType, budget);
   const limitBytes = limits.lambda.responsePayloadBytes;
-  const collected = await collectBody(request, limitBytes);
+  const collected = await collectBody(request, limitBytes, budget);
   if (collected.kind !== 'whole') return cutShort(collected.kind, limitBytes);
   const failure = errorOfTrailers(request);
   return { outcome: failure ?? { kind: 'response', body: collected.body, contentType } };
@@ -104,10 +106,11 @@ async function stream(
   request: IncomingMessage,
   sink: ResponseSink,
   contentType: string,
+  budget: WorkBudget,
 ): Promise<ReadPost> {
   sink.begin(contentType);
   const limitBytes = limits.lambda.streamedResponseBytes;
-  const streamed = await streamBody(request, sink, limitBytes);
+  const streamed = await streamBody(request, sink, limitBytes, budget);
   if (streamed.kind !== 'whole') return cutShort(streamed.kind, limitBytes);
   const { sizeBytes } = streamed;
   return { outcome: errorOfTrailers(request) ?? { kind: 'streamed', sizeBytes, contentType } };

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as NetServer } from 'node:net';
-import { assert, type Clock, type Random } from '../base/mod.ts';
+import { assert, type Clock, limits, type Random, WorkBudget } from '../base/mod.ts';
+import { discardBody, hasBody } from './body.ts';
 import { Connections } from './connections.ts';
 import { type ExtensionFailure, ExtensionsApi } from './extensions-api.ts';
 import { nextHeaders, sendAccepted, sendError, sendText } from './http.ts';
@@ -40,7 +41,9 @@ export class RuntimeApi implements SandboxRuntimeApi {
   readonly ready: Promise<InitOutcome>;
 
   readonly #http: Server;
-  readonly #connections = new Connections();
+  /** What the sandbox may still ask for; who asks for more waits. */
+  readonly #budget: WorkBudget;
+  readonly #connections: Connections;
   #state: RuntimeState = initialRuntimeState;
   #parked: ServerResponse | undefined;
   #current: CurrentInvoke | undefined;
@@ -53,20 +56,29 @@ export class RuntimeApi implements SandboxRuntimeApi {
 
   constructor(options: { clock: Clock; random: Random; sandbox: RuntimeSandbox }) {
     const { clock, random, sandbox } = options;
+    const { workUnits: units, workUnitsPerSecond: unitsPerSecond } = limits.runtime;
+    const budget = new WorkBudget({ clock, units, unitsPerSecond });
+    this.#budget = budget;
+    this.#connections = new Connections(budget);
     this.extensions = new ExtensionsApi({
       sandbox,
       random,
+      budget,
       onProgress: () => this.#progress(),
       onFailure: (failure) => this.#extensionFailed(failure),
     });
-    this.telemetry = new TelemetryApi({ clock, sandbox, extensions: this.extensions });
+    this.telemetry = new TelemetryApi({ clock, sandbox, budget, extensions: this.extensions });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
     // A handler may think for minutes between two requests of one connection, so none times out.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, noDelay: true });
     this.#http.headersTimeout = 0;
-    this.#http.on('request', (request, response) => this.#handle(request, response));
+    this.#http.on('request', (request, response) => {
+      if (!this.#connections.isNext(request, response)) return;
+      if (!budget.isSpent) this.#handle(request, response);
+      else budget.whenLeft(() => this.#handle(request, response));
+    });
   }
 
   /** Takes the connections of `server`, which listens inside the sandbox. */
@@ -109,6 +121,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
     this.#resolveReady({ kind: 'closed' });
     this.#finish({ kind: 'closed' });
     this.#connections.destroy();
+    this.#budget.close();
     this.telemetry.close();
     this.#parked = undefined;
     this.#whenSettled = [];
@@ -171,7 +184,9 @@ export class RuntimeApi implements SandboxRuntimeApi {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
+    if (request.socket.destroyed) return;
     response.sendDate = false;
+    if (request.method === 'GET' && hasBody(request)) discardBody(request, this.#budget);
     const url = request.url ?? '';
     const query = url.indexOf('?');
     const path = query < 0 ? url : url.slice(0, query);
@@ -179,16 +194,20 @@ export class RuntimeApi implements SandboxRuntimeApi {
       request.method === 'GET'
         ? this.#get(path, response)
         : request.method === 'POST' && this.#post(path, request, response);
-    if (handled || this.extensions.handle(path, request, response)) return;
+    if (handled) return;
+    this.#budget.spend(limits.runtime.requestUnits);
+    if (this.extensions.handle(path, request, response)) return;
     if (this.telemetry.handle(path, request, response)) return;
-    request.resume();
+    discardBody(request, this.#budget);
     sendError(response, 404, 'InvalidRequest', `${request.method} ${path}: no such call`);
   }
 
   #get(path: string, response: ServerResponse): boolean {
     if (path === `${invocationPrefix}next`) this.#next(response);
-    else if (path === `${versionPrefix}ping`) sendText(response, 200, 'pong');
-    else if (path === `${versionPrefix}runtime/restore/next`) {
+    else if (path === `${versionPrefix}ping`) {
+      this.#budget.spend(limits.runtime.requestUnits);
+      sendText(response, 200, 'pong');
+    } else if (path === `${versionPrefix}runtime/restore/next`) {
       sendError(response, 403, 'InvalidStateTransition', 'this sandbox is no snapshot');
     } else return false;
     return true;
@@ -204,11 +223,14 @@ export class RuntimeApi implements SandboxRuntimeApi {
     if ((target !== 'response' && target !== 'error') || rest !== undefined) return false;
     const effects = this.#step({ type: 'post', target, requestId });
     if (this.#refused(effects, response)) {
-      request.resume();
+      discardBody(request, this.#budget);
       return true;
     }
     const sink = this.#current?.invocation.sink;
-    const reading = target === 'response' ? readResponse(request, sink) : readError(request);
+    const reading =
+      target === 'response'
+        ? readResponse(request, sink, this.#budget)
+        : readError(request, this.#budget);
     void this.#takePost(reading, response);
     return true;
   }
@@ -216,8 +238,10 @@ export class RuntimeApi implements SandboxRuntimeApi {
   /** Answers a call that the state machine refused. */
   #refused(effects: readonly RuntimeEffect[], response: ServerResponse): boolean {
     const refusal = effects.find((effect) => effect.type === 'refuse');
-    if (refusal) sendError(response, refusal.status, refusal.errorType, refusal.message);
-    return refusal !== undefined;
+    if (!refusal) return false;
+    this.#budget.spend(limits.runtime.requestUnits);
+    sendError(response, refusal.status, refusal.errorType, refusal.message);
+    return true;
   }
 
   #next(response: ServerResponse): void {
@@ -238,10 +262,10 @@ export class RuntimeApi implements SandboxRuntimeApi {
   async #initError(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const effects = this.#step({ type: 'init-error' });
     if (this.#refused(effects, response)) {
-      request.resume();
+      discardBody(request, this.#budget);
       return;
     }
-    const { body, errorType } = await readInitError(request);
+    const { body, errorType } = await readInitError(request, this.#budget);
     sendAccepted(response);
     this.#resolveReady({ kind: 'error', body, errorType });
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Clock, limits } from '../base/mod.ts';
+import { type Clock, limits, type WorkBudget } from '../base/mod.ts';
 import { collectBody } from './body.ts';
 import { isRefusal } from './extension-book.ts';
 import { type ExtensionsApi, refuse } from './extensions-api.ts';
@@ -18,6 +18,7 @@ const prefixes = { telemetry: 'Telemetry', logs: 'Logs' } as const;
 export interface TelemetryApiOptions {
   readonly clock: Clock;
   readonly sandbox: RuntimeSandbox;
+  readonly budget: WorkBudget;
   readonly extensions: ExtensionsApi;
 }
 
@@ -75,7 +76,11 @@ export class TelemetryApi {
   ): Promise<void> {
     const { extensions, sandbox, clock } = this.#options;
     const caller = extensions.callerOf(request);
-    const collected = await collectBody(request, limits.runtime.errorBodyBytes);
+    const collected = await collectBody(
+      request,
+      limits.runtime.errorBodyBytes,
+      this.#options.budget,
+    );
     if (isRefusal(caller)) return refuse(response, caller);
     if (!this.#open) {
       const message = `${prefixes[flavour]} API subscription is closed already`;

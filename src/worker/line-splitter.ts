@@ -17,17 +17,22 @@ export class LineSplitter {
     this.#onLine = onLine;
   }
 
-  push(chunk: Buffer): void {
+  /** Gives out at most so many lines, and answers how many bytes that took. */
+  push(chunk: Buffer, lines = Number.POSITIVE_INFINITY): number {
     let start = 0;
-    while (start < chunk.length) {
+    let left = lines;
+    while (start < chunk.length && left > 0) {
       const end = chunk.indexOf(newline, start);
       const untilEnd = end < 0 ? chunk.length : end;
       const until = Math.min(untilEnd, start + this.#limitBytes - this.#heldBytes);
       this.#hold(chunk.subarray(start, until));
-      if (until === end) this.flush(true);
-      else if (this.#heldBytes >= this.#limitBytes) this.flush(false);
+      if (until === end || this.#heldBytes >= this.#limitBytes) {
+        this.flush(until === end);
+        left -= 1;
+      }
       start = until === end ? end + 1 : until;
     }
+    return start;
   }
 
   /** Gives out what is held as a line; an empty one only if it `ended` as one. */

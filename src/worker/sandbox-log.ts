@@ -1,15 +1,14 @@
 import type { Readable } from 'node:stream';
-import { type Clock, formatBytes, limits, type Timer } from '../base/mod.ts';
+import { type Clock, formatBytes, limits } from '../base/mod.ts';
 import type { SandboxRuntimeApi } from '../runtime/mod.ts';
-import { LineSplitter } from './line-splitter.ts';
 import { LogFormat } from './log-format.ts';
+import { OutputReader } from './output-reader.ts';
 import { logsDroppedEvent, type PlatformRecord, startEvent } from './platform-events.ts';
 import { TailBuffer } from './tail-buffer.ts';
 import type { SandboxTemplate } from './template.ts';
 import type { LogLine, LogSink } from './types.ts';
 
-const { outputInvokeBytes, outputLineBytes, outputTailBytes, outputWindowBytes, outputWindowMs } =
-  limits.sandbox;
+const { outputInvokeBytes, outputTailBytes } = limits.sandbox;
 type Telemetry = Pick<SandboxRuntimeApi['telemetry'], 'emit'>;
 
 const lineEnd = Buffer.from('\n');
@@ -30,7 +29,7 @@ export class SandboxLog {
   #takenBytes = 0;
   #droppedBytes = 0;
   #lastOutputAtMs = 0;
-  readonly #splitters: LineSplitter[] = [];
+  readonly #readers: OutputReader[] = [];
 
   constructor(template: SandboxTemplate, logStream: string, clock: Clock, sink: LogSink) {
     this.#template = template;
@@ -62,16 +61,18 @@ export class SandboxLog {
   /** Resolves when nothing has been printed for a moment, or some moments later anyway. */
   async quiet(): Promise<void> {
     const clock = this.#clock;
-    const untilMs = clock.monotonicMs() + limits.worker.logSettleMs;
-    do await clock.sleep(limits.worker.logQuietMs);
-    while (
-      clock.monotonicMs() < Math.min(untilMs, this.#lastOutputAtMs + limits.worker.logQuietMs)
-    );
+    const { logQuietMs, logSettleMs } = limits.worker;
+    const untilMs = clock.monotonicMs() + logSettleMs;
+    const isBusy = () =>
+      clock.monotonicMs() < this.#lastOutputAtMs + logQuietMs ||
+      this.#readers.some(({ isBehind }) => isBehind);
+    do await clock.sleep(logQuietMs);
+    while (clock.monotonicMs() < untilMs && isBusy());
   }
 
   /** Closes the invoke's log, with what is to be said of its failure. */
   end(failureLines: readonly string[], events: readonly PlatformRecord[]): void {
-    for (const splitter of this.#splitters) splitter.flush();
+    for (const reader of this.#readers) reader.flush();
     this.#reportDropped();
     if (!this.#format.isJson) for (const line of failureLines) this.#platformLine(line);
     for (const event of events) this.platform(event);
@@ -96,30 +97,19 @@ export class SandboxLog {
 
   /** Reads one of the sandbox's output streams; resolves at its end. */
   capture(stream: Readable, source: 'function' | 'extension' = 'function'): Promise<void> {
-    const splitter = new LineSplitter(outputLineBytes, (line) => this.#line(line, source));
-    this.#splitters.push(splitter);
-    let windowBytes = 0;
-    let window: Timer | undefined;
-    const reopen = () => {
-      window = undefined;
-      windowBytes = 0;
-      stream.resume();
-    };
-    stream.on('data', (chunk: Buffer) => {
-      splitter.push(chunk);
-      this.#lastOutputAtMs = this.#clock.monotonicMs();
-      windowBytes += chunk.length;
-      window ??= this.#clock.setTimer(outputWindowMs, reopen);
-      if (windowBytes > outputWindowBytes) stream.pause();
+    const reader = new OutputReader({
+      stream,
+      clock: this.#clock,
+      onLine: (line) => this.#line(line, source),
+      onDropped: (sizeBytes) => {
+        this.#droppedBytes += sizeBytes;
+      },
+      onOutput: () => {
+        this.#lastOutputAtMs = this.#clock.monotonicMs();
+      },
     });
-    return new Promise((resolve) => {
-      stream.on('error', () => stream.destroy());
-      stream.on('close', () => {
-        splitter.flush();
-        window?.cancel();
-        resolve();
-      });
-    });
+    this.#readers.push(reader);
+    return reader.ended;
   }
 
   #line(line: Buffer, source: 'function' | 'extension'): void {
