@@ -56,3 +56,6 @@ export function processTree(root: number): ProcessSample[] {
 export function cpuSecondsOfTree(root: number): number {
   return processTree(root).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
+
+/** User and system time of one process since its birth. */
+export const cpuSecondsOf = (pid: number): number => sampleOf(pid)?.cpuSeconds ?? Number.NaN;

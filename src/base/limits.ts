@@ -3,6 +3,7 @@ import { helperLimits } from './helper-limits.ts';
 import { hostLimits } from './host-limits.ts';
 import { imageLimits, registryLimits } from './image-limits.ts';
 import { lambdaLimits } from './lambda-limits.ts';
+import { runtimeLimits } from './runtime-limits.ts';
 import { shareLimits } from './share-limits.ts';
 import { GIB, KIB, MIB } from './units.ts';
 
@@ -209,39 +210,7 @@ export const limits = {
     hostProcessesShare: 0.75,
     hostMemoryShare: 0.875,
   },
-  runtime: {
-    /** Of one sandbox to its Runtime API. */
-    connections: 16,
-    /**
-     * Work that one sandbox may ask of its Runtime API at once after a rest, and each second
-     * afterwards; it waits for more. Asking for events and answering them is free: invokes bound it.
-     */
-    workUnits: 4000,
-    workUnitsPerSecond: 20_000,
-    requestUnits: 20,
-    connectionUnits: 20,
-    /** A request before the last one's answer: no client does so, and its connection ends. */
-    pipelinedUnits: 20_000,
-    /** Each part of a body, and so much for each part's size again. */
-    bodyPartUnits: 1,
-    bodyUnitBytes: 16 * KIB,
-    extensions: 10,
-    /**
-     * What a runtime and its extensions have to end in when their sandbox goes: with extensions in
-     * processes of their own, and with none but the runtime's (contract 2.7).
-     */
-    shutdownMs: 2000,
-    shutdownInternalMs: 500,
-    /** Of which the runtime has this share before extensions are told. */
-    runtimeShutdownShare: 0.3,
-    /** What happened before an extension subscribed, and what waits for it to take more. */
-    telemetryBacklogBytes: 1 * MIB,
-    telemetryPendingBytes: 4 * MIB,
-    telemetryAttempts: 3,
-    telemetryRetryMs: 250,
-    telemetryResponseBytes: 64 * KIB,
-    errorBodyBytes: 1 * MIB,
-  },
+  runtime: runtimeLimits,
   assignment: {
     /** What one worker starts at once; a region of several has room for more. */
     startsPerRegion: 32,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { limits, VirtualClock } from '../base/mod.ts';
-import { runtimeApiAlone } from './runtime-api-fixture.ts';
+import { runtimeApiAlone } from './runtime-api.fixture.ts';
 
 const { workUnits, workUnitsPerSecond, requestUnits, connectionUnits, pipelinedUnits } =
   limits.runtime;
@@ -114,12 +114,8 @@ test('asking for events and answering them is free, however many there are', asy
   const invokes = Math.ceil(workUnits / requestUnits) * 2;
   for (let index = 0; index < invokes; index += 1) {
     const requestId = `r-${index}`;
-    const outcome = api.invoke({
-      requestId,
-      payload: Buffer.from('{}'),
-      deadlineEpochMs: 1,
-      invokedFunctionArn: 'arn',
-    });
+    const event = { requestId, payload: Buffer.from('{}'), invokedFunctionArn: 'arn' };
+    const outcome = api.invoke({ ...event, logTail: false }, 1);
     socket.write(next);
     await once(socket, 'data');
     const path = `/2018-06-01/runtime/invocation/${requestId}/response`;

@@ -1,11 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as NetServer } from 'node:net';
-import { assert, type Clock, limits, type Random, WorkBudget } from '../base/mod.ts';
-import { discardBody, hasBody } from './body.ts';
-import { Connections } from './connections.ts';
+import { assert, type Clock, type Random } from '../base/mod.ts';
+import { discardBody } from './body.ts';
 import { type ExtensionFailure, ExtensionsApi } from './extensions-api.ts';
 import { nextHeaders, sendAccepted, sendError, sendText } from './http.ts';
 import { type ReadPost, readError, readInitError, readResponse } from './posts.ts';
+import { RequestGate } from './request-gate.ts';
 import {
   initialRuntimeState,
   type RuntimeEffect,
@@ -40,10 +40,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
   /** Settles once, at the first `next`, at `init/error`, or at `close`. */
   readonly ready: Promise<InitOutcome>;
 
-  readonly #http: Server;
-  /** What the sandbox may still ask for; who asks for more waits. */
-  readonly #budget: WorkBudget;
-  readonly #connections: Connections;
+  readonly #gate: RequestGate;
   #state: RuntimeState = initialRuntimeState;
   #parked: ServerResponse | undefined;
   #current: CurrentInvoke | undefined;
@@ -56,10 +53,8 @@ export class RuntimeApi implements SandboxRuntimeApi {
 
   constructor(options: { clock: Clock; random: Random; sandbox: RuntimeSandbox }) {
     const { clock, random, sandbox } = options;
-    const { workUnits: units, workUnitsPerSecond: unitsPerSecond } = limits.runtime;
-    const budget = new WorkBudget({ clock, units, unitsPerSecond });
-    this.#budget = budget;
-    this.#connections = new Connections(budget);
+    this.#gate = new RequestGate(clock, (request, response) => this.#handle(request, response));
+    const { budget } = this.#gate;
     this.extensions = new ExtensionsApi({
       sandbox,
       random,
@@ -71,22 +66,11 @@ export class RuntimeApi implements SandboxRuntimeApi {
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
-    // A handler may think for minutes between two requests of one connection, so none times out.
-    this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, noDelay: true });
-    this.#http.headersTimeout = 0;
-    this.#http.on('request', (request, response) => {
-      if (!this.#connections.isNext(request, response)) return;
-      if (!budget.isSpent) this.#handle(request, response);
-      else budget.whenLeft(() => this.#handle(request, response));
-    });
   }
 
   /** Takes the connections of `server`, which listens inside the sandbox. */
   attach(server: NetServer): void {
-    server.on('connection', (socket) => {
-      if (this.#state.phase === 'closed') socket.destroy();
-      else if (this.#connections.admit(socket)) this.#http.emit('connection', socket);
-    });
+    this.#gate.attach(server);
   }
 
   /**
@@ -120,8 +104,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
     this.#step({ type: 'close' });
     this.#resolveReady({ kind: 'closed' });
     this.#finish({ kind: 'closed' });
-    this.#connections.destroy();
-    this.#budget.close();
+    this.#gate.close();
     this.telemetry.close();
     this.#parked = undefined;
     this.#whenSettled = [];
@@ -184,9 +167,6 @@ export class RuntimeApi implements SandboxRuntimeApi {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
-    if (request.socket.destroyed) return;
-    response.sendDate = false;
-    if (request.method === 'GET' && hasBody(request)) discardBody(request, this.#budget);
     const url = request.url ?? '';
     const query = url.indexOf('?');
     const path = query < 0 ? url : url.slice(0, query);
@@ -195,21 +175,23 @@ export class RuntimeApi implements SandboxRuntimeApi {
         ? this.#get(path, response)
         : request.method === 'POST' && this.#post(path, request, response);
     if (handled) return;
-    this.#budget.spend(limits.runtime.requestUnits);
+    this.#gate.charge();
     if (this.extensions.handle(path, request, response)) return;
     if (this.telemetry.handle(path, request, response)) return;
-    discardBody(request, this.#budget);
+    discardBody(request, this.#gate.budget);
     sendError(response, 404, 'InvalidRequest', `${request.method} ${path}: no such call`);
   }
 
   #get(path: string, response: ServerResponse): boolean {
-    if (path === `${invocationPrefix}next`) this.#next(response);
-    else if (path === `${versionPrefix}ping`) {
-      this.#budget.spend(limits.runtime.requestUnits);
-      sendText(response, 200, 'pong');
-    } else if (path === `${versionPrefix}runtime/restore/next`) {
-      sendError(response, 403, 'InvalidStateTransition', 'this sandbox is no snapshot');
-    } else return false;
+    if (path === `${invocationPrefix}next`) {
+      this.#next(response);
+      return true;
+    }
+    const isPing = path === `${versionPrefix}ping`;
+    if (!isPing && path !== `${versionPrefix}runtime/restore/next`) return false;
+    this.#gate.charge();
+    if (isPing) sendText(response, 200, 'pong');
+    else sendError(response, 403, 'InvalidStateTransition', 'this sandbox is no snapshot');
     return true;
   }
 
@@ -223,14 +205,14 @@ export class RuntimeApi implements SandboxRuntimeApi {
     if ((target !== 'response' && target !== 'error') || rest !== undefined) return false;
     const effects = this.#step({ type: 'post', target, requestId });
     if (this.#refused(effects, response)) {
-      discardBody(request, this.#budget);
+      discardBody(request, this.#gate.budget);
       return true;
     }
     const sink = this.#current?.invocation.sink;
     const reading =
       target === 'response'
-        ? readResponse(request, sink, this.#budget)
-        : readError(request, this.#budget);
+        ? readResponse(request, sink, this.#gate.budget)
+        : readError(request, this.#gate.budget);
     void this.#takePost(reading, response);
     return true;
   }
@@ -239,7 +221,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
   #refused(effects: readonly RuntimeEffect[], response: ServerResponse): boolean {
     const refusal = effects.find((effect) => effect.type === 'refuse');
     if (!refusal) return false;
-    this.#budget.spend(limits.runtime.requestUnits);
+    this.#gate.charge();
     sendError(response, refusal.status, refusal.errorType, refusal.message);
     return true;
   }
@@ -262,10 +244,10 @@ export class RuntimeApi implements SandboxRuntimeApi {
   async #initError(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const effects = this.#step({ type: 'init-error' });
     if (this.#refused(effects, response)) {
-      discardBody(request, this.#budget);
+      discardBody(request, this.#gate.budget);
       return;
     }
-    const { body, errorType } = await readInitError(request, this.#budget);
+    const { body, errorType } = await readInitError(request, this.#gate.budget);
     sendAccepted(response);
     this.#resolveReady({ kind: 'error', body, errorType });
   }
