@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { until } from '../../test/support/until.ts';
 import { bench, exitOf, invokeOf, textOf } from './worker.fixture.ts';
 
 describe('an invoke', () => {
@@ -21,7 +22,7 @@ describe('an invoke', () => {
     sandbox!.handler = async () => {
       sandbox!.stdout.write('hello\nworld');
       sandbox!.stderr.write('oops\n');
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await until('a line', () => lines.some(({ text }) => text === 'oops'));
       sandbox!.stdout.write('!\n');
       return { kind: 'response', body: Buffer.from('1'), contentType: 'text/plain' };
     };
