@@ -26,6 +26,7 @@ import { directoryOrigin } from '../origin/mod.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { spawnAgent, spawnHostAgent } from './spawn-agent.ts';
 
+// Runs alone: a mount namespace that another test makes meanwhile would keep its mounts.
 const execute = promisify(execFile);
 
 interface Rig {

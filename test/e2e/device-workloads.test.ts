@@ -13,6 +13,8 @@ import { run, runOrThrow } from '../support/run.ts';
 import { sealDisk } from '../support/sealed-disk.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
+// Runs alone: a mount namespace that another test makes meanwhile would keep its mounts.
+
 /** An empty ext4 on a writable device, mounted; `remount` shows what the device kept, checked. */
 async function mountedDevice(t: TestContext, overlayLimitBytes: number) {
   let close = async () => {};
