@@ -158,6 +158,20 @@ test('it is a user that passwd knows, by the image’s file and ours', async (t)
   }
 });
 
+test('it reads what an image gives to all, and not what is root’s alone', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t, (root) => {
+    writeFileSync(join(root, 'for-all'), 'read by all\n', { mode: 0o644 });
+    writeFileSync(join(root, 'for-root'), 'read by root\n', { mode: 0o600 });
+  });
+  const factory = await makeFactory(t);
+  const script = `cat /for-all /for-root; touch /tmp/own; chmod 600 /tmp/own; test -O /tmp/own && cat /tmp/own
+    test "$(stat -c %u /tmp/own)" = "$(id -u)" && echo own`;
+  const { stdout, stderr } = await runScript(factory, makeSpec(disk), script);
+  assert.equal(stdout, 'read by all\nown\n');
+  assert.match(stderr, /for-root'?: Permission denied/);
+});
+
 test('leaves no process, and its user is lent again only after that', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t);

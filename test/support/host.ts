@@ -18,6 +18,7 @@ const debianPackages: Record<string, string> = {
   debugfs: 'e2fsprogs',
   dumpe2fs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
+  java: 'default-jre-headless',
   getfattr: 'attr',
   ip: 'iproute2',
   mke2fs: 'e2fsprogs',
