@@ -9,6 +9,8 @@ export const hostLimits = {
   diskFloorPart: 1 / 20,
   diskFloorBytesMost: 10 * GIB,
   /** Written beforehand beside the databases, and given back when their disk is full. */
-  stateReserveBytes: 64 * MIB,
+  stateReserveBytes: 16 * MIB,
+  /** Of what the disk has above the floor when the region starts, for all sandboxes' `/tmp`. */
+  scratchPart: 0.8,
   diskWatchMs: 5000,
 } as const;

@@ -156,7 +156,13 @@ const drainSettings = z.strictObject({
   maxSeconds: z.int().min(1).max(3600).default(900),
 });
 
+const diskSettings = z.strictObject({
+  /** What all sandboxes' `/tmp` may be promised together; a part of the free disk if absent. */
+  scratchBytes: z.int().min(0).optional(),
+});
+
 const settingsSchema = z.strictObject({
+  disk: diskSettings.default({}),
   drain: drainSettings.default(drainSettings.parse({})),
   gc: gcSettings.default(gcSettings.parse({})),
   helpers: helperSettings.default(helperSettings.parse({})),

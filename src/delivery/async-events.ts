@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { type Logger, limits, type Meter, type Random, systemClock } from '../base/mod.ts';
+import {
+  type Logger,
+  limits,
+  type Meter,
+  type Random,
+  SluiceError,
+  systemClock,
+} from '../base/mod.ts';
 import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
@@ -12,6 +19,8 @@ import type { QueuedInvokes } from './queued-invokes.ts';
 
 export interface AsyncEventsOptions {
   readonly data: DataDirectory;
+  /** Then no event is taken in. */
+  readonly isDiskLow: () => boolean;
   /** For webhooks and queue URLs. */
   readonly outbound: OutboundSettings;
   readonly queues: QueueSender | undefined;
@@ -24,6 +33,7 @@ export interface AsyncEventsOptions {
 export class AsyncEvents implements EventQueue {
   readonly #store: SqliteEventQueue;
   readonly #meter: Meter;
+  readonly #isDiskLow: () => boolean;
   readonly #logger: Logger;
   readonly #random: Random;
   readonly #directories: DirectoryDeliveries;
@@ -34,6 +44,7 @@ export class AsyncEvents implements EventQueue {
   private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
     const { data, outbound, queues, meter, logger, random } = options;
     this.#store = store;
+    this.#isDiskLow = options.isDiskLow;
     const { directoryBytesPerAccount } = limits.queue;
     this.#directories = new DirectoryDeliveries(data.destinations, directoryBytesPerAccount);
     this.#queues = queues;
@@ -50,6 +61,9 @@ export class AsyncEvents implements EventQueue {
   }
 
   async enqueue(event: QueuedEvent): Promise<void> {
+    if (this.#isDiskLow()) {
+      throw new SluiceError('OVERLOADED', `${event.functionName}: the disk has no room for events`);
+    }
     await this.#store.enqueue(event);
     this.#poller?.wake();
   }

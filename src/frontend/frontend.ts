@@ -39,6 +39,8 @@ export interface FrontendOptions {
   readonly eventSources: EventSourceSupport;
   /** Without it, zip functions and layers are refused. */
   readonly zip?: ZipSupport;
+  /** Then no code is taken in. */
+  readonly isDiskLow?: () => boolean;
   /** Without one, provisioned concurrency is refused. */
   readonly provisioner?: Provisioner;
   /** What function URLs end with, `HOST[:PORT]`; the port listened on at `localhost` if absent. */
@@ -97,6 +99,7 @@ export class Frontend {
       eventSources: options.eventSources,
       provisioner: options.provisioner,
       zip: options.zip,
+      isDiskLow: options.isDiskLow ?? (() => false),
       archives: this.#archives,
       downloads: new DownloadLinks(random.bytes(32)),
       functionUrl: (urlId) => this.#functionUrl(urlId),

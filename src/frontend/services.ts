@@ -18,6 +18,7 @@ export interface Services {
   readonly events: EventQueue | undefined;
   readonly eventSources: EventSourceSupport;
   readonly provisioner: Provisioner | undefined;
+  readonly isDiskLow: () => boolean;
   readonly zip: ZipSupport | undefined;
   readonly archives: ArchiveUpkeep;
   readonly downloads: DownloadLinks;

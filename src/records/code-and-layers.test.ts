@@ -62,6 +62,8 @@ test('layers: numbered from 1, listed newest first, numbers never given twice', 
     below.map((each) => each.version),
     [2],
   );
+  assert.equal(await store.totalBytes(one), 3 * layer.sizeBytes);
+  assert.equal(await store.totalBytes('333333333333'), 0);
   assert.deepEqual(await store.read(layer, 2), { ...layer, version: 2 });
   assert.equal(await store.read(layer, 3), undefined);
   await store.publish({ ...layer, name: 'm' });

@@ -36,6 +36,8 @@ export interface LayerStore {
   ): Promise<LayerVersionRecord[]>;
   /** The newest version of each layer by name, from the first after `after`. */
   list(accountId: string, after: string | undefined, limit: number): Promise<LayerVersionRecord[]>;
+  /** Of the archives of all versions of an account's layers, each as it was sent. */
+  totalBytes(accountId: string): Promise<number>;
   /** With its policy. Deleting what is not there is no error. */
   remove(key: LayerKey, version: number): Promise<void>;
   /** Who beside its account may use a version. */
@@ -144,6 +146,16 @@ export class SqliteLayerStore implements LayerStore {
       )
       .all(accountId, after ?? '', limit)
       .map(bodyOf);
+  }
+
+  async totalBytes(accountId: string): Promise<number> {
+    const row = this.#database
+      .prepare(
+        `SELECT total(json_extract(body, '$.sizeBytes')) AS bytes FROM layer_versions
+         WHERE account_id = ?`,
+      )
+      .get(accountId);
+    return Number(row?.['bytes'] ?? 0);
   }
 
   async remove(key: LayerKey, version: number): Promise<void> {

@@ -18,6 +18,7 @@ import { CgroupPool, LeanSandboxFactory, OutboundNetwork, openUserPool } from '.
 import { RuntimeApi } from '../runtime/mod.ts';
 import {
   type CredentialIssuer,
+  type DiskPromises,
   FileLogStore,
   MemoryWatch,
   procMeminfo,
@@ -37,6 +38,7 @@ export interface ComputeOptions {
   readonly logger: Logger;
   readonly l2?: L2Settings | undefined;
   readonly network: NetworkKind;
+  readonly disk: DiskPromises;
   readonly credentials: CredentialIssuer;
   readonly versions: VersionBook;
 }
@@ -110,6 +112,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       random,
       logger,
       coldStartsAtOnce: starts.perWorker,
+      disk: options.disk,
       strict: stores.settings.strict,
     });
     const usage = await UsageFile.open({ path: stores.data.usageFile, clock, logger });

@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { limits, MIB, systemRandom, toSluiceError } from '../base/mod.ts';
+import { formatBytes, limits, MIB, systemRandom, toSluiceError } from '../base/mod.ts';
 import { Jails } from '../isolation/mod.ts';
+import { diskSpaceOf, floorOf } from './disk-guard.ts';
 import { mayRaiseOpenFiles, openFilesLimit } from './open-files.ts';
 
 export interface HostFinding {
@@ -63,6 +64,18 @@ function cgroupFinding(): HostFinding {
     required: true,
     detail: v2 ? 'version 2' : 'version 1',
     remedy: 'mount cgroup2 on /sys/fs/cgroup',
+  };
+}
+
+/** Of the working directory, where a region keeps its data unless it is told another place. */
+function diskFinding(): HostFinding {
+  const space = diskSpaceOf('.');
+  return {
+    name: 'disk space',
+    present: space.availableBytes > floorOf(space),
+    required: false,
+    detail: `${formatBytes(space.availableBytes)} of ${formatBytes(space.totalBytes)} here`,
+    remedy: `below ${formatBytes(floorOf(space))} starts, creates and events are refused`,
   };
 }
 
@@ -131,6 +144,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     cgroupFinding(),
     await jailFinding(),
     openFilesFinding(),
+    diskFinding(),
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
     programFinding('mke2fs', 'e2fsprogs'),

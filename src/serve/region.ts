@@ -7,8 +7,10 @@ import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
+import { DiskPromises } from '../worker/mod.ts';
 import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
+import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
 import { raiseOpenFiles } from './open-files.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
@@ -91,7 +93,17 @@ async function startParts(
   const accounts = Accounts.open(data, systemClock, systemRandom);
   cleanups.push(() => accounts.close());
   const credentials = new SandboxCredentials(accounts.store, systemRandom);
+  const guard = new DiskGuard({
+    stateDirectory: data.state,
+    ...{ clock: systemClock, logger, meter },
+  });
+  cleanups.push(() => guard.close());
+  const disk = new DiskPromises({
+    budgetBytes: stores.settings.disk.scratchBytes ?? DiskGuard.budgetOf(diskSpaceOf(data.run)),
+    isLow: () => guard.isLow,
+  });
   const compute = await startCompute(stores, {
+    disk,
     meter,
     logger,
     l2: options.l2,
@@ -110,7 +122,15 @@ async function startParts(
   cleanups.push(() => queues?.close());
   const outbound = { ...hosts, allow: [...hosts.allow, ...destinations.allow] };
   const random = systemRandom;
-  const events = await AsyncEvents.open({ data, outbound, queues, meter, logger, random });
+  const events = await AsyncEvents.open({
+    data,
+    isDiskLow: () => guard.isLow,
+    outbound,
+    queues,
+    meter,
+    logger,
+    random,
+  });
   const batches = QueueBatches.open({ data, queues, meter, logger });
   const { invoker } = compute;
   const frontend = new Frontend({
@@ -122,6 +142,7 @@ async function startParts(
     eventSources: batches.support,
     provisioner: invoker,
     zip,
+    isDiskLow: () => guard.isLow,
     credentials,
     meter,
     metrics: meter,

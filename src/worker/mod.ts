@@ -1,3 +1,4 @@
+export { DiskPromises } from './disk-promises.ts';
 export { type ReadLogOptions, readLog } from './log-reader.ts';
 export type { StoredLine } from './log-segments.ts';
 export { FileLogStore, type LogStoreLimits, type LogStoreOptions } from './log-store.ts';

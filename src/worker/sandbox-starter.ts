@@ -1,6 +1,7 @@
 import type { InitializationType, StartOrder } from '../assignment/mod.ts';
-import { type Clock, type Logger, limits, type Random, toSluiceError } from '../base/mod.ts';
+import { type Clock, type Logger, limits, MIB, type Random, toSluiceError } from '../base/mod.ts';
 import type { SandboxProvider } from '../isolation/mod.ts';
+import type { DiskPromises } from './disk-promises.ts';
 import { logStreamName, shapeOf } from './environment.ts';
 import { type InitPhase, initDoneEvents } from './platform-events.ts';
 import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
@@ -28,6 +29,8 @@ export interface SandboxStarterOptions {
   /** Whether runtime clients refuse what would fail on Lambda, instead of saying so in the log. */
   readonly strict?: boolean;
   readonly initTimeoutMs?: number;
+  /** Absent: nobody asks whether the disk has room. */
+  readonly disk?: DiskPromises;
   /** How long a sandbox idles before it is frozen; 0 for never. */
   readonly freezeAfterMs?: number;
 }
@@ -48,13 +51,18 @@ export class SandboxStarter {
 
   /** Rejects with `SANDBOX_START_FAILED`, or what the device met. Its keys end with it. */
   async start(template: SandboxTemplate, options: StartOptions): Promise<WorkerSandbox> {
+    const giveBack = this.#options.disk?.take(template.functionArn, template.ephemeralMb * MIB);
     const issued = this.#options.credentials?.issue(template);
     try {
       const sandbox = await this.#start(template, options, issued?.environment ?? {});
-      void sandbox.cleared.then(() => issued?.revoke());
+      void sandbox.cleared.then(() => {
+        issued?.revoke();
+        giveBack?.();
+      });
       return sandbox;
     } catch (error) {
       issued?.revoke();
+      giveBack?.();
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { isSluiceError, limits } from '../../base/mod.ts';
+import { isSluiceError, limits, SluiceError } from '../../base/mod.ts';
 import { newFunction, publishWithWork } from '../../records/mod.ts';
 import { ApiError, conflict } from '../api-error.ts';
 import { authorizeFunction } from '../authorization.ts';
@@ -67,9 +67,13 @@ async function create(services: Services, request: ApiRequest): Promise<ApiRespo
   return json(201, renderConfiguration(services.region, change.function, shown));
 }
 
-/** The account's code storage is a quota, checked before more is taken in. */
+/** The account's code storage, layers included, is a quota, checked before more is taken in. */
 export async function requireStorage(services: Services, accountId: string): Promise<void> {
+  if (services.isDiskLow()) {
+    throw new SluiceError('OVERLOADED', `${accountId}: the disk has no room for code`);
+  }
   const { codeSizeBytes } = await services.store.totals(accountId);
-  if (codeSizeBytes < limits.lambda.codeStorageBytes) return;
+  const layerBytes = (await services.zip?.layers.totalBytes(accountId)) ?? 0;
+  if (codeSizeBytes + layerBytes < limits.lambda.codeStorageBytes) return;
   throw new ApiError('CodeStorageExceededException', 'Code storage limit exceeded.');
 }

@@ -17,6 +17,7 @@ import { isoDate, originOf } from '../rendering.ts';
 import { knownRuntimes } from '../runtimes.ts';
 import type { Services } from '../services.ts';
 import { list, string, structure, validate } from '../shapes.ts';
+import { requireStorage } from './create-function.ts';
 
 const collection = '/2018-10-31/layers';
 const versions = `${collection}/:LayerName/versions`;
@@ -78,6 +79,7 @@ export function publishLayerVersion(services: Services): Operation {
       );
       const input = readInput(request, publishInput);
       const { layers } = zipSupport(services);
+      await requireStorage(services, key.accountId);
       const layer = await services.archives.use(async () => {
         const source = await storeArchive(services, key.accountId, input.Content);
         return layers.publish({

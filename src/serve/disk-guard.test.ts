@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { GIB, limits, MIB, noLogger, noMeter, VirtualClock } from '../base/mod.ts';
+import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
+
+const totalBytes = 100 * GIB;
+
+function setUp(t: TestContext) {
+  const stateDirectory = temporaryDirectory(t);
+  const clock = new VirtualClock();
+  let availableBytes = 50 * GIB;
+  const guard = new DiskGuard({
+    ...{ stateDirectory, clock, logger: noLogger, meter: noMeter },
+    spaceOf: () => ({ availableBytes, totalBytes }),
+  });
+  t.after(() => guard.close());
+  const when = async (bytes: number, holds: () => boolean) => {
+    availableBytes = bytes;
+    for (let turns = 0; turns < 1000 && !holds(); turns++) {
+      await clock.advance(limits.host.diskWatchMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(holds());
+  };
+  const reserve = join(stateDirectory, 'reserve');
+  const isWhole = () =>
+    existsSync(reserve) && statSync(reserve).size === limits.host.stateReserveBytes;
+  return { guard, when, reserve, isWhole };
+}
+
+test('a disk that fills up refuses what takes room, before it is full', async (t) => {
+  const { guard, when } = setUp(t);
+  assert.equal(guard.isLow, false);
+  await when(4 * GIB, () => guard.isLow);
+  await when(6 * GIB, () => !guard.isLow);
+});
+
+test('a full disk has the reserve for deletes, which is there again when there is room', async (t) => {
+  const { when, reserve, isWhole } = setUp(t);
+  await when(50 * GIB, isWhole);
+  await when(MIB, () => !existsSync(reserve));
+  await when(50 * GIB, isWhole);
+});
+
+test('sandboxes are promised a part of what the disk has, above the floor', () => {
+  const budget = DiskGuard.budgetOf({ availableBytes: 50 * GIB, totalBytes });
+  assert.equal(budget, Math.floor(45 * GIB * limits.host.scratchPart));
+  assert.equal(DiskGuard.budgetOf({ availableBytes: GIB, totalBytes }), 0);
+  const { availableBytes, totalBytes: all } = diskSpaceOf('/');
+  assert.ok(availableBytes > 0 && availableBytes < all);
+});
