@@ -61,7 +61,7 @@ export class Campaign {
   /** Runs the tests that come past the mutant's place, the quickest first, until one fails. */
   async judge(mutant: Mutant): Promise<Fate> {
     const path = join(this.#directory, mutant.path);
-    const judges = this.#judges.filter((each) => each.coverage.reaches(path, mutant.start));
+    const judges = this.#judges.filter((each) => each.coverage.reaches(path, mutant.reachedAt));
     if (judges.length === 0) return 'not reached';
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end));

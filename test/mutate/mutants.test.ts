@@ -16,7 +16,9 @@ export function f(this: Limits, x: number, y?: string): string | undefined {
   this.logger.info({ x: true }, 'said');
   while (x > a.length) x += 2;
   const z = x === 3 ? 'yes' : 'no';
+  const n = a[0] ?? 0;
   if (a.has(x)) a.drop(x);
+  if (n) return undefined;
   return 'z' + y;
 }
 await f.call(0, false);
@@ -36,13 +38,16 @@ const EXPECTED = [
   '8 constant: 2 → (2 + 1)',
   '9 equality: === → !==',
   '9 constant: 3 → (3 + 1)',
-  '10 condition: a.has(x) → !(a.has(x))',
-  '10 statement: a.drop(x); → {}',
-  "11 return: 'z' + y → undefined as never",
-  '13 await: await f.call(0, false); → void (f.call(0, false));',
-  '13 constant: 0 → 1',
-  '13 constant: false → true',
-  '13 statement: await f.call(0, false); → {}',
+  '10 constant: 0 → 1',
+  '10 logic: ?? → &&',
+  '11 condition: a.has(x) → !(a.has(x))',
+  '11 statement: a.drop(x); → {}',
+  '12 condition: n → !(n)',
+  "13 return: 'z' + y → undefined as never",
+  '15 await: await f.call(0, false); → void (f.call(0, false));',
+  '15 constant: 0 → 1',
+  '15 constant: false → true',
+  '15 statement: await f.call(0, false); → {}',
 ];
 
 test('a file’s mutants are what a slip of the hand makes, and nothing of types, texts and logs', (t) => {

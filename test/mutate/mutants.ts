@@ -8,6 +8,8 @@ export interface Mutant {
   /** Offsets into the file's text, of what is replaced. */
   readonly start: number;
   readonly end: number;
+  /** Where a run comes past if it can feel the change: a short circuit begins at its left side. */
+  readonly reachedAt: number;
   /** What stands there, and what it becomes. */
   readonly original: string;
   readonly replacement: string;
@@ -15,7 +17,7 @@ export interface Mutant {
   readonly operator: string;
 }
 
-type Change = Omit<Mutant, 'path' | 'original' | 'line'>;
+type Change = Omit<Mutant, 'path' | 'original' | 'line' | 'reachedAt'> & { reachedAt?: number };
 
 const swaps: Partial<Record<Kind, readonly [operator: string, replacement: string]>> = {
   [Kind.AmpersandAmpersandToken]: ['logic', '||'],
@@ -63,6 +65,7 @@ export function mutantsOf(path: string, file: SourceFile): Mutant[] {
   };
   visit(file);
   const whole = (change: Change): Mutant => ({
+    reachedAt: change.start,
     ...change,
     path,
     original: file.text.slice(change.start, change.end),
@@ -85,7 +88,9 @@ function* changesOf(node: Node, file: SourceFile): Generator<Change> {
   if (is.isBinaryExpression(node)) {
     const swap = swaps[node.operatorToken.kind];
     const joinsText = isText(node.left) || isText(node.right);
-    if (swap && !joinsText) yield replace(node.operatorToken, ...swap);
+    if (swap && !joinsText) {
+      yield { ...replace(node.operatorToken, ...swap), reachedAt: node.left.getStart(file) };
+    }
   } else if (is.isIfStatement(node)) {
     if (!hasOwnChange(node.expression)) yield negate(node.expression);
   } else if (is.isConditionalExpression(node)) {
@@ -94,7 +99,7 @@ function* changesOf(node: Node, file: SourceFile): Generator<Change> {
     yield replace(node.expression, 'condition', 'false');
   } else if (is.isPrefixUnaryExpression(node) && node.operator === Kind.ExclamationToken) {
     yield replace(node, 'condition', node.operand.getText(file));
-  } else if (is.isNumericLiteral(node)) {
+  } else if (is.isNumericLiteral(node) && !isFallback(node)) {
     yield replace(
       node,
       'constant',
@@ -104,7 +109,7 @@ function* changesOf(node: Node, file: SourceFile): Generator<Change> {
     yield replace(node, 'constant', node.kind === Kind.TrueKeyword ? 'false' : 'true');
   } else if (is.isThrowStatement(node)) {
     yield replace(node, 'statement', '{}');
-  } else if (is.isReturnStatement(node) && node.expression) {
+  } else if (is.isReturnStatement(node) && node.expression && !isUndefined(node.expression)) {
     yield replace(node.expression, 'return', 'undefined as never');
   } else if (is.isExpressionStatement(node) && !isSuperCall(node.expression)) {
     yield replace(node, 'statement', '{}');
@@ -118,6 +123,12 @@ function* changesOf(node: Node, file: SourceFile): Generator<Change> {
 const hasOwnChange = (node: Node) =>
   (is.isPrefixUnaryExpression(node) && node.operator === Kind.ExclamationToken) ||
   (is.isBinaryExpression(node) && swaps[node.operatorToken.kind]?.[0] === 'equality');
+
+/** In `list[i] ?? 0` the 0 is there for the compiler alone. */
+const isFallback = ({ parent }: Node) =>
+  is.isBinaryExpression(parent) && parent.operatorToken.kind === Kind.QuestionQuestionToken;
+
+const isUndefined = (node: Node) => is.isIdentifier(node) && node.text === 'undefined';
 
 const isSuperCall = (node: Node) =>
   is.isCallExpression(node) && node.expression.kind === Kind.SuperKeyword;
