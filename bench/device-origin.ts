@@ -7,7 +7,7 @@ import {
   type AccessLog,
   type AgentPool,
   mountDevice,
-  type OpenDevice,
+  type OpenDeviceRequest,
   unmountDevice,
 } from '../src/device/mod.ts';
 import { type OriginPlace, openOrigin } from '../src/origin/origin-place.ts';
@@ -26,7 +26,7 @@ const PEER_LATENCY_MS = 5;
 const SLAB_FILL_MS = 1500;
 
 /** `lingerMs`: how long the agent stays after the start. */
-type StartOptions = Partial<OpenDevice> & { readonly lingerMs?: number };
+type StartOptions = Partial<OpenDeviceRequest> & { readonly lingerMs?: number };
 
 interface Start {
   readonly ms: number;

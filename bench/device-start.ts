@@ -6,7 +6,7 @@ import {
   type AccessLog,
   type DeviceStats,
   mountDevice,
-  type OpenDevice,
+  type OpenDeviceRequest,
   unmountDevice,
 } from '../src/device/mod.ts';
 import { readManifestHeader } from '../src/seal/mod.ts';
@@ -40,7 +40,7 @@ interface Start {
 async function startOnDevice(
   rig: DeviceRig,
   sealed: SealedDisk,
-  options: Partial<OpenDevice>,
+  options: Partial<OpenDeviceRequest>,
 ): Promise<Start> {
   const mountPoint = join(rig.directory, 'mount');
   const agents = rig.pool();

@@ -8,5 +8,5 @@ export { Accounts } from './accounts.ts';
 export type { Credential, CredentialStore } from './credentials.ts';
 export { openKeyService, openLocalKeys } from './key-services.ts';
 export { parseIdentityPolicy } from './parse-identity-policy.ts';
-export { type RegistryLogin, RegistryLogins } from './registry-logins.ts';
+export { RegistryLogins } from './registry-logins.ts';
 export { SandboxCredentials } from './sandbox-credentials.ts';

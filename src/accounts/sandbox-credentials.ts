@@ -5,7 +5,7 @@ import type { Credential, CredentialStore } from './credentials.ts';
 const TOKEN_BYTES = 96;
 
 /** Whose sandbox it is, as far as its keys have to say. */
-export interface SandboxOwner {
+export interface CredentialHolder {
   readonly accountId: string;
   readonly functionArn: string;
   readonly role?: string | undefined;
@@ -36,7 +36,7 @@ export class SandboxCredentials implements CredentialStore {
   }
 
   /** Keys for one sandbox, in the environment variables by which AWS's clients find them. */
-  issue(owner: SandboxOwner): SandboxKeys {
+  issue(owner: CredentialHolder): SandboxKeys {
     const { accountId } = owner;
     const key = newAccessKey(this.#random, accountId);
     // As AWS marks keys that hold only together with a session token.
@@ -60,6 +60,6 @@ export class SandboxCredentials implements CredentialStore {
 }
 
 /** The function's role; a role of another account names nobody here, so then it is the function. */
-function principalOf({ accountId, role, functionArn }: SandboxOwner): string {
+function principalOf({ accountId, role, functionArn }: CredentialHolder): string {
   return role?.startsWith(`arn:aws:iam::${accountId}:role/`) ? role : functionArn;
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { CHUNK_SIZE_BYTES, SeededRandom, SluiceError, systemClock } from '../base/mod.ts';
-import type { Device, NearTiers, OpenDevice } from '../device/mod.ts';
+import type { Device, NearTiers, OpenDeviceRequest } from '../device/mod.ts';
 import { LocalKeyService, memoryOrigin } from '../origin/mod.ts';
 import { type ChunkRef, nameOf } from '../seal/mod.ts';
 import { ManifestDevices } from './manifest-devices.ts';
@@ -60,7 +60,7 @@ test('another account’s manifest opens no device: neither its key nor an agent
   await origin.putManifest(sealed.rootId, sealed.manifestId, sealed.manifestBytes);
   const keys = new LocalKeyService(keyDirectory, systemClock, random);
   const unwrap = t.mock.method(keys, 'unwrapDataKey');
-  const opened: OpenDevice[] = [];
+  const opened: OpenDeviceRequest[] = [];
   const keysSent: Buffer[] = [];
   const devices = new ManifestDevices(origin, keys, {
     open: async (request) => {

@@ -1,5 +1,5 @@
 import { SluiceError } from '../base/mod.ts';
-import type { AccessLog, Device, OpenDevice } from '../device/mod.ts';
+import type { AccessLog, Device, OpenDeviceRequest } from '../device/mod.ts';
 import type { ManifestSource } from '../origin/mod.ts';
 import { type KeyService, readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
 
@@ -16,7 +16,7 @@ export interface ManifestDeviceRequest {
 
 /** The part of the agent pool that opens devices. */
 interface DeviceOpener {
-  open(request: OpenDevice): Promise<Device>;
+  open(request: OpenDeviceRequest): Promise<Device>;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { RefusalReason } from './events.ts';
-import type { AssignmentState, SandboxRecord, VersionRecord } from './state.ts';
+import type { AssignmentState, SandboxRecord, VersionState } from './state.ts';
 import { takeToken } from './token-bucket.ts';
 import type { ConcurrencyAllowance, InvokePool } from './types.ts';
 
@@ -22,7 +22,7 @@ const admitted = {
  */
 export function admit(
   state: AssignmentState,
-  version: VersionRecord,
+  version: VersionState,
   allowance: ConcurrencyAllowance,
 ): Admission {
   const { function: owner, account } = version;
@@ -56,6 +56,6 @@ export function admit(
 }
 
 /** The idle sandbox to lend next: a provisioned one, else the on-demand one that was used last. */
-export function lastIdle(version: VersionRecord): SandboxRecord | undefined {
+export function lastIdle(version: VersionState): SandboxRecord | undefined {
   return (version.idleProvisioned.last ?? version.idle.last)?.value;
 }

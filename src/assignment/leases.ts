@@ -11,7 +11,7 @@ import {
   removeLease,
   surrenderProvisioned,
 } from './records.ts';
-import type { AssignmentState, LeaseRecord, SandboxRecord, VersionRecord } from './state.ts';
+import type { AssignmentState, LeaseRecord, SandboxRecord, VersionState } from './state.ts';
 import { feed, stop, type Turn } from './supply.ts';
 import type { LeaseRef, LeaseVerdict } from './types.ts';
 
@@ -45,7 +45,7 @@ export function refuse(turn: Turn, lease: LeaseRecord, reason: RefusalReason): v
 }
 
 /** The longest waiting invoke whose caller is still there; refuses those whose caller is not. */
-function nextWaiting(turn: Turn, version: VersionRecord): LeaseRecord | undefined {
+function nextWaiting(turn: Turn, version: VersionState): LeaseRecord | undefined {
   for (;;) {
     const lease = version.waiting.first?.value;
     if (lease?.untilMs === undefined || lease.untilMs > turn.state.nowMs) return lease;

@@ -10,7 +10,7 @@ import {
   versionOf,
   workerOf,
 } from './records.ts';
-import type { AssignmentState, VersionRecord } from './state.ts';
+import type { AssignmentState, VersionState } from './state.ts';
 import { feed, feedHungry, feedLater, stop, type Turn } from './supply.ts';
 import { giveBack } from './token-bucket.ts';
 
@@ -85,7 +85,7 @@ export function onDied(turn: Turn, sandboxId: string, error: StartError | undefi
 
 function startFailed(
   turn: Turn,
-  version: VersionRecord,
+  version: VersionState,
   provisioned: boolean,
   error: StartError,
 ): void {

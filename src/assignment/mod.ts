@@ -1,17 +1,9 @@
-export {
-  type AssignmentOptions,
-  type AssignmentStats,
-  defaultAssignmentLimits,
-  type Placer,
-} from './options.ts';
 export type { ProvisionedStatus } from './provisioned-status.ts';
 export { AssignmentService } from './service.ts';
-export type { AssignmentLimits } from './state.ts';
 export {
   type AcquireRequest,
   type ConcurrencyAllowance,
   type InitializationType,
-  type InvokePool,
   type Lease,
   type LeaseOutcome,
   type LeaseRef,

@@ -1,4 +1,4 @@
-import type { VersionRecord } from './state.ts';
+import type { VersionState } from './state.ts';
 
 /** In the API's own words for the status. */
 export interface ProvisionedStatus {
@@ -8,7 +8,7 @@ export interface ProvisionedStatus {
   readonly status: 'READY' | 'IN_PROGRESS' | 'FAILED';
 }
 
-export function provisionedStatus(version: VersionRecord | undefined): ProvisionedStatus {
+export function provisionedStatus(version: VersionState | undefined): ProvisionedStatus {
   const requested = version?.provisionedTarget ?? 0;
   const allocated = version?.provisionedUp ?? 0;
   const available = Math.max(0, allocated - (version?.provisionedInFlight ?? 0));

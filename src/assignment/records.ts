@@ -4,14 +4,14 @@ import type {
   AssignmentState,
   LeaseRecord,
   SandboxRecord,
-  VersionRecord,
+  VersionState,
   WorkerRecord,
 } from './state.ts';
 import { fullBucket } from './token-bucket.ts';
 import type { InvokePool, VersionRef } from './types.ts';
 
 /** The version's record, made on first sight together with its function's and account's. */
-export function versionOf(state: AssignmentState, ref: VersionRef): VersionRecord {
+export function versionOf(state: AssignmentState, ref: VersionRef): VersionState {
   const known = state.versions.get(ref.key);
   if (known) return known;
   let account = state.accounts.get(ref.accountId);
@@ -36,7 +36,7 @@ export function versionOf(state: AssignmentState, ref: VersionRef): VersionRecor
     account.functions++;
   }
   owner.versions++;
-  const version: VersionRecord = {
+  const version: VersionState = {
     ref,
     function: owner,
     account,
@@ -61,7 +61,7 @@ export function versionOf(state: AssignmentState, ref: VersionRef): VersionRecor
 }
 
 /** Forgets a version that nothing refers to any more, and what only it kept. */
-export function forgetIfUnused(state: AssignmentState, version: VersionRecord): void {
+export function forgetIfUnused(state: AssignmentState, version: VersionState): void {
   if (version.inFlight > 0 || version.sandboxes.size > 0) return;
   if (version.provisionedTarget > 0) return;
   state.hungry.delete(version);
@@ -91,7 +91,7 @@ export function workerOf(state: AssignmentState, workerId: string): WorkerRecord
 /** From here on the invoke counts against its limits. */
 export function addLease(
   state: AssignmentState,
-  version: VersionRecord,
+  version: VersionState,
   facts: { leaseId: number; term: number; pool: InvokePool; patienceMs?: number | undefined },
 ): LeaseRecord {
   const { leaseId, term, pool, patienceMs } = facts;
@@ -149,7 +149,7 @@ export function isStarting({ phase }: SandboxRecord): boolean {
 
 export function addSandbox(
   state: AssignmentState,
-  version: VersionRecord,
+  version: VersionState,
   sandboxId: string,
   provisioned: boolean,
 ): SandboxRecord {

@@ -8,7 +8,7 @@ import {
   type LeaseRecord,
   type SandboxPhase,
   type SandboxRecord,
-  type VersionRecord,
+  type VersionState,
 } from './state.ts';
 import type { TokenBucket } from './token-bucket.ts';
 import type { InvokePool, VersionRef } from './types.ts';
@@ -187,7 +187,7 @@ function decodeSandbox(state: AssignmentState, from: SandboxSnapshot): void {
 
 function decodeLease(
   state: AssignmentState,
-  version: VersionRecord,
+  version: VersionState,
   { leaseId, term, pool, sinceMs, untilMs }: LeaseSnapshot,
 ): LeaseRecord {
   const lease = addLease(state, version, { leaseId, term, pool });
@@ -227,7 +227,7 @@ function sandboxOf(state: AssignmentState, sandboxId: string): SandboxRecord {
   return sandbox;
 }
 
-function versionNamed(state: AssignmentState, key: string): VersionRecord {
+function versionNamed(state: AssignmentState, key: string): VersionState {
   const version = state.versions.get(key);
   if (!version) throw corrupt(key);
   return version;

@@ -33,7 +33,7 @@ export type SandboxPhase = 'placing' | 'starting' | 'unheard' | 'busy' | 'settli
 
 export interface SandboxRecord {
   readonly sandboxId: string;
-  readonly version: VersionRecord;
+  readonly version: VersionState;
   worker: WorkerRecord | undefined;
   phase: SandboxPhase;
   /** The invoke that it is lent to, while busy. */
@@ -57,7 +57,7 @@ export interface SandboxRecord {
 export interface LeaseRecord {
   readonly leaseId: number;
   readonly term: number;
-  readonly version: VersionRecord;
+  readonly version: VersionState;
   readonly pool: InvokePool;
   readonly sinceMs: number;
   /** Whoever waits has gone by then. */
@@ -73,7 +73,7 @@ export interface WorkerRecord {
   readonly sandboxes: Set<SandboxRecord>;
 }
 
-export interface VersionRecord {
+export interface VersionState {
   readonly ref: VersionRef;
   readonly function: FunctionCounts;
   readonly account: AccountCounts;
@@ -147,8 +147,8 @@ export interface AssignmentState {
    */
   settleMs: number;
   readonly workers: Map<string, WorkerRecord>;
-  readonly versions: Map<string, VersionRecord>;
-  readonly versionsByArn: Map<string, Set<VersionRecord>>;
+  readonly versions: Map<string, VersionState>;
+  readonly versionsByArn: Map<string, Set<VersionState>>;
   readonly functions: Map<string, FunctionCounts>;
   readonly accounts: Map<string, AccountCounts>;
   readonly sandboxes: Map<string, SandboxRecord>;
@@ -159,7 +159,7 @@ export interface AssignmentState {
   readonly allWaiting: LinkedList<LeaseRecord>;
   readonly allSettling: LinkedList<SandboxRecord>;
   /** Versions that want a start and met a limit, longest wait first. */
-  readonly hungry: Set<VersionRecord>;
+  readonly hungry: Set<VersionState>;
   /** When a version that used up its function's starts is to be tried again. */
   retryStartsAtMs: number | undefined;
 }

@@ -1,6 +1,6 @@
 import type { AssignmentEffect, RefusalReason, StopReason } from './events.ts';
 import { addSandbox, forgetIfUnused, removeSandbox } from './records.ts';
-import type { AssignmentState, SandboxRecord, VersionRecord } from './state.ts';
+import type { AssignmentState, SandboxRecord, VersionState } from './state.ts';
 import { takeToken } from './token-bucket.ts';
 
 /** One step's working set. */
@@ -13,7 +13,7 @@ export interface Turn {
  * Starts what the version's waiting invokes need, and what is to stand ready for it. Answers what
  * stopped it short, if anything.
  */
-export function feed(turn: Turn, version: VersionRecord): RefusalReason | undefined {
+export function feed(turn: Turn, version: VersionState): RefusalReason | undefined {
   const { state } = turn;
   if (!state.leading) return undefined;
   for (;;) {
@@ -32,14 +32,14 @@ export function feed(turn: Turn, version: VersionRecord): RefusalReason | undefi
   return undefined;
 }
 
-function wantsProvisioned(state: AssignmentState, version: VersionRecord): boolean {
+function wantsProvisioned(state: AssignmentState, version: VersionState): boolean {
   if (state.closing || version.provisionFailed) return false;
   return version.provisionedMade < version.provisionedTarget;
 }
 
 function startBlocked(
   turn: Turn,
-  version: VersionRecord,
+  version: VersionState,
   provisioned: boolean,
 ): RefusalReason | undefined {
   const { state } = turn;
@@ -65,7 +65,7 @@ function retryWithin(state: AssignmentState, delayMs: number): void {
 }
 
 /** Tries the version again when a start ends, or in a moment anyway. */
-export function feedLater(turn: Turn, version: VersionRecord): void {
+export function feedLater(turn: Turn, version: VersionState): void {
   turn.state.hungry.add(version);
   retryWithin(turn.state, turn.state.settleMs);
 }

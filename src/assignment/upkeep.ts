@@ -1,6 +1,6 @@
 import { refuse } from './leases.ts';
 import { forgetIfUnused, stopCountingOn, surrenderProvisioned, versionOf } from './records.ts';
-import type { VersionRecord } from './state.ts';
+import type { VersionState } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
 import type { VersionRef } from './types.ts';
 
@@ -31,7 +31,7 @@ export function onProvisioned(turn: Turn, ref: VersionRef, count: number): void 
   forgetIfUnused(turn.state, version);
 }
 
-function setProvisioned(version: VersionRecord, count: number): void {
+function setProvisioned(version: VersionState, count: number): void {
   version.function.provisioned += count - version.provisionedTarget;
   version.provisionedTarget = count;
 }

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 
-export interface HttpAnswer {
+export interface HttpReply {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Buffer;
@@ -17,7 +17,7 @@ export interface HttpCall {
 }
 
 /** One request and its whole answer. */
-export function httpCall(url: URL, call: HttpCall): Promise<HttpAnswer> {
+export function httpCall(url: URL, call: HttpCall): Promise<HttpReply> {
   const { method, headers, body, certificate } = call;
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;

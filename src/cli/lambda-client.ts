@@ -3,9 +3,9 @@ import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { SluiceError, systemErrorCode } from '../base/mod.ts';
 import { dataDirectory, parseCredentials } from '../config/mod.ts';
-import { type HttpAnswer, httpCall } from './http-call.ts';
+import { type HttpReply, httpCall } from './http-call.ts';
 
-export type LambdaAnswer = HttpAnswer;
+export type LambdaAnswer = HttpReply;
 
 export const functionsPath = '/2015-03-31/functions';
 

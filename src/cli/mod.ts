@@ -1,2 +1,2 @@
-export { createOutput, formatTable, type Output } from './output.ts';
-export { EXIT_FAILED, EXIT_USAGE, runCommandLine } from './program.ts';
+export { formatTable } from './output.ts';
+export { runCommandLine } from './program.ts';

@@ -20,7 +20,7 @@ export function withJsonOption(command: Command): Command {
   return command.option('--json', 'print JSON for programs', false);
 }
 
-export interface L2Options {
+export interface L2Flags {
   readonly l2?: string;
   readonly l2Code: string;
   readonly l2SecretFile?: string;
@@ -35,7 +35,7 @@ export function withL2Options(command: Command): Command {
 }
 
 /** What `--l2…` says, or undefined without `--l2`. Throws `USAGE` for one without the other. */
-export function l2Settings(options: L2Options): L2Settings | undefined {
+export function l2Settings(options: L2Flags): L2Settings | undefined {
   const { l2: nodes, l2Code: code, l2SecretFile: secretFile } = options;
   if (nodes === undefined && secretFile === undefined) return undefined;
   if (nodes === undefined || secretFile === undefined) {

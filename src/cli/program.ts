@@ -3,8 +3,8 @@ import { SluiceError, toSluiceError } from '../base/mod.ts';
 import { registerCommands } from './commands/mod.ts';
 import { createOutput } from './output.ts';
 
-export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
 
 function createProgram(): Command {
   const program = new Command('sluice')

@@ -8,7 +8,7 @@ export {
   writeCredentialsFile,
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
-export { type DataLock, lockDataDirectory } from './data-lock.ts';
+export { lockDataDirectory } from './data-lock.ts';
 export {
   type CodeSettings,
   changeSetting,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, type Logger, limits, type Random, type Timer } from '../base/mod.ts';
 import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
-import { type OpenDevice, toDeviceRequest } from './open-device.ts';
+import { type OpenDeviceRequest, toDeviceRequest } from './open-device.ts';
 
 /**
  * Starts an agent process in a mount namespace of its own, with an IPC channel of advanced
@@ -66,7 +66,7 @@ export class AgentPool<Settings> {
   }
 
   /** Rejects with the manifest's errors, `AGENT_DIED`, `HOST_LACKS`. */
-  async open(request: OpenDevice): Promise<Device> {
+  async open(request: OpenDeviceRequest): Promise<Device> {
     const { deviceId, accountId } = request;
     const message = toDeviceRequest(request);
     await this.#ready;

@@ -1,5 +1,5 @@
 import { type AccessLog, chunksOf } from './access-log.ts';
-import type { LoopDevice } from './device-table.ts';
+import type { ShownDevice } from './device-table.ts';
 import type { MissTable } from './miss-table.ts';
 import { Prefetcher, type PrefetchTarget } from './prefetcher.ts';
 
@@ -8,20 +8,20 @@ import { Prefetcher, type PrefetchTarget } from './prefetcher.ts';
  * one, the chunk after each that is read in order.
  */
 export class AheadFetcher {
-  readonly #misses: MissTable<LoopDevice>;
+  readonly #misses: MissTable<ShownDevice>;
   readonly #chunksMax: number;
   /** Who asked for the chunk that is to come into a slot. */
   readonly #bySlot = new Map<number, Prefetcher>();
-  readonly #byDevice = new Map<LoopDevice, Prefetcher>();
-  readonly #replaying = new WeakSet<LoopDevice>();
+  readonly #byDevice = new Map<ShownDevice, Prefetcher>();
+  readonly #replaying = new WeakSet<ShownDevice>();
 
   /** `chunksMax`: how many one replay may bring, lest its end pushes out its start. */
-  constructor(misses: MissTable<LoopDevice>, chunksMax: number) {
+  constructor(misses: MissTable<ShownDevice>, chunksMax: number) {
     this.#misses = misses;
     this.#chunksMax = chunksMax;
   }
 
-  replay(device: LoopDevice, log: AccessLog): void {
+  replay(device: ShownDevice, log: AccessLog): void {
     const misses = this.#misses;
     const target: PrefetchTarget = {
       get demand() {
@@ -42,7 +42,7 @@ export class AheadFetcher {
   }
 
   /** Goes on where a device reads in order; a log knows better, if there is one. */
-  follow(device: LoopDevice): void {
+  follow(device: ShownDevice): void {
     const next = device.disk.chunks.takeStreamed() + 1;
     if (next === 0 || next >= device.disk.chunks.chunkCount || this.#replaying.has(device)) return;
     this.#ask(device, next);
@@ -59,13 +59,13 @@ export class AheadFetcher {
     }
   }
 
-  stop(device: LoopDevice): void {
+  stop(device: ShownDevice): void {
     this.#byDevice.get(device)?.stop();
     this.#byDevice.delete(device);
   }
 
   /** The slot that the chunk is to come into, if it was asked for. */
-  #ask(device: LoopDevice, chunk: number): number | 'present' | 'full' {
+  #ask(device: ShownDevice, chunk: number): number | 'present' | 'full' {
     const { chunks } = device.disk;
     if (chunks.isHole(chunk)) return 'present';
     const slot = this.#misses.prefetch(device, chunks.name(chunk));

@@ -8,7 +8,7 @@ import {
 } from '../base/mod.ts';
 import { errno, type FuseFile, type FuseFiles, type FuseReplies } from '../fuse/mod.ts';
 import { AheadFetcher } from './ahead-fetcher.ts';
-import { DeviceTable, type DeviceTableOptions, type LoopDevice } from './device-table.ts';
+import { DeviceTable, type DeviceTableOptions, type ShownDevice } from './device-table.ts';
 import type { Extent } from './disk-device.ts';
 import type { LoopCommand, LoopReport } from './messages.ts';
 import { MissTable } from './miss-table.ts';
@@ -30,7 +30,7 @@ export interface DeviceLoopOptions extends DeviceTableOptions {
 export class DeviceLoop implements FuseFiles {
   readonly #options: DeviceLoopOptions;
   readonly #devices: DeviceTable;
-  readonly #misses: MissTable<LoopDevice>;
+  readonly #misses: MissTable<ShownDevice>;
   readonly #ahead: AheadFetcher;
 
   constructor(options: DeviceLoopOptions) {
@@ -151,7 +151,7 @@ export class DeviceLoop implements FuseFiles {
     return this.#options.clock.monotonicMs();
   }
 
-  #device(nodeId: number): LoopDevice {
+  #device(nodeId: number): ShownDevice {
     const device = this.#devices.byNode(nodeId);
     if (device) return device;
     throw new SluiceError('DEVICE_CLOSED', `node ${nodeId}: the device is closed`);
@@ -159,7 +159,7 @@ export class DeviceLoop implements FuseFiles {
 
   #parkRead(
     replies: FuseReplies,
-    device: LoopDevice,
+    device: ShownDevice,
     unique: number,
     offset: number,
     bytes: number,
@@ -218,7 +218,7 @@ export class DeviceLoop implements FuseFiles {
     }
   }
 
-  #close(device: LoopDevice): void {
+  #close(device: ShownDevice): void {
     this.#ahead.stop(device);
     this.#misses.dropDevice(device);
     this.#devices.close(device);

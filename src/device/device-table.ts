@@ -18,7 +18,7 @@ import { Overlay, OverlayScratch } from './overlay.ts';
 import { PlainPages } from './plain-pages.ts';
 
 /** One device as its agent's loop knows it. */
-export interface LoopDevice extends FuseFile {
+export interface ShownDevice extends FuseFile {
   readonly rootId: string;
   readonly disk: DiskDevice;
   readonly overlay: Overlay | undefined;
@@ -40,8 +40,8 @@ export interface DeviceTableOptions {
 export class DeviceTable {
   readonly #options: DeviceTableOptions;
   readonly #plainPages: PlainPages;
-  readonly #byNode = new Map<number, LoopDevice>();
-  readonly #byName = new Map<string, LoopDevice>();
+  readonly #byNode = new Map<number, ShownDevice>();
+  readonly #byName = new Map<string, ShownDevice>();
   readonly #scratch = new OverlayScratch();
   #nextNodeId: number;
 
@@ -51,20 +51,20 @@ export class DeviceTable {
     this.#nextNodeId = options.firstNodeId;
   }
 
-  byName(name: string): LoopDevice | undefined {
+  byName(name: string): ShownDevice | undefined {
     return this.#byName.get(name);
   }
 
-  byNode(nodeId: number): LoopDevice | undefined {
+  byNode(nodeId: number): ShownDevice | undefined {
     return this.#byNode.get(nodeId);
   }
 
-  all(): LoopDevice[] {
+  all(): ShownDevice[] {
     return [...this.#byNode.values()];
   }
 
   /** Throws the manifest's errors, and `OVERLOADED`. The request's data key is overwritten. */
-  open(request: DeviceRequest): LoopDevice {
+  open(request: DeviceRequest): ShownDevice {
     const { deviceId, rootId } = request;
     const { memory, clock } = this.#options;
     assert(!this.#byName.has(deviceId), `a device has one name: ${deviceId}`);
@@ -83,7 +83,7 @@ export class DeviceTable {
       counters,
       ...(overlay && { overlay }),
     });
-    const device: LoopDevice = {
+    const device: ShownDevice = {
       nodeId: this.#nextNodeId++,
       name: deviceId,
       sizeBytes: disk.sizeBytes,
@@ -99,12 +99,12 @@ export class DeviceTable {
     return device;
   }
 
-  statsOf({ counters, overlay }: LoopDevice): DeviceStats {
+  statsOf({ counters, overlay }: ShownDevice): DeviceStats {
     return counters.stats((overlay?.storedPages ?? 0) * PAGE_SIZE_BYTES);
   }
 
   /** Overwrites its manifest's keys; its overlay is gone. Chunks in memory stay readable. */
-  close(device: LoopDevice): void {
+  close(device: ShownDevice): void {
     this.#byNode.delete(device.nodeId);
     this.#byName.delete(device.name);
     device.disk.close();

@@ -4,7 +4,7 @@ import type { Clock } from '../base/mod.ts';
 import { unmountFuse } from '../fuse/mod.ts';
 import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
-import { type OpenDevice, toDeviceRequest } from './open-device.ts';
+import { type OpenDeviceRequest, toDeviceRequest } from './open-device.ts';
 import { clearStaleFile } from './stale-mounts.ts';
 
 export interface FileDeviceOptions<Settings> {
@@ -24,7 +24,7 @@ export interface FileDeviceOptions<Settings> {
  * and what is left when both are killed at once goes when the file is mounted on again.
  */
 export async function openDeviceOnFile<Settings>(
-  request: OpenDevice,
+  request: OpenDeviceRequest,
   options: FileDeviceOptions<Settings>,
 ): Promise<Device> {
   const { spawn, directory, settings, file, clock } = options;

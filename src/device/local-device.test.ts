@@ -23,7 +23,7 @@ import { ChunkSlots } from '../cache/mod.ts';
 import { memoryOrigin } from '../origin/mod.ts';
 import type { ChunkRef, ChunkSource } from '../seal/mod.ts';
 import { LocalDevice } from './local-device.ts';
-import type { OpenDevice } from './open-device.ts';
+import type { OpenDeviceRequest } from './open-device.ts';
 
 /** A source that counts, and does to each get what the test says. */
 class WatchedSource implements ChunkSource {
@@ -49,7 +49,7 @@ async function rig(t: TestContext, disk: Buffer, clock: Clock = systemClock) {
   const sealed = await sealDisk(disk, origin, join(directory, 'keys'));
   const overlayDirectory = join(directory, 'overlays');
   mkdirSync(overlayDirectory);
-  const open = async (options: Partial<OpenDevice> = {}, slots = 16) => {
+  const open = async (options: Partial<OpenDeviceRequest> = {}, slots = 16) => {
     const device = await LocalDevice.open(
       { ...sealed, deviceId: 'disk', writable: false, ...options },
       {

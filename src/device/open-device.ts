@@ -4,7 +4,7 @@ import type { DeviceRequest } from './messages.ts';
 
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-export interface OpenDevice {
+export interface OpenDeviceRequest {
   /** Unique on this worker; the file's name. */
   readonly deviceId: string;
   readonly accountId: string;
@@ -26,7 +26,7 @@ export interface OpenDevice {
  * What the agent is told, with a data key of its own; it never learns the account. Throws `USAGE`
  * for an id unfit as a name.
  */
-export function toDeviceRequest(request: OpenDevice): DeviceRequest {
+export function toDeviceRequest(request: OpenDeviceRequest): DeviceRequest {
   const { deviceId, manifestBytes, dataKey, rootId, writable, replay } = request;
   if (!DEVICE_ID.test(deviceId)) {
     throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);

@@ -1,1 +1,1 @@
-export { ErasureCode, type ErasureCodeOptions } from './erasure-code.ts';
+export { ErasureCode } from './erasure-code.ts';

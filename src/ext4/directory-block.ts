@@ -1,10 +1,10 @@
 import { assert, SluiceError } from '../base/mod.ts';
 import { directoryHash } from './directory-hash.ts';
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import { BLOCK_SIZE_BYTES, HASH_VERSION_HALF_MD4, type InodeKind, kindCodes } from './format.ts';
 
 export interface DirectoryChild {
-  readonly name: ByteString;
+  readonly name: DiskString;
   readonly inode: number;
   readonly kind: InodeKind;
 }
@@ -21,7 +21,7 @@ const INDEX_ENTRY_BYTES = 8;
 const ROOT_ENTRIES = (BLOCK_SIZE_BYTES - ROOT_ENTRIES_OFFSET) / INDEX_ENTRY_BYTES;
 const NODE_ENTRIES = (BLOCK_SIZE_BYTES - HEADER_BYTES) / INDEX_ENTRY_BYTES;
 
-function recordBytes(name: ByteString): number {
+function recordBytes(name: DiskString): number {
   return (HEADER_BYTES + name.length + 3) & ~3;
 }
 

@@ -1,4 +1,4 @@
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import { HASH_SEED } from './format.ts';
 
 type Mix = (x: number, y: number, z: number) => number;
@@ -30,7 +30,7 @@ const words = new Int32Array(WORDS);
 const state = new Int32Array(4);
 
 /** The next 32 bytes of the name as eight words, padded with its remaining length. */
-function loadWords(name: ByteString, start: number): void {
+function loadWords(name: DiskString, start: number): void {
   const remaining = name.length - start;
   const pad = Math.imul(remaining, 0x01010101);
   let value = pad;
@@ -70,7 +70,7 @@ function mixWords(): void {
  * The half-MD4 hash (bytes unsigned) by which ext4 orders an indexed directory; the lowest bit is
  * clear, and the value that means end-of-directory never comes out. Linux `fs/ext4/hash.c`.
  */
-export function directoryHash(name: ByteString): { major: number; minor: number } {
+export function directoryHash(name: DiskString): { major: number; minor: number } {
   state.set(HASH_SEED);
   for (let start = 0; start < name.length; start += WORDS * 4) {
     loadWords(name, start);

@@ -1,12 +1,12 @@
 import type { InodeKind } from './format.ts';
 
 /** Bytes as a string, one char (0 to 255) a byte: paths and names may be any bytes. */
-export type ByteString = string;
+export type DiskString = string;
 
 /** One path of a layer, as the tar reader gives it. */
 export interface DiskEntry {
   /** Relative, `''` is the root; no leading or trailing slash, no `.` or `..`. */
-  readonly path: ByteString;
+  readonly path: DiskString;
   readonly kind: InodeKind | 'hardlink';
   /** 12 bits: permissions, set-uid, set-gid, sticky. */
   readonly mode: number;
@@ -16,9 +16,9 @@ export interface DiskEntry {
   readonly mtimeSeconds: number;
   readonly mtimeNanoseconds: number;
   /** Values as `getxattr` shows them; ACLs are turned into ext4's form. */
-  readonly xattrs: ReadonlyMap<ByteString, Buffer>;
+  readonly xattrs: ReadonlyMap<DiskString, Buffer>;
   /** A symlink's target, or the path of the file that a hard link names. */
-  readonly linkTarget?: ByteString;
+  readonly linkTarget?: DiskString;
   readonly deviceMajor?: number;
   readonly deviceMinor?: number;
   /** A file's size with its holes; 0 when absent. */

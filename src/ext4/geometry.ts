@@ -19,9 +19,9 @@ import {
  * All addresses up to the data are fixed: metadata that refers to unchanged things stays unchanged
  * when data grows. The room that metadata leaves is free space for writers, and costs nothing.
  */
-export const HEAD_GROUPS = 48;
+const HEAD_GROUPS = 48;
 const HEAD_BITMAPS_BLOCK = 16;
-export const LOW_TABLE_GROUPS = 64;
+const LOW_TABLE_GROUPS = 64;
 const LOW_TABLES_BLOCK = BLOCKS_PER_CHUNK;
 export const LOW_AREA_BLOCK = LOW_TABLES_BLOCK + LOW_TABLE_GROUPS * INODE_TABLE_BLOCKS;
 const RESERVE_BYTES = 512 * MIB;

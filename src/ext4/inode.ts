@@ -1,4 +1,4 @@
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import type { ExtentTree } from './extent.ts';
 import {
   BLOCK_SIZE_BYTES,
@@ -29,7 +29,7 @@ export interface InodeRecord extends InodeAttributes {
   readonly blockCount: number;
   readonly extents?: ExtentTree | undefined;
   readonly indexed?: boolean | undefined;
-  readonly target?: ByteString | undefined;
+  readonly target?: DiskString | undefined;
   readonly device?: { major: number; minor: number } | undefined;
   readonly xattrBody?: Buffer | undefined;
   readonly xattrBlock?: number | undefined;

@@ -1,4 +1,4 @@
-export type { ByteString, DataExtent, DiskEntry, DiskSink, DiskSummary } from './entry.ts';
-export { type DiskSource, type ReadEntry, readDisk } from './reader.ts';
-export { DiskWriter, type DiskWriterOptions } from './writer.ts';
+export type { DiskSink, DiskSummary } from './entry.ts';
+export { readDisk } from './reader.ts';
+export { DiskWriter } from './writer.ts';
 export { isStorableXattr } from './xattr.ts';

@@ -1,4 +1,4 @@
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import { INODES_PER_CHUNK, INODES_PER_GROUP } from './format.ts';
 import type { PackageIndex } from './package-index.ts';
 import { placeByHash, slotsFor } from './placement.ts';
@@ -11,12 +11,12 @@ const SLOTS_PER_QUARTER = 4;
 
 export interface NamedInode {
   readonly inode: Inode;
-  readonly path: ByteString;
+  readonly path: DiskString;
 }
 
 /** The inodes of a package or of a directory near the root: numbered one after another. */
 interface Group {
-  readonly name: ByteString;
+  readonly name: DiskString;
   readonly members: NamedInode[];
 }
 
@@ -90,13 +90,13 @@ function isMadeAnew({ inode, path }: NamedInode, packages: PackageIndex): boolea
   return inode instanceof Directory || !packages.lists(path);
 }
 
-function compare(a: ByteString, b: ByteString): number {
+function compare(a: DiskString, b: DiskString): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Groups in order of name, their members in order of path. */
 function toGroups(named: readonly NamedInode[], packages: PackageIndex): Group[] {
-  const groups = new Map<ByteString, Group>();
+  const groups = new Map<DiskString, Group>();
   for (const each of named) {
     const name = groupOf(each, packages);
     const group = groups.get(name);
@@ -108,7 +108,7 @@ function toGroups(named: readonly NamedInode[], packages: PackageIndex): Group[]
   return sorted;
 }
 
-function groupOf({ inode, path }: NamedInode, packages: PackageIndex): ByteString {
+function groupOf({ inode, path }: NamedInode, packages: PackageIndex): DiskString {
   if (inode.wholeChunks > 0) return LARGE;
   const owner = packages.ownerOf(path);
   return owner === undefined ? path.split('/').slice(0, 2).join('/') : `\0${owner}`;

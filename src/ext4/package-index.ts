@@ -1,4 +1,4 @@
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 
 /** Said of a path that several packages name. */
 const SEVERAL = '';
@@ -14,15 +14,15 @@ const compiledPython = /^(.*)__pycache__\/([^/]+?)\.[a-z]+-\d+(?:\.opt-\d)?\.pyc
  * together, so their small ones are best packed together.
  */
 export class PackageIndex {
-  readonly #owners = new Map<ByteString, string>();
+  readonly #owners = new Map<DiskString, string>();
   readonly #packages = new Set<string>();
 
   /** Whether the content at `path` is such a list. */
-  static isList(path: ByteString): boolean {
+  static isList(path: DiskString): boolean {
     return path === apkDatabase || dpkgList.test(path);
   }
 
-  addList(path: ByteString, content: ByteString): void {
+  addList(path: DiskString, content: DiskString): void {
     if (path === apkDatabase) this.#addApkDatabase(content);
     const owner = dpkgList.exec(path)?.[1];
     if (owner === undefined) return;
@@ -34,13 +34,13 @@ export class PackageIndex {
   }
 
   /** Whether one package's list has just this path: all else was made by an installation. */
-  lists(path: ByteString): boolean {
+  lists(path: DiskString): boolean {
     const owner = this.#ownerAt(path);
     return owner !== undefined && owner !== SEVERAL;
   }
 
   /** The package that a file belongs to: by itself, as compiled code, or by its directory. */
-  ownerOf(path: ByteString): string | undefined {
+  ownerOf(path: DiskString): string | undefined {
     if (this.#packages.size === 0) return undefined;
     const control = dpkgFile.exec(path)?.[1];
     if (control !== undefined) return this.#packages.has(control) ? control : undefined;
@@ -55,13 +55,13 @@ export class PackageIndex {
   }
 
   /** Debian's lists may still name `/lib` what since the merge lies in `/usr/lib`. */
-  #ownerAt(path: ByteString): string | undefined {
+  #ownerAt(path: DiskString): string | undefined {
     const owner = this.#owners.get(path);
     if (owner !== undefined || !path.startsWith('usr/')) return owner;
     return this.#owners.get(path.slice('usr/'.length));
   }
 
-  #addPath(path: ByteString, owner: string): void {
+  #addPath(path: DiskString, owner: string): void {
     if (path === '' || path === '.') return;
     this.#packages.add(owner);
     const known = this.#owners.get(path);
@@ -69,7 +69,7 @@ export class PackageIndex {
   }
 
   /** Lines `P:package`, `F:directory` and `R:file in it`. */
-  #addApkDatabase(content: ByteString): void {
+  #addApkDatabase(content: DiskString): void {
     let [owner, directory] = ['', ''];
     for (const line of content.split('\n')) {
       const value = line.slice(2);

@@ -1,9 +1,9 @@
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import { BLOCKS_PER_CHUNK } from './format.ts';
 
 /** What a layer's packing may depend on: never an mtime, an owner or the order of the tar. */
 export interface PackItem {
-  readonly path: ByteString;
+  readonly path: DiskString;
   /** Less than a chunk. */
   readonly blocks: number;
 }
@@ -16,7 +16,7 @@ const END_BLOCKS = BLOCKS_PER_CHUNK / 2;
 /** A package or a directory: items of its own and groups below it. */
 interface Group<Item> {
   readonly items: Item[];
-  readonly below: Map<ByteString, Group<Item>>;
+  readonly below: Map<DiskString, Group<Item>>;
 }
 
 /** Items that stay together because they are few. */
@@ -94,7 +94,7 @@ function packGroup<Item extends PackItem>(group: Group<Item>, bins: Item[][]): U
  */
 export function packItems<Item extends PackItem>(
   items: readonly Item[],
-  ownerOf: (path: ByteString) => string | undefined = () => undefined,
+  ownerOf: (path: DiskString) => string | undefined = () => undefined,
 ): Item[][] {
   const packages = newGroup<Item>();
   const directories = newGroup<Item>();

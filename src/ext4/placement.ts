@@ -1,7 +1,7 @@
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 
 /** A 32-bit hash of a byte string (FNV-1a, then mixed so that all bits depend on all bytes). */
-export function hashBytes(text: ByteString): number {
+function hashBytes(text: DiskString): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -23,7 +23,7 @@ export function slotsFor(count: number): number {
 }
 
 export interface Run {
-  readonly key: ByteString;
+  readonly key: DiskString;
   readonly length: number;
 }
 

@@ -1,5 +1,5 @@
 import { aclFromDisk } from './acl.ts';
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import { malformed } from './read-inode.ts';
 import {
   largeHashBytes,
@@ -19,7 +19,7 @@ async function parseEntries(
   raw: Buffer,
   start: number,
   origin: number,
-  into: Map<ByteString, Buffer>,
+  into: Map<DiskString, Buffer>,
   readValue: ReadValue,
 ): Promise<void> {
   for (let at = start; at + 4 <= raw.length && raw.readUInt32LE(at) !== 0; ) {
@@ -55,8 +55,8 @@ export async function parseXattrs(
   body: Buffer,
   block: Buffer | undefined,
   readValue: ReadValue,
-): Promise<Map<ByteString, Buffer>> {
-  const xattrs = new Map<ByteString, Buffer>();
+): Promise<Map<DiskString, Buffer>> {
+  const xattrs = new Map<DiskString, Buffer>();
   if (body.length >= 4 && body.readUInt32LE(0) === XATTR_MAGIC) {
     await parseEntries(body, 4, 4, xattrs, readValue);
   }

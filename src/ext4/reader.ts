@@ -1,5 +1,5 @@
 import { GIB, limits } from '../base/mod.ts';
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import {
   BLOCK_SIZE_BYTES,
   FAST_SYMLINK_BYTES_MAX,
@@ -23,7 +23,7 @@ export interface DiskSource {
 
 /** One name on a disk, with all that its inode says. */
 export interface ReadEntry {
-  readonly path: ByteString;
+  readonly path: DiskString;
   readonly inode: number;
   readonly linkCount: number;
   readonly kind: InodeKind;
@@ -32,9 +32,9 @@ export interface ReadEntry {
   readonly gid: number;
   readonly mtimeSeconds: number;
   readonly mtimeNanoseconds: number;
-  readonly xattrs: ReadonlyMap<ByteString, Buffer>;
+  readonly xattrs: ReadonlyMap<DiskString, Buffer>;
   readonly sizeBytes: number;
-  readonly linkTarget?: ByteString;
+  readonly linkTarget?: DiskString;
   readonly device?: { major: number; minor: number };
   /** The file's bytes with zeros for holes, in pieces. */
   content(): AsyncIterable<Buffer>;
@@ -99,7 +99,7 @@ class DiskReader {
     );
   }
 
-  async xattrs(inode: ParsedInode): Promise<ReadonlyMap<ByteString, Buffer>> {
+  async xattrs(inode: ParsedInode): Promise<ReadonlyMap<DiskString, Buffer>> {
     const at = inode.xattrBlock * BLOCK_SIZE_BYTES;
     const block = at === 0 ? undefined : await this.#read(at, BLOCK_SIZE_BYTES);
     return parseXattrs(inode.xattrBody, block, (number, sizeBytes) =>
@@ -154,8 +154,8 @@ class DiskReader {
   }
 
   /** The names in a directory besides `.` and `..`, in order; index blocks look like empty ones. */
-  async children(inode: ParsedInode): Promise<{ name: ByteString; inode: number; type: number }[]> {
-    const children: { name: ByteString; inode: number; type: number }[] = [];
+  async children(inode: ParsedInode): Promise<{ name: DiskString; inode: number; type: number }[]> {
+    const children: { name: DiskString; inode: number; type: number }[] = [];
     if (inode.sizeBytes > Math.min(DIRECTORY_BYTES_MAX, this.#source.sizeBytes)) {
       throw malformed('a directory is too large');
     }
@@ -177,7 +177,7 @@ class DiskReader {
     return children.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  async entry(path: ByteString, inode: ParsedInode): Promise<ReadEntry> {
+  async entry(path: DiskString, inode: ParsedInode): Promise<ReadEntry> {
     const { kind, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, linkCount, sizeBytes } = inode;
     return {
       ...{ path, kind, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, linkCount, sizeBytes },
@@ -189,7 +189,7 @@ class DiskReader {
     };
   }
 
-  async #target(inode: ParsedInode): Promise<ByteString> {
+  async #target(inode: ParsedInode): Promise<DiskString> {
     if (inode.sizeBytes <= FAST_SYMLINK_BYTES_MAX) {
       return inode.inlineData.toString('latin1', 0, inode.sizeBytes);
     }
@@ -212,7 +212,7 @@ export async function* readDisk(source: DiskSource): AsyncGenerator<ReadEntry> {
   const reader = new DiskReader(source);
   await reader.open();
   const visited = new Set<number>();
-  const pending: { path: ByteString; number: number; type: number }[] = [
+  const pending: { path: DiskString; number: number; type: number }[] = [
     { path: '', number: ROOT_INODE, type: kindCodes.directory.directoryType },
   ];
   for (let next = pending.pop(); next; next = pending.pop()) {

@@ -1,5 +1,5 @@
 import { SluiceError } from '../base/mod.ts';
-import type { ByteString, DiskEntry } from './entry.ts';
+import type { DiskEntry, DiskString } from './entry.ts';
 import type { Runs } from './extent.ts';
 import { type InodeKind, LINK_COUNT_MAX, NAME_BYTES_MAX } from './format.ts';
 import type { InodeAttributes } from './inode.ts';
@@ -23,7 +23,7 @@ export class Inode implements InodeAttributes {
   runs: Runs | undefined;
   /** Chunks of its content that lie alone, each in a data chunk. */
   wholeChunks = 0;
-  target: ByteString | undefined;
+  target: DiskString | undefined;
   device: { major: number; minor: number } | undefined;
 
   /** Of an inode that holds an attribute's value. */
@@ -36,9 +36,9 @@ export class Inode implements InodeAttributes {
 }
 
 export class Directory extends Inode {
-  readonly children = new Map<ByteString, Inode>();
+  readonly children = new Map<DiskString, Inode>();
   /** Names that the layer being applied put here, of inodes that were there before it. */
-  linked: Set<ByteString> | undefined;
+  linked: Set<DiskString> | undefined;
   readonly parent: Directory;
   /** The last layer that added this directory or anything below it. */
   touched: number;
@@ -53,16 +53,16 @@ export class Directory extends Inode {
   }
 }
 
-function invalid(path: ByteString, what: string): SluiceError {
+function invalid(path: DiskString, what: string): SluiceError {
   return new SluiceError('IMAGE_ENTRY_INVALID', `${path}: ${what}`, { data: { path } });
 }
 
 /** A copy: a slice would keep the whole path in memory for as long as the tree. */
-function ownString(slice: ByteString): ByteString {
+function ownString(slice: DiskString): DiskString {
   return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
-function checkName(path: ByteString, name: ByteString): void {
+function checkName(path: DiskString, name: DiskString): void {
   if (name === '' || name === '.' || name === '..' || name.includes('\0')) {
     throw invalid(path, 'not a relative path without empty, . or .. parts');
   }
@@ -91,7 +91,7 @@ export class Tree {
     this.#withLinks = [];
   }
 
-  find(path: ByteString): Inode | undefined {
+  find(path: DiskString): Inode | undefined {
     if (path === '') return this.root;
     let inode: Inode | undefined = this.root;
     for (const name of path.split('/')) {
@@ -129,19 +129,19 @@ export class Tree {
     return inode;
   }
 
-  remove(path: ByteString): void {
+  remove(path: DiskString): void {
     const slash = path.lastIndexOf('/');
     const parent = this.find(path.slice(0, Math.max(0, slash)));
     if (path === '' || !(parent instanceof Directory)) return;
     this.#removeLower(parent, path.slice(slash + 1));
   }
 
-  removeChildren(path: ByteString): void {
+  removeChildren(path: DiskString): void {
     const directory = this.find(path);
     if (directory instanceof Directory) this.#removeLowerChildren(directory);
   }
 
-  #openParent(path: ByteString): Directory {
+  #openParent(path: DiskString): Directory {
     let directory = this.root;
     directory.touched = this.#layer;
     for (let start = 0; ; ) {
@@ -176,13 +176,13 @@ export class Tree {
     return target;
   }
 
-  #noteLink(parent: Directory, name: ByteString): void {
+  #noteLink(parent: Directory, name: DiskString): void {
     if (!parent.linked) this.#withLinks.push(parent);
     parent.linked ??= new Set();
     parent.linked.add(name);
   }
 
-  #removeLower(parent: Directory, name: ByteString): void {
+  #removeLower(parent: Directory, name: DiskString): void {
     const found = parent.children.get(name);
     if (!found) return;
     if (found instanceof Directory && found.touched === this.#layer) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { CHUNK_SIZE_BYTES, formatBytes, isSluiceError, limits, SluiceError } from '../base/mod.ts';
 import { ChunkOutput } from './chunk-output.ts';
 import { DataRegion } from './data-region.ts';
-import type { ByteString, DiskEntry, DiskSink, DiskSummary } from './entry.ts';
+import type { DiskEntry, DiskSink, DiskString, DiskSummary } from './entry.ts';
 import {
   BLOCK_SIZE_BYTES,
   BLOCKS_PER_CHUNK,
@@ -44,7 +44,7 @@ export class DiskWriter {
   readonly #directories: Directory[] = [];
   readonly #numbering = new Numbering();
   /** The layer's new inodes and the path of each. */
-  readonly #layerInodes = new Map<Inode, ByteString>();
+  readonly #layerInodes = new Map<Inode, DiskString>();
   #contentBytes = 0;
   #chunksPut = 0;
 
@@ -80,16 +80,16 @@ export class DiskWriter {
   }
 
   /** Applies a whiteout: takes away what lower layers put at `path`; nothing there is no error. */
-  remove(path: ByteString): void {
+  remove(path: DiskString): void {
     this.#tree.remove(path);
   }
 
   /** Applies an opaque whiteout: takes away what lower layers put into the directory. */
-  removeChildren(path: ByteString): void {
+  removeChildren(path: DiskString): void {
     this.#tree.removeChildren(path);
   }
 
-  lookup(path: ByteString): { kind: Inode['kind']; linkTarget?: ByteString } | undefined {
+  lookup(path: DiskString): { kind: Inode['kind']; linkTarget?: DiskString } | undefined {
     const inode = this.#tree.find(path);
     if (!inode) return undefined;
     return inode.target === undefined

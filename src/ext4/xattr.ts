@@ -1,7 +1,7 @@
 import { SluiceError } from '../base/mod.ts';
 import { aclToDisk } from './acl.ts';
 import { crc32c } from './crc32c.ts';
-import type { ByteString } from './entry.ts';
+import type { DiskString } from './entry.ts';
 import { BLOCK_SIZE_BYTES, DISK_UUID, INODE_SIZE_BYTES, INODE_XATTR_OFFSET } from './format.ts';
 
 export const XATTR_MAGIC = 0xea020000;
@@ -11,7 +11,7 @@ const END_MARK_BYTES = 4;
 const ALL_ONES = 0xffff_ffff;
 
 /** ext4 stores a number for a known prefix; the two ACLs are a number and no name. */
-export const xattrPrefixes: readonly { index: number; prefix: ByteString; whole?: true }[] = [
+export const xattrPrefixes: readonly { index: number; prefix: DiskString; whole?: true }[] = [
   { index: 2, prefix: 'system.posix_acl_access', whole: true },
   { index: 3, prefix: 'system.posix_acl_default', whole: true },
   { index: 1, prefix: 'user.' },
@@ -22,7 +22,7 @@ export const xattrPrefixes: readonly { index: number; prefix: ByteString; whole?
 
 interface DiskXattr {
   index: number;
-  name: ByteString;
+  name: DiskString;
   value: Buffer;
   /** Of a value that has an inode of its own; it takes no room beside its entry. */
   largeHash?: number;
@@ -42,18 +42,18 @@ export interface LargeValue {
   readonly value: Buffer;
 }
 
-function prefixOf(name: ByteString) {
+function prefixOf(name: DiskString) {
   return xattrPrefixes.find((each) =>
     each.whole ? name === each.prefix : name.startsWith(each.prefix) && name !== each.prefix,
   );
 }
 
 /** Whether ext4 has a number for the name's prefix: others no Linux file system stores. */
-export function isStorableXattr(name: ByteString): boolean {
+export function isStorableXattr(name: DiskString): boolean {
   return prefixOf(name) !== undefined;
 }
 
-function toDisk(name: ByteString, value: Buffer): DiskXattr {
+function toDisk(name: DiskString, value: Buffer): DiskXattr {
   const found = prefixOf(name);
   const rest = found?.whole ? '' : name.slice(found?.prefix.length ?? 0);
   if (!found || rest.length > 255 || name.includes('\0')) {
@@ -75,7 +75,7 @@ function rotate(hash: number, bits: number): number {
 }
 
 /** The hash of an entry in a block, over its name and its value (Linux `fs/ext4/xattr.c`). */
-export function xattrEntryHash(name: ByteString, value: Buffer): number {
+export function xattrEntryHash(name: DiskString, value: Buffer): number {
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = rotate(hash, 5) ^ name.charCodeAt(i);
   for (let i = 0; i < value.length; i += 4) {
@@ -170,7 +170,7 @@ function largeValues(inBlock: readonly DiskXattr[]): LargeValue[] {
  * there is room, the rest in one block, and values that don't fit there in inodes of their own.
  * Throws `IMAGE_ENTRY_INVALID` when the block has no room for the names.
  */
-export function buildXattrs(xattrs: ReadonlyMap<ByteString, Buffer>): XattrParts {
+export function buildXattrs(xattrs: ReadonlyMap<DiskString, Buffer>): XattrParts {
   if (xattrs.size === 0) return {};
   const all = [...xattrs].map(([name, value]) => toDisk(name, value));
   all.sort(

@@ -8,7 +8,7 @@ const CRC_BYTES = 4;
  * One message of `application/vnd.amazon.eventstream`: total length, headers' length, CRC of the
  * two, headers, payload, CRC of everything before (Smithy's event stream specification).
  */
-export function encodeEvent(
+function encodeEvent(
   headers: Readonly<Record<string, string>>,
   payload: Buffer = Buffer.alloc(0),
 ): Buffer {

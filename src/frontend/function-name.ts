@@ -7,7 +7,7 @@ import { string, throwBreaches } from './shapes.ts';
 export const functionNamePattern =
   '(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?' +
   '(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?';
-export const qualifierPattern = '\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+';
+const qualifierPattern = '\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+';
 
 const parts = new RegExp(
   '^(?:arn:aws[a-zA-Z-]*:lambda:)?(?:([a-z]{2}[a-z-]*-\\d):)?(?:(\\d{12}):)?(?:function:)?' +

@@ -1,3 +1,1 @@
-export { isApiError } from './api-error.ts';
-export { Frontend, type FrontendOptions } from './frontend.ts';
-export type { Services } from './services.ts';
+export { Frontend } from './frontend.ts';

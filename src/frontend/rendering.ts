@@ -10,7 +10,7 @@ export function isoDate(ms: number): string {
 }
 
 /** Names the base that serves a runtime: one version of each, so the name alone decides. */
-export function runtimeVersionArn(region: string, runtime: string): string {
+function runtimeVersionArn(region: string, runtime: string): string {
   return `arn:aws:lambda:${region}::runtime:${createHash('sha256').update(runtime).digest('hex')}`;
 }
 

@@ -1,7 +1,7 @@
 import { invalidParameter } from './api-error.ts';
 
 /** Runtimes that zip functions may be created for; the names are Lambda's. */
-export const supportedRuntimes = [
+const supportedRuntimes = [
   'nodejs22.x',
   'nodejs24.x',
   'provided.al2',

@@ -1,5 +1,5 @@
 export type { FuseFile, FuseFiles, FuseReplies } from './files.ts';
-export { type FuseMount, mountFuse, unmountFuse } from './mount.ts';
+export { mountFuse, unmountFuse } from './mount.ts';
 export { ringDoorbell } from './notify.ts';
 export { DOORBELL_NAME, DOORBELL_NODE_ID, errno, ROOT_NODE_ID } from './protocol.ts';
-export { FuseServer, type FuseServerOptions } from './server.ts';
+export { FuseServer } from './server.ts';

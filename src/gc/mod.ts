@@ -1,18 +1,4 @@
-export type {
-  CollectedAlarm,
-  CollectedOrigin,
-  CollectedRoot,
-  CollectedState,
-  LiveManifests,
-} from './collected-origin.ts';
+export type { CollectedOrigin } from './collected-origin.ts';
 export { type CollectorOptions, GarbageCollector } from './garbage-collector.ts';
-export type { MigrationProgress, MigrationReport } from './migration.ts';
-export type {
-  CollectorStatus,
-  DeleteReport,
-  ExpireReport,
-  ReferencedRoot,
-  RootReport,
-  WaitingRoot,
-} from './reports.ts';
+export type { CollectorStatus } from './reports.ts';
 export { ScheduledCollector } from './scheduled-collector.ts';

@@ -12,5 +12,5 @@ export type {
 } from './installing.ts';
 export { functionThatRuns, RegionLiveManifests } from './live-manifests.ts';
 export { RuntimeBases } from './runtime-bases.ts';
-export { S3Objects } from './s3-objects.ts';
+export { S3CodeObjects } from './s3-objects.ts';
 export { RuntimeZipInstaller } from './zip-installer.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { S3Server } from '../../test/support/s3-server.ts';
 import { isSluiceError } from '../base/mod.ts';
-import { S3Objects } from './s3-objects.ts';
+import { S3CodeObjects } from './s3-objects.ts';
 
 const credential = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
 
@@ -18,7 +18,7 @@ test('code is read from a bucket that is named, and from no other', async (t) =>
   t.after(() => client.destroy());
   const Body = Buffer.from('an archive');
   await client.send(new PutObjectCommand({ Bucket: s3.bucket, Key: 'f.zip', Body }));
-  const objects = new S3Objects({ region, endpoint, buckets: [s3.bucket] });
+  const objects = new S3CodeObjects({ region, endpoint, buckets: [s3.bucket] });
   assert.deepEqual(await objects.read(s3.bucket, 'f.zip', undefined), Body);
   const refused = (bucket: string, key: string, code: string) =>
     assert.rejects(

@@ -16,7 +16,7 @@ function missing(where: string, code: string, reason: string, cause?: unknown): 
  * Archives in the buckets that the operator has named, read with the region's own credentials. Any
  * other bucket is one that does not exist: the region's credentials are nobody else's.
  */
-export class S3Objects implements CodeObjects {
+export class S3CodeObjects implements CodeObjects {
   readonly #client: S3Client;
   readonly #buckets: ReadonlySet<string>;
 

@@ -1,23 +1,16 @@
-export { CgroupPool, type CgroupPoolOptions } from './cgroup/pool.ts';
-export { Jails, type JailsOptions } from './jail/jails.ts';
+export { CgroupPool } from './cgroup/pool.ts';
+export { Jails } from './jail/jails.ts';
 export { networkMounts } from './jail/network-mounts.ts';
 export { FUSE_FD, type Helper, type HelperMount } from './jail/types.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean/lean-factory.ts';
 export { openUserPool, type SandboxUsers, UserPool } from './lean/user-pool.ts';
 export { SandboxLife } from './life.ts';
-export { OutboundNetwork, type OutboundNetworkOptions } from './network/outbound-network.ts';
+export { OutboundNetwork } from './network/outbound-network.ts';
 export type {
   ExtensionExit,
   Sandbox,
-  SandboxEvent,
   SandboxExit,
   SandboxOwner,
   SandboxProvider,
-  SandboxSnapshot,
-  SweepReport,
 } from './provider.ts';
-export type {
-  SandboxIdentity,
-  SandboxShape,
-  SandboxSpec,
-} from './spec.ts';
+export type { SandboxIdentity, SandboxShape, SandboxSpec } from './spec.ts';

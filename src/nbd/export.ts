@@ -1,5 +1,5 @@
 /** A run of bytes that are alike; a hole has nothing stored and reads as zeros. */
-export interface Extent {
+export interface ExportExtent {
   readonly lengthBytes: number;
   readonly hole: boolean;
 }
@@ -19,5 +19,5 @@ export interface NbdExport {
   /** Makes a range zero and gives its room back. */
   discard(offset: number, lengthBytes: number): Promise<void>;
   /** What is in a range, front to back, without gaps; may end before the range does, not empty. */
-  extents(offset: number, lengthBytes: number): readonly Extent[];
+  extents(offset: number, lengthBytes: number): readonly ExportExtent[];
 }

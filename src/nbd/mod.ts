@@ -1,2 +1,1 @@
-export type { Extent, NbdExport } from './export.ts';
 export { NbdServer } from './server.ts';

@@ -1,6 +1,6 @@
 import { isSluiceError, limits, Semaphore, SluiceError } from '../base/mod.ts';
 import type { ByteStream } from './byte-stream.ts';
-import type { Extent } from './export.ts';
+import type { ExportExtent } from './export.ts';
 import { ALLOCATION_CONTEXT_ID, type Negotiated } from './handshake.ts';
 import {
   allocation,
@@ -204,7 +204,7 @@ function simpleReply(cookie: Buffer, code: number): Buffer {
   return header;
 }
 
-function descriptors(extents: readonly Extent[]): Buffer {
+function descriptors(extents: readonly ExportExtent[]): Buffer {
   const bytes = Buffer.alloc(extents.length * 8);
   for (const [index, { lengthBytes, hole }] of extents.entries()) {
     bytes.writeUInt32BE(lengthBytes, index * 8);

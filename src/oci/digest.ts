@@ -11,7 +11,7 @@ export function isDigest(text: unknown): text is Digest {
 }
 
 /** A hash of the algorithm that `digest` names. */
-export function hashFor(digest: Digest): Hash {
+function hashFor(digest: Digest): Hash {
   return createHash(digest.slice(0, digest.indexOf(':')));
 }
 

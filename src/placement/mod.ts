@@ -1,2 +1,1 @@
-export { type PlacementOptions, PlacementService, type StandingReport } from './service.ts';
-export type { PlacementLimits } from './state.ts';
+export { PlacementService } from './service.ts';

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, limits, SluiceError } from '../base/mod.ts';
 import { eventOf, eventStoreConformance } from './event-store.conformance.ts';
 import { queuesOf } from './fair-share.ts';
-import { MemoryEventQueue } from './memory-event-queue.ts';
+import { MemoryEventQueue } from './memory-event-queue.fixture.ts';
 import { SqliteEventQueue } from './sqlite-event-queue.ts';
 import { SqliteEvents } from './sqlite-events.ts';
 import type { EventCapacity } from './types.ts';

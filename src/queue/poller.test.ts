@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { limits, noLogger, SluiceError, systemClock, VirtualClock } from '../base/mod.ts';
 import type { EventPolicy, EventResult } from './decide.ts';
 import { eventOf } from './event-store.conformance.ts';
-import { MemoryEventQueue } from './memory-event-queue.ts';
+import { MemoryEventQueue } from './memory-event-queue.fixture.ts';
 import { Poller, type PollerOptions } from './poller.ts';
 import { SqliteEventQueue } from './sqlite-event-queue.ts';
 import type { Delivery, StoredEvent } from './types.ts';

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { assert, limits, SluiceError, toSluiceError } from '../base/mod.ts';
 import type {
   Arguments,
-  Operation,
+  QueueOperation,
   Result,
   ThreadAnswer,
   ThreadRequest,
@@ -99,7 +99,7 @@ export class SqliteEventQueue implements EventStore {
     await this.#thread.terminate();
   }
 
-  #call<O extends Operation>(operation: O, ...args: Arguments<O>): Promise<Result<O>> {
+  #call<O extends QueueOperation>(operation: O, ...args: Arguments<O>): Promise<Result<O>> {
     if (this.#closed) return Promise.reject(new SluiceError('CANCELLED', 'the queue is closed'));
     const id = ++this.#callsEver;
     return new Promise<Result<O>>((resolve, reject) => {

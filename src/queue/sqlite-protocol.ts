@@ -8,7 +8,7 @@ export interface ThreadSettings {
   readonly capacity: Required<EventCapacity>;
 }
 
-export type Operation =
+export type QueueOperation =
   | 'enqueue'
   | 'claim'
   | 'save'
@@ -17,11 +17,11 @@ export type Operation =
   | 'failures'
   | 'stats';
 
-export type Arguments<O extends Operation> = Parameters<SqliteEvents[O]>;
-export type Result<O extends Operation> = ReturnType<SqliteEvents[O]>;
+export type Arguments<O extends QueueOperation> = Parameters<SqliteEvents[O]>;
+export type Result<O extends QueueOperation> = ReturnType<SqliteEvents[O]>;
 
 export type ThreadRequest =
-  | { readonly id: number; readonly operation: Operation; readonly args: readonly unknown[] }
+  | { readonly id: number; readonly operation: QueueOperation; readonly args: readonly unknown[] }
   | 'close';
 
 /** The answers to one batch, sent after its commit. */

@@ -2,7 +2,6 @@ export { type CodeArchive, DirectoryCodeArchive, MemoryCodeArchive } from './cod
 export type {
   EventSourceMappingRecord,
   EventSourceMappingStore,
-  MappingFilter,
   MappingState,
 } from './event-source-mapping-store.ts';
 export {
@@ -16,18 +15,11 @@ export { MemoryFunctionStore } from './memory/function-store.ts';
 export * from './records.ts';
 export { SqliteEventSourceMappings } from './sqlite/event-source-mappings.ts';
 export { SqliteFunctionStore } from './sqlite/function-store.ts';
-export type {
-  AccountTotals,
-  FunctionChange,
-  FunctionKey,
-  FunctionStore,
-  UrlTarget,
-} from './store.ts';
+export type { AccountTotals, FunctionChange, FunctionKey, FunctionStore } from './store.ts';
 export {
   beginUpdate,
   concurrencyProvisioned,
   concurrencySetAside,
-  fingerprint,
   installFailed,
   installSucceeded,
   newFunction,
@@ -35,7 +27,6 @@ export {
   publishWithWork,
   removeVersion,
   requireRevision,
-  requireSettled,
   type Stamp,
   settlePublished,
   versionExists,

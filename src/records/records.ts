@@ -17,7 +17,7 @@ export type CodeSource =
     };
 
 /** The start of a process as the image's author wrote it (OCI image config). */
-export interface ImageProcess {
+export interface ImageDefaults {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
   readonly environment: readonly string[];
@@ -34,7 +34,7 @@ export interface InstalledCode {
   readonly codeSizeBytes: number;
   /** Hexadecimal for an image (its digest), base64 for a zip archive, as Lambda has it. */
   readonly codeSha256: string;
-  readonly imageConfig: ImageProcess;
+  readonly imageConfig: ImageDefaults;
   /** What of the image was left out or mended. */
   readonly warnings?: readonly string[];
 }

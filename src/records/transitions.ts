@@ -55,7 +55,7 @@ export function requireRevision(current: { revisionId: string }, expected: strin
 }
 
 /** Rejects with `FUNCTION_BUSY` while a create or an update is under way. */
-export function requireSettled(record: FunctionRecord): void {
+function requireSettled(record: FunctionRecord): void {
   const { latest } = record;
   if (latest.state === 'Pending') {
     throw new SluiceError('FUNCTION_BUSY', `${record.name}: the function is Pending`, {
@@ -146,7 +146,7 @@ export function installFailed(
 }
 
 /** Two versions with equal fingerprints run the same code in the same way. */
-export function fingerprint(version: VersionRecord): string {
+function fingerprint(version: VersionRecord): string {
   return JSON.stringify([version.code?.codeSha256 ?? version.source, version.configuration]);
 }
 

@@ -8,7 +8,7 @@ const { connectionUnits, pipelinedUnits } = limits.runtime;
  * The open connections of one sandbox to its Runtime API: a bounded number, and one request at a
  * time on each.
  */
-export class Connections {
+export class RuntimeConnections {
   readonly #budget: WorkBudget;
   readonly #sockets = new Set<Socket>();
   /** The answer to each connection's last request. */

@@ -2,9 +2,7 @@ export { RuntimeApi } from './runtime-api.ts';
 export type {
   InitOutcome,
   Invocation,
-  PlatformEvent,
   ResponseSink,
-  RuntimeIdentity,
   RuntimeOutcome,
   RuntimeSandbox,
   SandboxRuntimeApi,

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Server as NetServer } from 'node:net';
 import { type Clock, limits, WorkBudget } from '../base/mod.ts';
 import { discardBody, hasBody } from './body.ts';
-import { Connections } from './connections.ts';
+import { RuntimeConnections } from './connections.ts';
 
 /**
  * Lets a sandbox's requests through to its Runtime API: one at a time on each connection, and no
@@ -10,7 +10,7 @@ import { Connections } from './connections.ts';
  */
 export class RequestGate {
   readonly #http: Server;
-  readonly #connections: Connections;
+  readonly #connections: RuntimeConnections;
   /** What the sandbox may still ask for. */
   readonly budget: WorkBudget;
   #isClosed = false;
@@ -19,7 +19,7 @@ export class RequestGate {
     const { workUnits: units, workUnitsPerSecond: unitsPerSecond } = limits.runtime;
     const budget = new WorkBudget({ clock, units, unitsPerSecond });
     this.budget = budget;
-    this.#connections = new Connections(budget);
+    this.#connections = new RuntimeConnections(budget);
     // A handler may think for minutes between two requests of one connection, so none times out.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, noDelay: true });
     this.#http.headersTimeout = 0;

@@ -13,7 +13,6 @@ export type {
   WrappedDataKey,
 } from './key-service.ts';
 export { KEY_BYTES, unwrapKey, wrapKey } from './key-wrap.ts';
-export type { ManifestFacts, ManifestKind } from './manifest-format.ts';
 export {
   type Manifest,
   type ManifestHeader,
@@ -26,7 +25,6 @@ export { nameOf, openRange, type SealedChunk, sealChunk, verifyChunk } from './s
 export {
   type ManifestChunk,
   type ManifestContents,
-  type ManifestMetadata,
   rewrapManifest,
   sealManifest,
 } from './seal-manifest.ts';

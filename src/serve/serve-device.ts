@@ -9,7 +9,7 @@ import {
   type DeviceStats,
   encodeAccessLog,
   LocalDevice,
-  type OpenDevice,
+  type OpenDeviceRequest,
   openDeviceOnFile,
   parseAccessLog,
   TierWatch,
@@ -70,7 +70,10 @@ export async function serveDevice(options: ServeDeviceOptions): Promise<ServedDe
   };
 }
 
-async function deviceRequest(stores: Stores, options: ServeDeviceOptions): Promise<OpenDevice> {
+async function deviceRequest(
+  stores: Stores,
+  options: ServeDeviceOptions,
+): Promise<OpenDeviceRequest> {
   const { manifestId, replayFile } = options;
   const { bytes, rootId } = await stores.origin.findManifest(manifestId);
   const replay = replayFile === undefined ? undefined : readAccessLog(replayFile, manifestId);
@@ -94,7 +97,7 @@ function readAccessLog(file: string, manifestId: string) {
 
 async function openFuse(
   stores: Stores,
-  request: OpenDevice,
+  request: OpenDeviceRequest,
   file: string,
   l2: L2Settings | undefined,
 ): Promise<OpenedDevice> {
@@ -117,7 +120,7 @@ async function openFuse(
 
 async function openNbd(
   stores: Stores,
-  request: OpenDevice,
+  request: OpenDeviceRequest,
   path: string,
   l2: L2Settings | undefined,
 ): Promise<OpenedDevice> {

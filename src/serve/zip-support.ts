@@ -1,7 +1,12 @@
 import { join } from 'node:path';
 import { systemRandom } from '../base/mod.ts';
 import { readSettings } from '../config/mod.ts';
-import { RuntimeBases, RuntimeZipInstaller, S3Objects, type ZipSupport } from '../install/mod.ts';
+import {
+  RuntimeBases,
+  RuntimeZipInstaller,
+  S3CodeObjects,
+  type ZipSupport,
+} from '../install/mod.ts';
 import { DirectoryCodeArchive, SqliteLayerStore } from '../records/mod.ts';
 import type { Stores } from './stores.ts';
 
@@ -17,7 +22,7 @@ export async function openZipSupport({ data, installer }: Stores): Promise<ZipSu
   await archive.removeUnfinished();
   const { s3 } = settings.code;
   return {
-    ...(s3 && { objects: new S3Objects(s3) }),
+    ...(s3 && { objects: new S3CodeObjects(s3) }),
     namedBases: Object.keys(settings.runtime),
     archive,
     installer: new RuntimeZipInstaller(installer, bases),

@@ -118,6 +118,51 @@ export const canaries: Record<string, Canaries> = {
     ],
     accepted: each(['fc.asyncProperty(a, b)', 'fc.property(a)\n{ interruptAfterTimeLimit: 5 }']),
   },
+  'an exported type name stands for one thing': {
+    refused: [
+      [...source('export interface A {', 'src/a/a.ts'), ...source('export type A =', 'src/b/a.ts')],
+      [
+        ...source('export class A {', 'src/a/a.ts'),
+        ...source('export interface A {', 'src/a/b.ts'),
+      ],
+    ],
+    accepted: [
+      [...source('export interface A {', 'src/a/a.ts'), ...source('interface A {', 'src/b/a.ts')],
+      [
+        ...source('export interface A {', 'src/a/a.ts'),
+        ...source("export type { A } from './a.ts';", 'src/a/mod.ts'),
+        ...source('export interface A {', 'src/a/a.test.ts'),
+      ],
+    ],
+  },
+  'what a file exports, another imports; what a door passes on, someone takes': {
+    refused: [
+      ...each(['export const a = 1;', 'export function a() {}', 'export class A {}']),
+      ...each(['export interface A {}', 'export const [a] = [1];', 'export async function a() {}']),
+      [
+        ...source('export const a = 1;', 'src/a/a.ts'),
+        ...source("export { a } from './a.ts';", 'src/a/mod.ts'),
+      ],
+      [
+        ...source('export const a = 1;', 'src/a/a.ts'),
+        ...source("export { a as b } from './a.ts';", 'src/a/mod.ts'),
+        ...source("import { a } from '../a/mod.ts';", 'src/b/b.ts'),
+      ],
+    ],
+    accepted: [
+      source('interface A {}\nconst a = 1;'),
+      source('export interface Options {}\nfunction a(options: Options) {}'),
+      [
+        ...source('export const a = 1;', 'src/a/a.ts'),
+        ...source("export { a as b } from './a.ts';", 'src/a/mod.ts'),
+        ...source("import { type A, b } from '../a/mod.ts';", 'src/b/b.ts'),
+      ],
+      [
+        ...source('export const a = 1;', 'src/a/a.ts'),
+        ...source("const { a } = await import('./a.ts');", 'src/a/b.test.ts'),
+      ],
+    ],
+  },
   'every relative link in a document leads to a file': {
     refused: [
       source('[a](b.md)', 'docs/a.md'),

@@ -1,5 +1,6 @@
 import type { Rule } from './rule.ts';
 import { codesAreRaised, linksLead } from './rules/documents.ts';
+import { noUnusedExports, oneTypeOneName } from './rules/exports.ts';
 import { smallFiles, testCodeSaysSo, wholeProperties } from './rules/files.ts';
 import {
   errorField,
@@ -19,6 +20,8 @@ export const rules: readonly Rule[] = [
   messagesAreForPeople,
   wholeProperties,
   testCodeSaysSo,
+  oneTypeOneName,
+  noUnusedExports,
   linksLead,
   codesAreRaised,
 ];

@@ -5,7 +5,7 @@ import { type Clock, limits, SluiceError } from '../../base/mod.ts';
 const SCHEME = 'SLUICE1';
 const AUTHORIZATION = /^SLUICE1 (\d{10,16}) ([0-9a-f]{64})$/;
 
-export interface SignedRequest {
+export interface SignedCall {
   readonly method: string;
   readonly path: string;
   /** SHA-256 of the body in hex; empty without one. */
@@ -37,7 +37,7 @@ export function readSecretFile(path: string): SharedSecrets {
   return [first, ...others];
 }
 
-function mac(secret: string, timestampMs: number, request: SignedRequest): Buffer {
+function mac(secret: string, timestampMs: number, request: SignedCall): Buffer {
   const { method, path, bodySha256 } = request;
   return createHmac('sha256', secret)
     .update(`${SCHEME}\n${timestampMs}\n${method}\n${path}\n${bodySha256}`)
@@ -45,7 +45,7 @@ function mac(secret: string, timestampMs: number, request: SignedRequest): Buffe
 }
 
 /** The value of the `authorization` header. */
-export function signRequest(secrets: SharedSecrets, nowMs: number, request: SignedRequest): string {
+export function signRequest(secrets: SharedSecrets, nowMs: number, request: SignedCall): string {
   const timestampMs = Math.round(nowMs);
   return `${SCHEME} ${timestampMs} ${mac(secrets[0], timestampMs, request).toString('hex')}`;
 }
@@ -59,7 +59,7 @@ export function verifyRequest(
   secrets: SharedSecrets,
   clock: Clock,
   authorization: string | undefined,
-  request: SignedRequest,
+  request: SignedCall,
 ): boolean {
   const match = AUTHORIZATION.exec(authorization ?? '');
   if (!match) return false;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { timeBudget } from '../../../test/support/time-budget.ts';
 import { SeededRandom } from '../../base/mod.ts';
-import { Slab, type SlabFile } from './slab.ts';
+import { Slab, type StripeFile } from './slab.ts';
 
 const SLOT_BYTES = 256;
 const SLOTS = 4;
@@ -21,7 +21,7 @@ class Disk {
   readonly files = new Map<string, Buffer>();
   bytesLeft = Number.POSITIVE_INFINITY;
 
-  readonly open = async (path: string): Promise<SlabFile> => {
+  readonly open = async (path: string): Promise<StripeFile> => {
     if (!this.files.has(path)) this.files.set(path, Buffer.alloc(0));
     const file = {
       read: async (into: Buffer, offset: number, length: number, position: number) => {
@@ -42,7 +42,7 @@ class Disk {
       truncate: async () => void this.files.set(path, Buffer.alloc(0)),
       close: async () => {},
     };
-    return file as unknown as SlabFile;
+    return file as unknown as StripeFile;
   };
 }
 

@@ -16,8 +16,8 @@ export interface SlabEntry {
 }
 
 /** What the slab needs of a file; tests put a full or a failing one in its place. */
-export type SlabFile = Pick<FileHandle, 'read' | 'write' | 'truncate' | 'stat' | 'close'>;
-export type OpenSlabFile = (path: string) => Promise<SlabFile>;
+export type StripeFile = Pick<FileHandle, 'read' | 'write' | 'truncate' | 'stat' | 'close'>;
+export type OpenSlabFile = (path: string) => Promise<StripeFile>;
 
 const openFile: OpenSlabFile = (path) =>
   open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
@@ -41,10 +41,10 @@ export interface SlabOptions {
 export class Slab {
   readonly slotBytes: number;
   readonly slotCount: number;
-  readonly #data: SlabFile;
-  readonly #index: SlabFile;
+  readonly #data: StripeFile;
+  readonly #index: StripeFile;
 
-  private constructor(options: SlabOptions, data: SlabFile, index: SlabFile) {
+  private constructor(options: SlabOptions, data: StripeFile, index: StripeFile) {
     this.slotBytes = options.slotBytes;
     this.slotCount = options.slotCount;
     this.#data = data;
@@ -109,7 +109,7 @@ export class Slab {
   }
 }
 
-async function writeFully(file: SlabFile, bytes: Buffer, position: number): Promise<void> {
+async function writeFully(file: StripeFile, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const left = bytes.length - done;
     done += (await file.write(bytes, done, left, position + done)).bytesWritten;

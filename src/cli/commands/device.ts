@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { SluiceError } from '../../base/mod.ts';
 import {
   type CommonOptions,
-  type L2Options,
+  type L2Flags,
   l2Settings,
   withDataOptions,
   withL2Options,
@@ -10,7 +10,7 @@ import {
 import { createOutput } from '../output.ts';
 import { untilSignalled, untilSignalledOrDead } from '../signals.ts';
 
-interface ServeOptions extends CommonOptions, L2Options {
+interface ServeOptions extends CommonOptions, L2Flags {
   readonly fuse?: string;
   readonly nbd?: string;
   readonly writable: boolean;

@@ -4,7 +4,7 @@ import { dataDirectory, defaultAccountId, readSettings } from '../../config/mod.
 import type { ImageFacts } from '../../serve/mod.ts';
 import {
   type CommonOptions,
-  type L2Options,
+  type L2Flags,
   l2Settings,
   withDataOptions,
   withL2Options,
@@ -66,7 +66,7 @@ function registerAdd(parent: Command): void {
     )
     .option('--account <id>', 'the account that may read it', defaultAccountId);
   withDataOptions(withL2Options(command)).action(
-    async (image: string, options: CommonOptions & L2Options & { account: string }) => {
+    async (image: string, options: CommonOptions & L2Flags & { account: string }) => {
       const output = createOutput(options.json);
       const { openStores } = await serve();
       const { installer } = await openStores(options.data);

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { SluiceError } from '../../base/mod.ts';
 import type { LogLevel } from '../../telemetry/mod.ts';
 import {
-  type L2Options,
+  type L2Flags,
   l2Settings,
   listenAddress,
   withDataOptions,
@@ -12,7 +12,7 @@ import { createOutput } from '../output.ts';
 import { untilSignalled } from '../signals.ts';
 import { readTlsFiles, type TlsOptions, withTlsOptions } from '../tls-files.ts';
 
-interface UpOptions extends L2Options, TlsOptions {
+interface UpOptions extends L2Flags, TlsOptions {
   readonly data: string;
   readonly json: boolean;
   readonly listen: { host: string; port: number };

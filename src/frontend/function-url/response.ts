@@ -102,7 +102,7 @@ export function readPrelude(json: Buffer): { status: number; headers: OutgoingHt
   };
 }
 
-export function plainResponse(
+function plainResponse(
   status: number,
   message: string,
   headers: OutgoingHttpHeaders = {},

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import * as linux from '../launch/linux.ts';
 import { LaunchProgram, register } from '../launch/program.ts';
-import type { Architecture } from '../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../launch/system-call-numbers.ts';
 import { CONTROL_FD, IPC_FD, mount, open, STATUS_FD } from '../lean/compose/common.ts';
 import { dropPrivileges, filterSystemCalls, limitResources } from '../lean/compose/privileges.ts';
 import { encodeFilter } from '../seccomp/bpf.ts';
@@ -31,7 +31,7 @@ interface Placed extends HelperMount {
 }
 
 export interface JailOptions extends JailPlace {
-  readonly architecture: Architecture;
+  readonly architecture: MachineArchitecture;
   readonly lastCapability: number;
   readonly isFile: (path: string) => boolean;
 }

@@ -9,7 +9,7 @@ import { type HostNeed, hostHas } from '../../../test/support/host.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { timeBudget } from '../../../test/support/time-budget.ts';
 import { LaunchProgram, register } from './program.ts';
-import type { Architecture } from './system-call-numbers.ts';
+import type { MachineArchitecture } from './system-call-numbers.ts';
 
 const STATUS = 4;
 const ENOENT = 2;
@@ -21,11 +21,14 @@ interface Outcome {
   readonly signal: string | null;
 }
 
-const binaryOf = (architecture: Architecture) =>
+const binaryOf = (architecture: MachineArchitecture) =>
   join(import.meta.dirname, `launch.${architecture}`);
 
 /** Feeds programs to the machine, closes the control channel, and gathers what it reports. */
-async function run(architecture: Architecture, programs: readonly Buffer[]): Promise<Outcome> {
+async function run(
+  architecture: MachineArchitecture,
+  programs: readonly Buffer[],
+): Promise<Outcome> {
   const binary = binaryOf(architecture);
   const emulated = architecture === 'aarch64' && process.arch !== 'arm64';
   const [command, ...rest] = emulated ? ['qemu-aarch64-static', binary] : [binary];
@@ -50,7 +53,7 @@ function failure(program: number, step: number, errno: number): Buffer {
   return record;
 }
 
-const needsOf: Record<Architecture, readonly HostNeed[]> = {
+const needsOf: Record<MachineArchitecture, readonly HostNeed[]> = {
   x86_64: process.arch === 'x64' ? [] : ['tool:qemu-x86_64-static'],
   aarch64: process.arch === 'arm64' ? [] : ['tool:qemu-aarch64-static'],
 };

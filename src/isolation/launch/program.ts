@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { assert, SluiceError } from '../../base/mod.ts';
-import { type Architecture, systemCallNumbers } from './system-call-numbers.ts';
+import { type MachineArchitecture, systemCallNumbers } from './system-call-numbers.ts';
 
 /** A place in the program's data; in a call it stands for that place's address. */
 export interface DataReference {
@@ -62,12 +62,12 @@ export function register(index: number): Register {
  * `i32` tolerated errnos), then the data that they refer to.
  */
 export class LaunchProgram {
-  readonly architecture: Architecture;
+  readonly architecture: MachineArchitecture;
   readonly #steps: Step[] = [];
   readonly #data: Buffer[] = [];
   #dataBytes = 0;
 
-  constructor(architecture: Architecture) {
+  constructor(architecture: MachineArchitecture) {
     this.architecture = architecture;
   }
 

@@ -1,5 +1,5 @@
 /** The processors that a sandbox runs on; Node's `process.arch` names them x64 and arm64. */
-export type Architecture = 'x86_64' | 'aarch64';
+export type MachineArchitecture = 'x86_64' | 'aarch64';
 
 function parse(table: string): ReadonlyMap<string, number> {
   const entries = table
@@ -13,8 +13,9 @@ function parse(table: string): ReadonlyMap<string, number> {
  * The kernel's system calls by name, as `asm/unistd.h` numbers them (Linux 6.1, and the calls
  * that came until 6.10, which have the same number everywhere).
  */
-export const systemCallNumbers: Readonly<Record<Architecture, ReadonlyMap<string, number>>> = {
-  x86_64: parse(`
+export const systemCallNumbers: Readonly<Record<MachineArchitecture, ReadonlyMap<string, number>>> =
+  {
+    x86_64: parse(`
   read=0 write=1 open=2 close=3 stat=4 fstat=5 lstat=6 poll=7 lseek=8 mmap=9 mprotect=10 munmap=11
   brk=12 rt_sigaction=13 rt_sigprocmask=14 rt_sigreturn=15 ioctl=16 pread64=17 pwrite64=18
   readv=19 writev=20 access=21 pipe=22 select=23 sched_yield=24 mremap=25 msync=26 mincore=27
@@ -73,7 +74,7 @@ export const systemCallNumbers: Readonly<Record<Architecture, ReadonlyMap<string
   map_shadow_stack=453 futex_wake=454 futex_wait=455 futex_requeue=456 statmount=457 listmount=458
   lsm_get_self_attr=459 lsm_set_self_attr=460 lsm_list_modules=461 mseal=462
   `),
-  aarch64: parse(`
+    aarch64: parse(`
   io_setup=0 io_destroy=1 io_submit=2 io_cancel=3 io_getevents=4 setxattr=5 lsetxattr=6
   fsetxattr=7 getxattr=8 lgetxattr=9 fgetxattr=10 listxattr=11 llistxattr=12 flistxattr=13
   removexattr=14 lremovexattr=15 fremovexattr=16 getcwd=17 lookup_dcookie=18 eventfd2=19
@@ -125,4 +126,4 @@ export const systemCallNumbers: Readonly<Record<Architecture, ReadonlyMap<string
   futex_wait=455 futex_requeue=456 statmount=457 listmount=458 lsm_get_self_attr=459
   lsm_set_self_attr=460 lsm_list_modules=461 mseal=462
   `),
-};
+  };

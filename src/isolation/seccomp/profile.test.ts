@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { hostHas } from '../../../test/support/host.ts';
-import { type Architecture, systemCallNumbers } from '../launch/system-call-numbers.ts';
+import { type MachineArchitecture, systemCallNumbers } from '../launch/system-call-numbers.ts';
 import { allowedCalls } from './allowed-calls.ts';
 import * as bpf from './bpf.ts';
 import { seccompFilter, seccompInstructions } from './profile.ts';
@@ -45,7 +45,7 @@ function evaluate(instructions: readonly bpf.Instruction[], call: Call): number 
   }
 }
 
-function decide(architecture: Architecture, name: string, ...values: number[]): string {
+function decide(architecture: MachineArchitecture, name: string, ...values: number[]): string {
   const number = systemCallNumbers[architecture].get(name);
   assert.ok(number !== undefined, name);
   const instructions = seccompInstructions(architecture);

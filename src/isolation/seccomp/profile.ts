@@ -1,11 +1,11 @@
 import { assert } from '../../base/mod.ts';
 import * as linux from '../launch/linux.ts';
-import { type Architecture, systemCallNumbers } from '../launch/system-call-numbers.ts';
+import { type MachineArchitecture, systemCallNumbers } from '../launch/system-call-numbers.ts';
 import { allowedCalls } from './allowed-calls.ts';
 import * as bpf from './bpf.ts';
 
 /** AUDIT_ARCH_* of linux/audit.h. */
-const AUDIT_ARCHITECTURE: Readonly<Record<Architecture, number>> = {
+const AUDIT_ARCHITECTURE: Readonly<Record<MachineArchitecture, number>> = {
   x86_64: 0xc000_003e,
   aarch64: 0xc000_00b7,
 };
@@ -123,7 +123,7 @@ const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
  * calls end the process. Helpers have a shorter list of what is allowed.
  */
 export function seccompInstructions(
-  architecture: Architecture,
+  architecture: MachineArchitecture,
   allowed: readonly string[] = allowedCalls,
 ): bpf.Instruction[] {
   const numbers = systemCallNumbers[architecture];
@@ -154,10 +154,10 @@ export function seccompInstructions(
   return instructions;
 }
 
-const filters = new Map<Architecture, Buffer>();
+const filters = new Map<MachineArchitecture, Buffer>();
 
 /** The filter's bytes, composed once. */
-export function seccompFilter(architecture: Architecture): Buffer {
+export function seccompFilter(architecture: MachineArchitecture): Buffer {
   let filter = filters.get(architecture);
   if (filter === undefined) {
     filter = bpf.encodeFilter(seccompInstructions(architecture));

@@ -1,5 +1,5 @@
 import type { ByteReader } from '../byte-reader.ts';
-import type { DataExtent } from './tar-entry.ts';
+import type { TarExtent } from './tar-entry.ts';
 import { BLOCK_BYTES, tarNumber } from './tar-header.ts';
 
 /** A sparse map that does not parse or contradicts the entry's sizes. */
@@ -18,12 +18,12 @@ const EXTENTS_MAX = 2_000_000;
 /** What a sparse entry says beyond its header. */
 export interface SparseMap {
   readonly realSizeBytes: number;
-  readonly extents: readonly DataExtent[];
+  readonly extents: readonly TarExtent[];
 }
 
 /** GNU's old format, type `S`: four extents in the header, 21 in each block that follows it. */
 export async function readOldSparseMap(header: Buffer, reader: ByteReader): Promise<SparseMap> {
-  const extents: DataExtent[] = [];
+  const extents: TarExtent[] = [];
   readExtents(header, OLD_HEADER_EXTENTS, EXTENTS_IN_HEADER, extents);
   let extended = header[OLD_HEADER_IS_EXTENDED] !== 0;
   const realSizeBytes = tarNumber(header, OLD_HEADER_REAL_SIZE, 12);
@@ -37,7 +37,7 @@ export async function readOldSparseMap(header: Buffer, reader: ByteReader): Prom
   return { realSizeBytes, extents };
 }
 
-function readExtents(block: Buffer, start: number, count: number, into: DataExtent[]): void {
+function readExtents(block: Buffer, start: number, count: number, into: TarExtent[]): void {
   for (let i = 0; i < count; i++) {
     const at = start + i * EXTENT_BYTES;
     if (block[at] === 0) return;
@@ -46,9 +46,9 @@ function readExtents(block: Buffer, start: number, count: number, into: DataExte
 }
 
 /** `offset,length,offset,length…`, as PAX formats 0.0 (gathered) and 0.1 have it. */
-export function parseSparseList(numbers: readonly string[]): DataExtent[] {
+export function parseSparseList(numbers: readonly string[]): TarExtent[] {
   if (numbers.length % 2 !== 0) throw new SparseError('the sparse map has an odd length');
-  const extents: DataExtent[] = [];
+  const extents: TarExtent[] = [];
   for (let i = 0; i < numbers.length; i += 2) {
     extents.push({ offset: decimal(numbers[i]!), length: decimal(numbers[i + 1]!) });
   }
@@ -70,7 +70,7 @@ function decimal(text: string): number {
 export async function readSparseMap10(
   reader: ByteReader,
   storedBytes: number,
-): Promise<{ extents: DataExtent[]; mapBytes: number }> {
+): Promise<{ extents: TarExtent[]; mapBytes: number }> {
   let mapBytes = 0;
   let rest = '';
   const numbers: string[] = [];
@@ -95,7 +95,7 @@ export async function readSparseMap10(
  * Checks that the extents ascend, do not overlap, end within the file and hold exactly the stored
  * bytes; drops the empty ones.
  */
-export function checkSparseMap(map: SparseMap, storedBytes: number): DataExtent[] {
+export function checkSparseMap(map: SparseMap, storedBytes: number): TarExtent[] {
   let end = 0;
   let total = 0;
   for (const { offset, length } of map.extents) {

@@ -10,7 +10,7 @@ export type EntryKind =
   | 'fifo';
 
 /** A stretch of a sparse file that has data; everything between two of them reads as zeros. */
-export interface DataExtent {
+export interface TarExtent {
   readonly offset: number;
   readonly length: number;
 }
@@ -34,7 +34,7 @@ export interface TarEntry {
   readonly sizeBytes: number;
   readonly xattrs: ReadonlyMap<ByteString, Buffer>;
   /** Ascending and disjoint; absent for a file without holes. */
-  readonly sparse?: readonly DataExtent[];
+  readonly sparse?: readonly TarExtent[];
   /** Where the content starts, counted from the first byte of the source. */
   readonly contentOffset: number;
   /** How many bytes `content()` answers: less than `sizeBytes` when the file is sparse. */

@@ -2,7 +2,7 @@ import { limits } from '../../base/mod.ts';
 import type { ByteString } from '../byte-string.ts';
 import { PaxError, type PaxRecord, parsePaxRecords, paxInteger, paxTime } from './pax.ts';
 import { parseSparseList } from './sparse.ts';
-import type { DataExtent } from './tar-entry.ts';
+import type { TarExtent } from './tar-entry.ts';
 import type { TarHeader } from './tar-header.ts';
 
 const SCHILY_XATTR = 'SCHILY.xattr.';
@@ -13,7 +13,7 @@ export interface TarExtensions {
   mtimeNanoseconds: number;
   xattrs: Map<ByteString, Buffer>;
   /** Formats 0.0 and 0.1: the map, from the PAX header alone. */
-  sparseExtents?: DataExtent[];
+  sparseExtents?: TarExtent[];
   /** Format 1.0: the map starts the content. */
   sparseInContent: boolean;
   realSizeBytes?: number;

@@ -4,7 +4,7 @@ import type { ByteString } from '../byte-string.ts';
 import { entryKind } from './entry-kind.ts';
 import { PaxError } from './pax.ts';
 import { checkSparseMap, readOldSparseMap, readSparseMap10, SparseError } from './sparse.ts';
-import type { DataExtent, TarEntry } from './tar-entry.ts';
+import type { TarEntry, TarExtent } from './tar-entry.ts';
 import { tarError } from './tar-error.ts';
 import { ExtensionCollector, type TarExtensions } from './tar-extensions.ts';
 import {
@@ -156,7 +156,7 @@ class TarParser {
     let storedBytes = isFile ? header.sizeBytes : 0;
     this.#paddingBytes = padding(storedBytes);
     let sizeBytes = storedBytes;
-    let sparse: readonly DataExtent[] | undefined;
+    let sparse: readonly TarExtent[] | undefined;
     if (isFile) {
       const map = await this.#sparseMap(header, block, extensions);
       if (map !== undefined) {

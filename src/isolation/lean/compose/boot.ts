@@ -1,6 +1,6 @@
 import * as linux from '../../launch/linux.ts';
 import { LaunchProgram, register } from '../../launch/program.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import {
   CONTROL_FD,
   IPC_FD,
@@ -25,7 +25,7 @@ const ANSWERS_BYTES = 4096;
  * The spawner's first program: leaves the session, so that a terminal's signals do not reach it,
  * drops what descriptors it inherited, and has the kernel reap the launchers.
  */
-export function composeSpawner(architecture: Architecture): LaunchProgram {
+export function composeSpawner(architecture: MachineArchitecture): LaunchProgram {
   const program = new LaunchProgram(architecture);
   program.call('leave the session', 'setsid', []);
   program.call('close inherited files', 'close_range', [STDOUT_READ_FD, 0xffff_ffff, 0]);
@@ -45,7 +45,7 @@ export function composeSpawner(architecture: Architecture): LaunchProgram {
  * an empty network namespace, so that it can be joined to a network meanwhile.
  */
 export function composeLauncher(
-  architecture: Architecture,
+  architecture: MachineArchitecture,
   launcherId: number,
   ownNetwork: boolean,
 ): LaunchProgram {

@@ -1,6 +1,6 @@
 import * as linux from '../../launch/linux.ts';
 import { type DataReference, LaunchProgram, register } from '../../launch/program.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import { seccompFilter } from '../../seccomp/profile.ts';
 import {
   CONTROL_FD,
@@ -26,7 +26,6 @@ const FORK = 'fork an extension';
 
 /** One register each holds an extension's number; as many as there are to spare. */
 const extensionPids = [0, 1, 2, 3, 4, 5, 10, 11, 12, 13].map(register);
-export const EXTENSIONS_MOST = extensionPids.length;
 const polled = register(7);
 const entrypoint = register(8);
 const reaped = register(9);
@@ -35,7 +34,7 @@ const LOOK_EVERY_NS = 10_000_000;
 const NONE_LEFT = -10;
 
 export interface ExtensionOptions extends PrivilegeOptions {
-  readonly architecture: Architecture;
+  readonly architecture: MachineArchitecture;
   /** At most `EXTENSIONS_MOST` names of files in the directory. */
   readonly names: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -130,7 +129,7 @@ function reapUntilTold(program: LaunchProgram, count: number): void {
  * own end. It leaves with the last process.
  */
 export function composeEntrypoint(
-  architecture: Architecture,
+  architecture: MachineArchitecture,
   options: EntrypointOptions,
   extensions: number,
 ): LaunchProgram {

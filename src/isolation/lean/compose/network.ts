@@ -1,15 +1,15 @@
 import type { CgroupJoin } from '../../cgroup/types.ts';
 import * as linux from '../../launch/linux.ts';
 import { LaunchProgram, register } from '../../launch/program.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import type { NetworkAddress } from '../../network/addresses.ts';
 import { IPC_FD } from './common.ts';
 import { type HandOver, handOver } from './hand-over.ts';
 import { initHandle, watchInit } from './isolate.ts';
 
 /** Where the Runtime API listens inside a sandbox. */
-export const RUNTIME_API_ADDRESS = '127.0.0.1';
-export const RUNTIME_API_PORT = 9001;
+const RUNTIME_API_ADDRESS = '127.0.0.1';
+const RUNTIME_API_PORT = 9001;
 
 const BACKLOG = 128;
 const IFREQ_BYTES = 40;
@@ -74,7 +74,7 @@ export function listenForRuntime(program: LaunchProgram, launcherId: number): vo
 }
 
 export interface ConnectOptions {
-  readonly architecture: Architecture;
+  readonly architecture: MachineArchitecture;
   readonly join: CgroupJoin;
   readonly handOver: HandOver;
   readonly port: number;

@@ -1,7 +1,7 @@
 import type { CgroupJoin, CgroupView } from '../../cgroup/types.ts';
 import * as linux from '../../launch/linux.ts';
 import { LaunchProgram, register } from '../../launch/program.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import type { NetworkAddress } from '../../network/addresses.ts';
 import { seccompFilter } from '../../seccomp/profile.ts';
 import { type SandboxSpec, sandboxEnvironment } from '../../spec.ts';
@@ -41,7 +41,7 @@ const FILES = {
 } as const;
 
 export interface StartOptions {
-  readonly architecture: Architecture;
+  readonly architecture: MachineArchitecture;
   readonly join: CgroupJoin;
   readonly cgroups: readonly CgroupView[];
   readonly launcherId: number;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../base/mod.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import type { NetworkAddress } from '../../network/addresses.ts';
 import type { Launcher } from './launcher.ts';
 import { Spawner } from './spawner.ts';
@@ -30,7 +30,7 @@ export class LauncherPool {
   #closed = false;
 
   constructor(
-    architecture: Architecture,
+    architecture: MachineArchitecture,
     readyTarget: number,
     clock: Clock,
     network?: LauncherNetwork,

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { assert, SluiceError, systemErrorCode } from '../../../base/mod.ts';
 import type { LaunchProgram } from '../../launch/program.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import {
   RECORD,
   RECORD_BYTES,
@@ -37,7 +37,7 @@ export interface LauncherEvents {
 }
 
 /** The processor that this Node runs on, as the launch binaries name it. */
-export function hostArchitecture(): Architecture {
+export function hostArchitecture(): MachineArchitecture {
   if (process.arch === 'x64') return 'x86_64';
   if (process.arch === 'arm64') return 'aarch64';
   throw new SluiceError(

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Server, Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { launchBinary } from '../../launch/binary.ts';
-import type { Architecture } from '../../launch/system-call-numbers.ts';
+import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import { composeLauncher, composeSpawner } from '../compose/boot.ts';
 import type { HandOver } from '../compose/hand-over.ts';
 import { Launcher } from './launcher.ts';
@@ -13,14 +13,14 @@ import { Launcher } from './launcher.ts';
  * launcher starts another; it leaves when its control channel closes.
  */
 export class Spawner {
-  readonly #architecture: Architecture;
+  readonly #architecture: MachineArchitecture;
   readonly #ownNetwork: boolean;
   readonly #launchers = new Map<number, Launcher>();
   #child: ChildProcess | undefined;
   #counter = 0;
 
   /** With `ownNetwork` each launcher has a network namespace of its own. */
-  constructor(architecture: Architecture, ownNetwork: boolean) {
+  constructor(architecture: MachineArchitecture, ownNetwork: boolean) {
     this.#architecture = architecture;
     this.#ownNetwork = ownNetwork;
   }

@@ -10,7 +10,7 @@ import type {
   StoredEvent,
 } from './types.ts';
 
-/** Events in memory: for tests and the simulator, and the model that the other stores follow. */
+/** Events in memory: for tests, and the model that the other stores follow. */
 export class MemoryEventQueue implements EventStore {
   readonly #queues: Map<number, StoredEvent>[];
   readonly #queueOf = new Map<number, number>();
