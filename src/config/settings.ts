@@ -161,6 +161,11 @@ const diskSettings = z.strictObject({
   scratchBytes: z.int().min(0).optional(),
 });
 
+const unsupportedSettings = z.strictObject({
+  /** What becomes of VpcConfig and FileSystemConfigs, which nothing here acts on. */
+  members: z.enum(['refuse', 'warn']).default('refuse'),
+});
+
 const settingsSchema = z.strictObject({
   disk: diskSettings.default({}),
   drain: drainSettings.default(drainSettings.parse({})),
@@ -181,8 +186,7 @@ const settingsSchema = z.strictObject({
   sandbox: sandboxSettings.default(sandboxSettings.parse({})),
   /** Without it there are no queues. */
   sqs: queueSettings.optional(),
-  /** What becomes of VpcConfig and FileSystemConfigs, which nothing here acts on. */
-  unsupported: z.enum(['refuse', 'warn']).default('refuse'),
+  unsupported: unsupportedSettings.default({ members: 'refuse' }),
   urls: urlSettings.default({ form: 'host' }),
 });
 

@@ -5,7 +5,7 @@ import type { Services } from './services.ts';
 
 /**
  * What nothing here acts on is refused in words, or, where the operator wants templates to move
- * unchanged (`unsupported: warn`), kept and answered with a warning in the region's log.
+ * unchanged (`unsupported.members warn`), kept and answered with a warning in the region's log.
  */
 export function judgeUnsupported(
   { unsupported, logger }: Services,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { limits, SluiceError } from '../base/mod.ts';
@@ -65,15 +65,38 @@ function mountsOf(job: FlattenJob, local: string | undefined): HelperMount[] {
     mkdirSync(join(job.origin.directory, ORIGIN_STATE), { recursive: true, mode: 0o700 });
     mounts.push({ path: job.origin.directory, access: 'put', readable: [ORIGIN_STATE] });
   }
-  // Of a tenant's reference, the operator's folder is shown: what leads out of it leads nowhere.
-  const shown = job.within ?? local;
-  if (shown !== undefined && existsSync(shown)) read(shown);
+  if (local !== undefined) mounts.push(...shownFolders(job, local));
   originCredentialFiles(job.origin).forEach(read);
   if (job.primeL2) read(job.primeL2.secretFile);
   if (job.primeL2?.nodes.startsWith('@')) {
     mounts.push({ path: dirname(job.primeL2.nodes.slice(1)), access: 'read', owners: 'kept' });
   }
   return [...mounts, ...networkMounts()];
+}
+
+/**
+ * What a flattener may see of this host's images: the folder that a tenant's references are bound
+ * to, so that links may lead about in it, or the image alone where that folder holds the region's
+ * own data, which the flattener would be shown as its own. Nothing if the image itself does.
+ */
+function shownFolders(
+  { within, origin, spoolDirectory }: FlattenJob,
+  local: string,
+): HelperMount[] {
+  const own = [spoolDirectory, ...(origin.kind === 'directory' ? [origin.directory] : [])];
+  const holdsOwn = (folder: string) => own.some((path) => holds(folder, realpathSync(path)));
+  if (!existsSync(local) || (within !== undefined && !existsSync(within))) return [];
+  const image = realpathSync(local);
+  if (within !== undefined) {
+    const folder = realpathSync(within);
+    if (!holds(folder, image)) return [];
+    if (!holdsOwn(folder)) return [{ path: folder, inside: within, access: 'read' }];
+  }
+  return holdsOwn(image) ? [] : [{ path: image, inside: local, access: 'read' }];
+}
+
+function holds(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
 }
 
 /** What is known of an image with this digest, if it need not be flattened again. */

@@ -150,7 +150,7 @@ async function startParts(
     connections: Math.floor(openFiles / 2),
     functionUrlDomain: stores.settings.urls.domain,
     functionUrlForm: stores.settings.urls.form,
-    unsupported: stores.settings.unsupported,
+    unsupported: stores.settings.unsupported.members,
     clock: systemClock,
     random,
     logger,
