@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { basename, join } from 'node:path';
+import { until } from './until.ts';
 
 function read(path: string): string {
   try {
@@ -8,12 +8,6 @@ function read(path: string): string {
   } catch {
     return '';
   }
-}
-
-function mounts(): string[] {
-  return read('/proc/self/mounts')
-    .split('\n')
-    .filter((line) => /sluice|^\S+ \S+ fuse /.test(line));
 }
 
 /** A line for each loop device in use: its name and its backing file. */
@@ -24,11 +18,24 @@ export function loopDevices(): string[] {
     .filter((line) => line.includes(' /'));
 }
 
-function processes(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()}`)
-    .filter((line) => /^\d+ (\S*node .*\bsrc\/\S+main\.ts|\S*\/launch\.\S+|init$)/.test(line));
+/** A process and when it was born, so that a successor with its number is another. */
+function birthOf(pid: string): { parent: string; born: string } | undefined {
+  // proc_pid_stat(5): behind the name in brackets come state, parent, …; field 22 is the birth.
+  const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  const [state, parent = ''] = fields;
+  return fields.length < 20 || state === 'Z' ? undefined : { parent, born: fields[19] ?? '' };
+}
+
+/** A process and all that descend from it. */
+function familyOf(pid: number): string[] {
+  const children = new Map<string, string[]>();
+  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+    const { parent = '' } = birthOf(name) ?? {};
+    children.set(parent, [...(children.get(parent) ?? []), name]);
+  }
+  const family = [String(pid)];
+  for (const each of family) family.push(...(children.get(each) ?? []));
+  return family;
 }
 
 function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {
@@ -41,17 +48,49 @@ function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {
     });
 }
 
-/** Mounts, loop devices, processes and cgroups of Sluice that this host has now. */
-export function hostState(): string[] {
-  return [...mounts(), ...loopDevices(), ...processes(), ...cgroups()];
-}
+/**
+ * What one region has on this host: noted while it lives, looked for after its end. Others may come
+ * and go meanwhile; of the loop devices it has those that came between its beginning and the note.
+ */
+export class RegionTraces {
+  readonly #dataDirectory: string;
+  readonly #loopsBefore = new Set(loopDevices());
+  readonly #processes = new Map<string, string>();
+  readonly #loops = new Set<string>();
+  readonly #cgroups = new Set<string>();
 
-/** What is there now and was not before; waits a little for the kernel to finish its own clean-up. */
-export async function leftovers(before: readonly string[], waitMs = 5000): Promise<string[]> {
-  const known = new Set(before);
-  for (let waited = 0; ; waited += 100) {
-    const left = hostState().filter((line) => !known.has(line));
-    if (left.length === 0 || waited >= waitMs) return left;
-    await sleep(100);
+  constructor(dataDirectory: string) {
+    this.#dataDirectory = dataDirectory;
+  }
+
+  note(pid: number): void {
+    for (const each of familyOf(pid)) {
+      this.#processes.set(each, birthOf(each)?.born ?? '');
+      for (const [name] of read(`/proc/${each}/cgroup`).matchAll(/sluice-[\w-]+/g)) {
+        this.#cgroups.add(name);
+      }
+    }
+    for (const each of loopDevices()) if (!this.#loopsBefore.has(each)) this.#loops.add(each);
+  }
+
+  /** What is there now of what was noted, and whatever is mounted below the data directory. */
+  get present(): string[] {
+    const loops = new Set(loopDevices());
+    const mounts = read('/proc/self/mounts').split('\n');
+    return [
+      ...[...this.#processes].filter(([pid, born]) => birthOf(pid)?.born === born).map(String),
+      ...[...this.#loops].filter((each) => loops.has(each)),
+      ...cgroups().filter((path) => this.#cgroups.has(basename(path))),
+      ...mounts.filter((line) => line.includes(this.#dataDirectory)),
+    ];
+  }
+
+  /** Waits until all is gone but what is waived: the kernel cleans up behind a killed process. */
+  async gone(waived: (trace: string) => boolean = () => false): Promise<void> {
+    const left = () => this.present.filter((trace) => !waived(trace));
+    await until(
+      () => `an end of ${left().join(', ')}`,
+      () => left().length === 0,
+    );
   }
 }
