@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { noLogger, systemClock } from '../../src/base/mod.ts';
+import { CgroupPool } from '../../src/isolation/mod.ts';
 import { hostHas } from '../support/host.ts';
 import { until } from '../support/until.ts';
 import {
@@ -18,6 +20,14 @@ import {
   processesWith,
   SANDBOX_NEEDS,
 } from './sandbox-support.ts';
+
+/** The processes of this one that fork sandboxes' launchers. */
+function spawners(): string[] {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
+  return children
+    .split(' ')
+    .filter((pid) => pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8') === 'init\0');
+}
 
 test('a killed parent takes its sandboxes along; the next one sweeps the cgroups', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
@@ -115,6 +125,27 @@ test('close stops what runs; a start after it is refused', async (t) => {
   await assert.rejects(factory.start(spec), { code: 'CANCELLED' });
 });
 
+test('a sandbox that does not stop keeps close from nothing else, and is told of', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const ownerId = `unwilling-${process.pid}`;
+  const real = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
+  const unwilling = {
+    acquire: () => real.acquire(),
+    close: () => real.close(),
+    release: async (cgroup: Awaited<ReturnType<typeof real.acquire>>) => {
+      await real.release(cgroup);
+      throw new Error('it does not end');
+    },
+  } as unknown as CgroupPool;
+  const factory = await makeOwnedFactory(ownerId, { cgroups: unwilling });
+  await factory.start(makeSpec(disk, { argv: ['sleep', '1000'] }));
+  const others = spawners().length - 1;
+  await assert.rejects(factory.close(), { message: 'it does not end' });
+  assert.deepEqual(cgroupsOf(ownerId), []);
+  assert.equal(spawners().length, others);
+});
+
 test('close waits for starts that are under way, and for sandboxes that ended by themselves', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t);
@@ -167,14 +198,10 @@ test('a killed spawner takes no sandbox along and is replaced', async (t) => {
   const factory = await makeFactory(t);
   const spec = makeSpec(disk, { argv: ['sh', '-c', 'echo up; sleep 1000'] });
   const before = await factory.start(spec);
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
-    .trim()
-    .split(' ');
-  const isSpawner = (pid: string) => readFileSync(`/proc/${pid}/cmdline`, 'utf8') === 'init\0';
-  const spawners = children.filter(isSpawner);
-  assert.equal(spawners.length, 1);
-  process.kill(Number(spawners[0]), 'SIGKILL');
-  await until('the spawner goes', () => !existsSync(`/proc/${spawners[0]}/exe`));
+  const [spawner] = spawners();
+  assert.ok(spawner);
+  process.kill(Number(spawner), 'SIGKILL');
+  await until('the spawner goes', () => !existsSync(`/proc/${spawner}/exe`));
   for (let i = 0; i < 4; i++) {
     const after = await factory.start(spec);
     assert.equal(await firstLine(after.stdout), 'up');

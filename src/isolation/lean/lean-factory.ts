@@ -104,13 +104,18 @@ export class LeanSandboxFactory implements SandboxProvider {
     return this.#options.cgroups.sweep();
   }
 
-  /** Stops every sandbox, and removes the launchers and cgroups that stood ready. */
+  /**
+   * Stops every sandbox, and removes the launchers and cgroups that stood ready, whatever fails of
+   * it; rejects then with the first failure.
+   */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+    const stops = await Promise.allSettled([...this.#sandboxes].map((sandbox) => sandbox.stop()));
     await Promise.allSettled(this.#starts);
     await this.#launchers.close();
     await this.#options.cgroups.close();
+    const failed = stops.find((stop) => stop.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** A spawner that dies under a start is no fault of the start, and has a successor. */
