@@ -186,4 +186,55 @@ export const canaries: Record<string, Canaries> = {
       [catalogue('  GONE: ourFault(),\n'), ...source("new SluiceError('GONE', 'x: gone')")],
     ],
   },
+  'docs/errors.md has what the code has, each once': {
+    refused: [
+      [catalogue('  GONE: ourFault(),\n')],
+      source('| `GONE` | away |', 'docs/errors.md'),
+      [catalogue('  GONE: x,\n'), ...source('| `GONE` | a |\n| `GONE` | b |', 'docs/errors.md')],
+    ],
+    accepted: [[catalogue('  GONE: x,\n'), ...source('| `GONE` | a |', 'docs/errors.md')]],
+  },
+  'docs/metrics.md has what the code has, each once': {
+    refused: [
+      source("meter.counter('sluice_a_total', 'A.')"),
+      source('| `sluice_a_total` | counter |', 'docs/metrics.md'),
+    ],
+    accepted: [
+      [
+        ...source("meter.counter('sluice_a_total', 'A.'); const tag = 'sluice_account_id';"),
+        ...source('| `sluice_a_total` | counter |', 'docs/metrics.md'),
+      ],
+    ],
+  },
+  'a decision has a number of its own, and its title has it too': {
+    refused: [
+      [
+        ...source('# 0018 A', 'docs/decisions/0018-a.md'),
+        ...source('# 0018 B', 'docs/decisions/0018-b.md'),
+      ],
+      source('# 0018: A', 'docs/decisions/0018-a.md'),
+      source('# 0017 A', 'docs/decisions/0018-a.md'),
+    ],
+    accepted: [
+      [
+        ...source('# 0018 A', 'docs/decisions/0018-a.md'),
+        ...source('# 0019 B', 'docs/decisions/0019-b.md'),
+        ...source('# Decisions', 'docs/decisions/README.md'),
+      ],
+    ],
+  },
+  'README asks for the Node that package.json asks for': {
+    refused: [
+      [
+        ...source('with Node 20 or later', 'README.md'),
+        ...source('{ "node": ">=22.18" }', 'package.json'),
+      ],
+    ],
+    accepted: [
+      [
+        ...source('with Node 22.18 or later', 'README.md'),
+        ...source('{ "node": ">=22.18" }', 'package.json'),
+      ],
+    ],
+  },
 };

@@ -1,5 +1,12 @@
 import type { Rule } from './rule.ts';
-import { codesAreRaised, linksLead } from './rules/documents.ts';
+import {
+  codesAreRaised,
+  decisionNumbers,
+  errorsPage,
+  linksLead,
+  metricsPage,
+  oneNodeVersion,
+} from './rules/documents.ts';
 import { noUnusedExports, oneTypeOneName } from './rules/exports.ts';
 import { smallFiles, testCodeSaysSo, wholeProperties } from './rules/files.ts';
 import {
@@ -24,4 +31,8 @@ export const rules: readonly Rule[] = [
   noUnusedExports,
   linksLead,
   codesAreRaised,
+  errorsPage,
+  metricsPage,
+  decisionNumbers,
+  oneNodeVersion,
 ];

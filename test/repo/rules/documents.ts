@@ -43,3 +43,63 @@ export const codesAreRaised: Rule = {
     return codesOf(files).filter((code) => !text.includes(`'${code}'`));
   },
 };
+
+/** The names of a page's table: the first column, in backquotes. */
+const namesOn = (files: readonly SourceText[], page: string) =>
+  [...(files.find(({ path }) => path === page)?.text ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(
+    (match) => match[1] ?? '',
+  );
+
+function pageLists(page: string, namesOf: (files: readonly SourceText[]) => string[]): Rule {
+  return {
+    title: `${page} has what the code has, each once`,
+    check(files) {
+      const listed = namesOn(files, page);
+      const names = new Set(namesOf(files));
+      return [
+        ...[...names].filter((name) => !listed.includes(name)).map((name) => `${name}: not listed`),
+        ...listed.filter((name) => !names.has(name)).map((name) => `${name}: there is none`),
+        ...listed.filter((name, at) => listed.indexOf(name) !== at).map((name) => `${name}: twice`),
+      ];
+    },
+  };
+}
+
+export const errorsPage = pageLists('docs/errors.md', codesOf);
+
+export const metricsPage = pageLists('docs/metrics.md', (files) =>
+  files
+    .filter(isProduction)
+    .flatMap(({ text }) => [...text.matchAll(/'(sluice_\w+)'/g)].map((match) => match[1] ?? ''))
+    .filter((name) => !name.endsWith('_id')),
+);
+
+const DECISION = /^docs\/decisions\/(\d{4})-/;
+
+export const decisionNumbers: Rule = {
+  title: 'a decision has a number of its own, and its title has it too',
+  check(files) {
+    const decisions = files.flatMap(({ path, text }) => {
+      const number = DECISION.exec(path)?.[1];
+      return number === undefined ? [] : [{ path, text, number }];
+    });
+    const numbers = decisions.map(({ number }) => number);
+    return decisions
+      .filter(
+        ({ number, text }, at) =>
+          numbers.indexOf(number) !== at || !text.startsWith(`# ${number} `),
+      )
+      .map(({ path }) => path);
+  },
+};
+
+export const oneNodeVersion: Rule = {
+  title: 'README asks for the Node that package.json asks for',
+  check(files) {
+    const textOf = (wanted: string) => files.find(({ path }) => path === wanted)?.text;
+    const [readme, settings] = [textOf('README.md'), textOf('package.json')];
+    if (readme === undefined || settings === undefined) return [];
+    const version = /"node": ">=([\d.]+)"/.exec(settings)?.[1];
+    return readme.includes(`Node ${version} or later`) ? [] : [`README.md: Node ${version}`];
+  },
+};
