@@ -1,8 +1,15 @@
 import { readdirSync, renameSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { limits } from '../base/mod.ts';
-import type { L2Settings } from '../cache/mod.ts';
-import type { DataDirectory } from '../config/mod.ts';
+import {
+  ChunkSlab,
+  type HostRoom,
+  type L2Settings,
+  type TierSizes,
+  tierSizes,
+} from '../cache/mod.ts';
+import type { CacheSettings, DataDirectory } from '../config/mod.ts';
 import type { OriginPlace } from '../origin/mod.ts';
 
 /** What an agent process composes its tiers from. */
@@ -18,24 +25,49 @@ export interface AgentSettings {
   readonly noteUseMs?: number;
 }
 
-/** The tiers of a data directory's agents: its origin, its slab, and the zone's cache if given. */
-export function agentSettings(
-  data: DataDirectory,
-  place: OriginPlace,
+/** What agents of a region are made for. */
+export interface AgentPlaces {
+  readonly data: DataDirectory;
+  readonly place: OriginPlace;
+  readonly settings: { readonly cache: CacheSettings };
+}
+
+/**
+ * The tiers of a data directory's agents: its origin, its slab, and the zone's cache if given; sized
+ * by what this host has unless the settings say.
+ */
+export async function agentSettings(
+  { data, place, settings }: AgentPlaces,
   l2?: L2Settings,
-): AgentSettings {
+): Promise<AgentSettings> {
+  const { bsize, blocks, bavail } = await statfs(data.cache);
+  const slab = await ChunkSlab.find(data.slab);
+  const host: HostRoom = {
+    memoryBytes: totalmem(),
+    diskBytes: blocks * bsize,
+    freeBytes: bavail * bsize,
+    ...(slab && { slab }),
+  };
+  const { memoryBytes, slabBytes } = tierSizes(host, chosen(settings.cache));
   return {
     origin: place,
-    memoryBytes: limits.cache.memoryBytes,
-    slab: { directory: data.slab, limitBytes: limits.cache.slabBytes },
+    memoryBytes,
+    slab: { directory: data.slab, limitBytes: slabBytes },
     ...(l2 && { l2 }),
+  };
+}
+
+function chosen({ memoryBytes, slabBytes }: CacheSettings): Partial<TierSizes> {
+  return {
+    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(slabBytes !== undefined && { slabBytes }),
   };
 }
 
 /** Takes over a slab of a data directory that kept it beside other caches. */
 export function adoptSlab(data: DataDirectory): void {
   for (const name of readdirSync(data.cache)) {
-    if (/^chunks-\d+\.(slab|index)$/.test(name)) {
+    if (/^chunks-\d+\.(slab|index|past)$/.test(name)) {
       renameSync(join(data.cache, name), join(data.slab, name));
     }
   }

@@ -105,12 +105,21 @@ export const limits = {
     connections: 16,
   },
   cache: {
-    memoryBytes: 256 * MIB,
-    slabBytes: 8 * GIB,
+    /** Of the memory tier of one agent: a share of the host's memory, within these. */
+    memoryShare: 1 / 16,
+    memoryBytesLeast: 64 * MIB,
+    memoryBytesMost: 1 * GIB,
+    /** Of the slab: a share of its file system, and of what is free there, within these. */
+    slabShare: 1 / 4,
+    slabFreeShare: 1 / 2,
+    slabBytesLeast: 256 * MIB,
+    slabBytesMost: 64 * GIB,
     /** Chunks in memory that wait to be written to the slab; more are not kept. */
     slabWritesWaiting: 128,
     /** They are written once no chunk has come for so long: after a start, not amid it. */
     slabQuietMs: 200,
+    /** How long a chunk that is asked for waits until the slab has room for it. */
+    slabRoomMs: 100,
   },
   l2: {
     /** One stripe as a cache node takes it: a whole chunk, of a code with k = 1, is the widest. */

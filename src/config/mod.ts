@@ -10,6 +10,7 @@ export {
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { lockDataDirectory } from './data-lock.ts';
 export {
+  type CacheSettings,
   type CodeSettings,
   changeSetting,
   type ImageSettings,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { limits, SluiceError } from '../base/mod.ts';
+import { cacheSettings, registrySettings } from './image-settings.ts';
 
 const ROTATION_DAYS_MAX = 3650;
 
@@ -138,12 +139,6 @@ const helperSettings = z.strictObject({
     .default(limits.helpers.firstUid),
 });
 
-/** Of the registries that images come from. */
-const registrySettings = z.strictObject({
-  /** Files of PEM with those who sign a host's certificate, by `host` or `host:port`. */
-  ca: z.record(z.string().min(1), z.string().startsWith('/', 'is no absolute path')).default({}),
-});
-
 const gcSettings = z.strictObject({
   /** `off`: garbage goes when an operator runs the steps. */
   schedule: z.enum(['on', 'off']).default('on'),
@@ -179,6 +174,7 @@ const settingsSchema = z.strictObject({
   code: codeSettings.default({}),
   runtime: runtimeSettings.default({}),
   registries: registrySettings.default({ ca: {} }),
+  cache: cacheSettings.default({}),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
   /** Whether functions fail by what would fail on Lambda; said once in their logs if not. */
   strict: z.boolean().default(false),
@@ -195,6 +191,7 @@ export type Settings = z.infer<typeof settingsSchema>;
 export type OriginSettings = Settings['origin'];
 export type KeySettings = Settings['keys'];
 export type CodeSettings = Settings['code'];
+export type CacheSettings = Settings['cache'];
 export type SaltSettings = Settings['salt'];
 export type ImageSettings = Settings['images'];
 export type QueueSettings = z.infer<typeof queueSettings>;

@@ -68,11 +68,14 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   await confineHelpers(stores, `${ownerId}-helpers`, logger);
   adoptSlab(stores.data);
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
+  const tiers = await agentSettings(stores, options.l2);
+  const sizes = { memoryBytes: tiers.memoryBytes, slabBytes: tiers.slab?.limitBytes };
+  logger.info(sizes, 'the caches of this host are sized');
   const sinks = { meter, logger, traceLoads: (lines: string) => trace.append(lines) };
   const agents = new AgentPool<AgentSettings>({
     spawn: async (place) => hearTelemetry(await spawnAgent(place, stores.jails), sinks),
     directory: join(stores.data.run, 'agents'),
-    settings: agentSettings(stores.data, stores.place, options.l2),
+    settings: tiers,
     spareAgents: limits.agent.poolSize,
     clock,
     random,

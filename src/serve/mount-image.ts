@@ -30,7 +30,7 @@ export async function mountImage(
   const agents = new AgentPool<AgentSettings>({
     spawn: (place) => spawnAgent(place, stores.jails),
     directory: join(stores.data.run, `mount-${process.pid}`),
-    settings: agentSettings(stores.data, stores.place),
+    settings: await agentSettings(stores),
     spareAgents: 0,
     clock: systemClock,
     random: systemRandom,

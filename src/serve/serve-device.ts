@@ -104,7 +104,7 @@ async function openFuse(
   const device = await openDeviceOnFile(request, {
     spawn: () => spawnHostAgent(originEnvironment(stores.place)),
     directory: join(stores.data.run, `serve-${process.pid}`),
-    settings: agentSettings(stores.data, stores.place, l2),
+    settings: await agentSettings(stores, l2),
     file,
     clock: systemClock,
   });
@@ -124,7 +124,7 @@ async function openNbd(
   path: string,
   l2: L2Settings | undefined,
 ): Promise<OpenedDevice> {
-  const settings = agentSettings(stores.data, stores.place, l2);
+  const settings = await agentSettings(stores, l2);
   const overlayDirectory = join(stores.data.run, `serve-${process.pid}`);
   await mkdir(overlayDirectory, { recursive: true, mode: 0o700 });
   const tiers = new TierWatch();

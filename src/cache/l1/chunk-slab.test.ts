@@ -6,6 +6,7 @@ import { type FileHandle, open, readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { until } from '../../../test/support/until.ts';
 import { CHUNK_SIZE_BYTES, limits, MIB, systemClock, VirtualClock } from '../../base/mod.ts';
 import { nameOf } from '../../seal/mod.ts';
 import { ChunkSlab, type SlabFile } from './chunk-slab.ts';
@@ -62,7 +63,7 @@ test('a slab of another size starts empty and leaves no file of the old one', as
   await (await slabIn(t, directory)).put(name, bytes);
   const other = await slabIn(t, directory, 128);
   assert.equal(read(other, name), undefined);
-  assert.equal((await readdir(directory)).length, 2);
+  assert.equal((await readdir(directory)).length, 3);
 });
 
 test('flipped, torn and cut bytes are misses, and are fetched again', async (t) => {
@@ -110,6 +111,25 @@ test('a storm of one-off chunks leaves the hot set, which plain LRU would lose',
   for (const each of chunks(4 * slots)) await use(each);
   assert.equal(keptByLru(uses, slots, hot), 0);
   assert.equal(hot.filter(({ name }) => read(slab, name)).length, hot.length);
+});
+
+test('a working set that comes again is kept, though others filled its sets long before', async (t) => {
+  const clock = new VirtualClock(1e6);
+  const slab = await slabIn(t, temporaryDirectory(t, 'slab'), 16, clock);
+  const start = async (set: readonly Chunk[]) => {
+    clock.jump(60_000);
+    let hits = 0;
+    for (const { name, bytes } of set) {
+      if (read(slab, name)) hits++;
+      else await slab.put(name, bytes);
+    }
+    return hits;
+  };
+  const [others, wanted] = [chunks(15), chunks(6)];
+  for (let round = 0; round < 2; round++) await start(others);
+  await start(wanted);
+  await start(wanted);
+  assert.equal(await start(wanted), wanted.length);
 });
 
 test('a full disk makes the slab pass chunks through, and it recovers', async (t) => {
@@ -161,6 +181,47 @@ test('what farther tiers answer is kept once no more of it comes, and read from 
     while (!(await tier.readInto({ rootId: 'root', name }, into))) await systemClock.sleep(5);
     assert.ok(bytes.equals(into));
   }
+});
+
+test('what comes faster than the disk takes it is all kept: further chunks are asked for later', async () => {
+  const kept: string[] = [];
+  const slow = { readIntoSync: () => false, readInto: async () => false };
+  const slab = {
+    ...slow,
+    put: async (name: string) => {
+      await new Promise(setImmediate);
+      kept.push(name);
+      return 'stored' as const;
+    },
+  };
+  const clock = new VirtualClock(1e6);
+  const tier = new SlabTier({ slab, clock });
+  const bytes = Buffer.alloc(CHUNK_SIZE_BYTES);
+  const source = tier.keeping({ get: async () => bytes });
+  const names = Array.from({ length: 4 * limits.cache.slabWritesWaiting }, (_, i) => `${i}`);
+  await Promise.all(names.map((name) => source.get({ rootId: 'root', name })));
+  // All but those in line, and the one that is being written.
+  assert.ok(kept.length >= names.length - limits.cache.slabWritesWaiting - 1);
+  await until('all is written', () => {
+    clock.jump(limits.cache.slabQuietMs);
+    return kept.length === names.length;
+  });
+});
+
+test('a disk that takes nothing holds nobody up', async () => {
+  const clock = new VirtualClock(1e6);
+  const slab = {
+    ...{ readIntoSync: () => false, readInto: async () => false },
+    put: () => new Promise<never>(() => {}),
+  };
+  const tier = new SlabTier({ slab, clock });
+  const source = tier.keeping({ get: async () => Buffer.alloc(CHUNK_SIZE_BYTES) });
+  const asked = Array.from({ length: 2 * limits.cache.slabWritesWaiting }, (_, i) =>
+    source.get({ rootId: 'root', name: `${i}` }),
+  );
+  const answered = Promise.all(asked);
+  clock.jump(limits.cache.slabRoomMs);
+  assert.equal((await answered).length, asked.length);
 });
 
 test('many processes that write over each other never read a wrong byte', async (t) => {

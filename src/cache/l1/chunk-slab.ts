@@ -1,21 +1,31 @@
 import { readSync, writeSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, CHUNK_SIZE_BYTES, type Clock, systemErrorCode } from '../../base/mod.ts';
 import { type ChunkName, verifyChunk } from '../../seal/mod.ts';
+import {
+  ENTRY_BYTES,
+  entryBytes,
+  parseEntries,
+  type SlabEntry,
+  victimOf,
+  WAYS,
+} from './slab-entry.ts';
+import { SlabPast } from './slab-past.ts';
 import { CORRELATED_MS } from './slot-references.ts';
 
-/** Slots that a chunk may lie in: enough that the policy within a set is close to a global one. */
-const WAYS = 16;
-const ENTRY_BYTES = 64;
-/** Fields of an index entry; all zero is an empty one. */
-const AT = { name: 0, latestMs: 32, previousMs: 40 } as const;
-const NAME_BYTES = 32;
+const STAT_BLOCK_BYTES = 512;
 /** After a failed write the slab only reads for so long. */
 const PAUSE_MS = 10_000;
 
 /** What the slab needs of a file; a test puts a full or failing one in its place. */
 export type SlabFile = Pick<FileHandle, 'fd' | 'read' | 'write' | 'close'>;
+
+interface SlabFiles {
+  readonly data: SlabFile;
+  readonly index: SlabFile;
+  readonly past: SlabFile;
+}
 
 export interface ChunkSlabOptions {
   readonly directory: string;
@@ -27,7 +37,8 @@ export interface ChunkSlabOptions {
 /**
  * Ciphertext chunks in one file of equal slots, shared by all agents of a worker without a lock:
  * a chunk's name says which 16 slots it may lie in, each slot has a 64-byte index entry with the
- * name and the last two uses, and LRU-K (K = 2) decides within the 16. Bytes are believed only when
+ * name and the last two uses, and LRU-K (K = 2) decides within the 16. What was evicted is remembered
+ * for a while, so that its next use counts as its second (`SlabPast`). Bytes are believed only when
  * their SHA-256 is the name, so that whatever processes, crashes or bit flips leave in a slot is a
  * miss and never a wrong answer. Nothing is rebuilt at a restart, since the index is the file.
  */
@@ -35,13 +46,15 @@ export class ChunkSlab {
   readonly #sets: number;
   readonly #data: SlabFile;
   readonly #index: SlabFile;
+  readonly #past: SlabPast;
   readonly #clock: Clock;
   #pausedUntilMs = 0;
 
-  private constructor(sets: number, data: SlabFile, index: SlabFile, clock: Clock) {
+  private constructor(sets: number, files: SlabFiles, clock: Clock) {
     this.#sets = sets;
-    this.#data = data;
-    this.#index = index;
+    this.#data = files.data;
+    this.#index = files.index;
+    this.#past = new SlabPast(files.past);
     this.#clock = clock;
   }
 
@@ -49,15 +62,31 @@ export class ChunkSlab {
   static async open(options: ChunkSlabOptions): Promise<ChunkSlab> {
     const { directory, limitBytes, clock, openFile = openOrCreate } = options;
     const sets = Math.max(1, Math.floor(limitBytes / CHUNK_SIZE_BYTES / WAYS));
-    const [dataName, indexName] = [`chunks-${sets}.slab`, `chunks-${sets}.index`];
+    const names = ['slab', 'index', 'past'].map((kind) => `chunks-${sets}.${kind}`);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     for (const name of await readdir(directory)) {
-      if (name === dataName || name === indexName || !/^chunks-\d+\./.test(name)) continue;
+      if (names.includes(name) || !/^chunks-\d+\./.test(name)) continue;
       await rm(join(directory, name), { force: true });
     }
-    const data = await openFile(join(directory, dataName));
-    const index = await openFile(join(directory, indexName));
-    return new ChunkSlab(sets, data, index, clock);
+    const [data, index, past] = await Promise.all(
+      names.map((name) => openFile(join(directory, name))),
+    );
+    return new ChunkSlab(sets, { data: data!, index: index!, past: past! }, clock);
+  }
+
+  /** Of the slab in a directory: its size, and what of it takes room on the disk. */
+  static async find(
+    directory: string,
+  ): Promise<{ limitBytes: number; takenBytes: number } | undefined> {
+    const names = await readdir(directory).catch(() => []);
+    for (const name of names) {
+      const sets = /^chunks-(\d+)\.slab$/.exec(name)?.[1];
+      if (sets === undefined) continue;
+      const { blocks } = await stat(join(directory, name));
+      const limitBytes = Number(sets) * WAYS * CHUNK_SIZE_BYTES;
+      return { limitBytes, takenBytes: blocks * STAT_BLOCK_BYTES };
+    }
+    return undefined;
   }
 
   /**
@@ -113,8 +142,10 @@ export class ChunkSlab {
     if (this.#clock.nowMs() < this.#pausedUntilMs) return 'skipped';
     const entries = await this.#entries(name);
     if (entries.some((entry) => entry.name === name)) return 'present';
-    const slot = this.#slot(name, victimOf(entries));
+    const victim = victimOf(entries);
+    const slot = this.#slot(name, victim);
     try {
+      const previousMs = await this.#past.exchange(this.#set(name), name, entries[victim]!);
       // The entry goes before the bytes and comes back after them, so that a crash leaves a miss.
       await this.#writeEntry(slot, undefined);
       const { bytesWritten } = await this.#data.write(
@@ -125,7 +156,8 @@ export class ChunkSlab {
       );
       if (bytesWritten < bytes.length) return this.#pause();
       const latestMs = this.#clock.nowMs();
-      await this.#writeEntry(slot, { name, latestMs, previousMs: 0 });
+      const isAnother = latestMs - previousMs > CORRELATED_MS;
+      await this.#writeEntry(slot, { name, latestMs, previousMs: isAnother ? previousMs : 0 });
       return 'stored';
     } catch (error) {
       if (systemErrorCode(error) === undefined) throw error;
@@ -136,6 +168,7 @@ export class ChunkSlab {
   async close(): Promise<void> {
     await this.#data.close();
     await this.#index.close();
+    await this.#past.close();
   }
 
   #pause(): 'skipped' {
@@ -151,70 +184,31 @@ export class ChunkSlab {
     return this.#set(name) * WAYS + way;
   }
 
-  async #entries(name: ChunkName): Promise<Entry[]> {
+  async #entries(name: ChunkName): Promise<SlabEntry[]> {
     const bytes = Buffer.alloc(WAYS * ENTRY_BYTES);
     await this.#index.read(bytes, 0, bytes.length, this.#set(name) * bytes.length);
     return parseEntries(bytes);
   }
 
-  #touched({ name, latestMs, previousMs }: Entry): Entry {
+  #touched({ name, latestMs, previousMs }: SlabEntry): SlabEntry {
     const nowMs = this.#clock.nowMs();
     const isAnother = nowMs - latestMs > CORRELATED_MS;
     return { name, latestMs: nowMs, previousMs: isAnother ? latestMs : previousMs };
   }
 
-  async #writeEntry(slot: number, entry: Entry | undefined): Promise<void> {
+  async #writeEntry(slot: number, entry: SlabEntry | undefined): Promise<void> {
     await this.#index.write(entryBytes(entry), 0, ENTRY_BYTES, slot * ENTRY_BYTES);
   }
 }
 
-interface Entry {
-  readonly name: ChunkName;
-  readonly latestMs: number;
-  /** 0 when there was no use before the last. */
-  readonly previousMs: number;
-}
-
 interface Place {
   readonly slot: number;
-  readonly entry: Entry;
+  readonly entry: SlabEntry;
 }
 
 function noChunk(error: unknown): false {
   if (systemErrorCode(error) === undefined) throw error;
   return false;
-}
-
-function parseEntries(set: Buffer): Entry[] {
-  return Array.from({ length: WAYS }, (_, way) => {
-    const at = way * ENTRY_BYTES;
-    return {
-      name: set.toString('hex', at + AT.name, at + AT.name + NAME_BYTES),
-      latestMs: set.readDoubleLE(at + AT.latestMs),
-      previousMs: set.readDoubleLE(at + AT.previousMs),
-    };
-  });
-}
-
-function entryBytes(entry: Entry | undefined): Buffer {
-  const bytes = Buffer.alloc(ENTRY_BYTES);
-  if (entry) {
-    bytes.write(entry.name, AT.name, 'hex');
-    bytes.writeDoubleLE(entry.latestMs, AT.latestMs);
-    bytes.writeDoubleLE(entry.previousMs, AT.previousMs);
-  }
-  return bytes;
-}
-
-/** LRU-2: an empty entry, then one that was used once, then the longest past second last use. */
-function victimOf(entries: readonly Entry[]): number {
-  let victim = 0;
-  for (const [way, entry] of entries.entries()) {
-    const worst = entries[victim]!;
-    const sooner = entry.previousMs - worst.previousMs || entry.latestMs - worst.latestMs;
-    if (sooner < 0) victim = way;
-  }
-  return victim;
 }
 
 async function openOrCreate(path: string): Promise<FileHandle> {

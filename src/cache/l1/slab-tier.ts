@@ -23,8 +23,9 @@ interface Offered {
 /**
  * The worker's slab before farther tiers: what it has is read in the caller's thread, and what they
  * answer is kept in it, later: once no chunk has come for a moment, so that a start has the
- * processor and the disk to itself. What comes faster and longer than memory allows is written at
- * once as far as the disk keeps up, and dropped beyond that.
+ * processor and the disk to itself. Where more comes than may wait in memory, it is written at once,
+ * and further chunks are asked for as the disk takes them: so the next start finds them all. A disk
+ * that takes none in a moment is not waited for, and what it does not take is dropped.
  */
 export class SlabTier implements NearChunkSource {
   readonly #slab: SlabTierOptions['slab'];
@@ -34,6 +35,9 @@ export class SlabTier implements NearChunkSource {
   readonly #offered = new BoundedQueue<Offered>(limits.cache.slabWritesWaiting);
   #quietTimer: Timer | undefined;
   #writing = false;
+  /** Chunks that are asked for and have a place in the line. */
+  #coming = 0;
+  readonly #waiting = new Set<() => void>();
 
   constructor({ slab, clock, meter = noMeter }: SlabTierOptions) {
     this.#slab = slab;
@@ -62,11 +66,46 @@ export class SlabTier implements NearChunkSource {
   keeping(source: ChunkSource): ChunkSource {
     return {
       get: async (ref, signal) => {
-        const bytes = await source.get(ref, signal);
-        this.#offer({ name: ref.name, bytes });
-        return bytes;
+        if (this.#isFull) await this.#room();
+        else this.#coming++;
+        try {
+          const bytes = await source.get(ref, signal);
+          this.#offer({ name: ref.name, bytes });
+          return bytes;
+        } finally {
+          this.#coming--;
+          this.#admit();
+        }
       },
     };
+  }
+
+  get #isFull(): boolean {
+    return this.#offered.length + this.#coming >= limits.cache.slabWritesWaiting;
+  }
+
+  /** Waits for a place in the line, but not long, and takes one. */
+  async #room(): Promise<void> {
+    const place = new Promise<void>((resolve) => {
+      const take = () => {
+        timer.cancel();
+        this.#waiting.delete(take);
+        this.#coming++;
+        resolve();
+      };
+      const timer = this.#clock.setTimer(limits.cache.slabRoomMs, take);
+      this.#waiting.add(take);
+    });
+    this.#write();
+    await place;
+  }
+
+  /** Gives the places that are free to those who wait. */
+  #admit(): void {
+    for (const take of this.#waiting) {
+      if (this.#isFull) return;
+      take();
+    }
   }
 
   #offer(chunk: Offered): void {
@@ -77,7 +116,8 @@ export class SlabTier implements NearChunkSource {
     }
     this.#offered.push(chunk);
     this.#quietTimer?.cancel();
-    if (this.#offered.length > slabWritesWaiting / 2) this.#write();
+    const isPressing = this.#waiting.size > 0 || this.#offered.length > slabWritesWaiting / 2;
+    if (isPressing) this.#write();
     else this.#quietTimer = this.#clock.setTimer(slabQuietMs, () => this.#write());
   }
 
@@ -87,6 +127,8 @@ export class SlabTier implements NearChunkSource {
     this.#writing = true;
     const done = () => {
       this.#writing = false;
+      // Offered between the last look and now: nobody else would come for it.
+      if (this.#offered.length > 0) this.#write();
     };
     this.#writeAll().then(done, done);
   }
@@ -95,6 +137,7 @@ export class SlabTier implements NearChunkSource {
     for (let next = this.#offered.shift(); next; next = this.#offered.shift()) {
       const outcome = await this.#slab.put(next.name, next.bytes).catch(() => 'skipped' as const);
       this.#countPut(outcome);
+      this.#admit();
     }
   }
 }
