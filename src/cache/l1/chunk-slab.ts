@@ -7,7 +7,7 @@ import {
   ENTRY_BYTES,
   entryBytes,
   parseEntries,
-  type SlabEntry,
+  type SlabUse,
   victimOf,
   WAYS,
 } from './slab-entry.ts';
@@ -184,26 +184,26 @@ export class ChunkSlab {
     return this.#set(name) * WAYS + way;
   }
 
-  async #entries(name: ChunkName): Promise<SlabEntry[]> {
+  async #entries(name: ChunkName): Promise<SlabUse[]> {
     const bytes = Buffer.alloc(WAYS * ENTRY_BYTES);
     await this.#index.read(bytes, 0, bytes.length, this.#set(name) * bytes.length);
     return parseEntries(bytes);
   }
 
-  #touched({ name, latestMs, previousMs }: SlabEntry): SlabEntry {
+  #touched({ name, latestMs, previousMs }: SlabUse): SlabUse {
     const nowMs = this.#clock.nowMs();
     const isAnother = nowMs - latestMs > CORRELATED_MS;
     return { name, latestMs: nowMs, previousMs: isAnother ? latestMs : previousMs };
   }
 
-  async #writeEntry(slot: number, entry: SlabEntry | undefined): Promise<void> {
+  async #writeEntry(slot: number, entry: SlabUse | undefined): Promise<void> {
     await this.#index.write(entryBytes(entry), 0, ENTRY_BYTES, slot * ENTRY_BYTES);
   }
 }
 
 interface Place {
   readonly slot: number;
-  readonly entry: SlabEntry;
+  readonly entry: SlabUse;
 }
 
 function noChunk(error: unknown): false {

@@ -7,7 +7,7 @@ export const ENTRY_BYTES = 64;
 const AT = { name: 0, latestMs: 32, previousMs: 40 } as const;
 const NAME_BYTES = 32;
 
-export interface SlabEntry {
+export interface SlabUse {
   readonly name: ChunkName;
   readonly latestMs: number;
   /** 0 when there was no use before the last. */
@@ -15,7 +15,7 @@ export interface SlabEntry {
 }
 
 /** Of one set. */
-export function parseEntries(set: Buffer): SlabEntry[] {
+export function parseEntries(set: Buffer): SlabUse[] {
   return Array.from({ length: WAYS }, (_, way) => {
     const at = way * ENTRY_BYTES;
     return {
@@ -26,7 +26,7 @@ export function parseEntries(set: Buffer): SlabEntry[] {
   });
 }
 
-export function entryBytes(entry: SlabEntry | undefined): Buffer {
+export function entryBytes(entry: SlabUse | undefined): Buffer {
   const bytes = Buffer.alloc(ENTRY_BYTES);
   if (entry) {
     bytes.write(entry.name, AT.name, 'hex');
@@ -37,7 +37,7 @@ export function entryBytes(entry: SlabEntry | undefined): Buffer {
 }
 
 /** LRU-2: an empty entry, then one that was used once, then the longest past second last use. */
-export function victimOf(entries: readonly SlabEntry[]): number {
+export function victimOf(entries: readonly SlabUse[]): number {
   let victim = 0;
   for (const [way, entry] of entries.entries()) {
     const worst = entries[victim]!;
