@@ -18,18 +18,26 @@ export class RuntimeConnections {
     this.#budget = budget;
   }
 
-  /** Whether there is room for it; if not it is gone. */
-  admit(socket: Socket): boolean {
+  /**
+   * Serves a connection as soon as the budget allows: nothing that it sends is looked at before. If
+   * there is no room for it, it is gone.
+   */
+  admit(socket: Socket, serve: () => void): void {
     this.#budget.spend(connectionUnits);
     if (this.#sockets.size >= limits.runtime.connections) {
       socket.destroy();
-      return false;
+      return;
     }
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     // A sandbox may break its connections off as it likes.
     socket.on('error', () => socket.destroy());
-    return true;
+    if (!this.#budget.isSpent) serve();
+    else {
+      this.#budget.whenLeft(() => {
+        if (!socket.destroyed) serve();
+      });
+    }
   }
 
   /**

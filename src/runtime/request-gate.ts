@@ -40,7 +40,7 @@ export class RequestGate {
   attach(server: NetServer): void {
     server.on('connection', (socket) => {
       if (this.#isClosed) socket.destroy();
-      else if (this.#connections.admit(socket)) this.#http.emit('connection', socket);
+      else this.#connections.admit(socket, () => this.#http.emit('connection', socket));
     });
   }
 

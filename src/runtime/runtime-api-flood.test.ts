@@ -60,6 +60,22 @@ test('who sends requests ahead is broken off, and pays for what had been read', 
   assert.equal(await answersTo(second, ''), 1);
 });
 
+test('what further connections send ahead is not looked at until the first one is paid for', async (t) => {
+  const { clock, open } = await flooded(t);
+  const sockets: Socket[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    const socket = open();
+    sockets.push(socket);
+    await answersTo(socket, ping.repeat(1000));
+    await moment();
+  }
+  const closed = () => sockets.filter((socket) => socket.closed || socket.destroyed).length;
+  assert.equal(closed(), 1);
+  await clock.advance((1000 * pipelinedUnits) / workUnitsPerSecond);
+  await moment();
+  assert.ok(closed() > 1);
+});
+
 test('requests one after the other are answered as far as the budget goes, later as it fills', async (t) => {
   const { clock, open } = await flooded(t);
   const socket = open();
