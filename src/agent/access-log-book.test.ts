@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { noLogger } from '../base/mod.ts';
+import { limits, noLogger } from '../base/mod.ts';
 import type { AccessLog, AccessRun } from '../device/mod.ts';
 import { AccessLogBook } from './access-log-book.ts';
 
@@ -45,4 +45,37 @@ test('a log survives a restart; one that is damaged is as good as none', async (
   assert.equal(await book.logOf('m'), undefined);
   await book.started(start(4));
   assert.deepEqual(pagesOf(await book.logOf('m')), [4]);
+});
+
+test('logs of versions that are long gone do not pile up on the disk', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { accessLogsOnDisk } = limits.device;
+  for (let i = 0; i < accessLogsOnDisk + 5; i++) {
+    const path = join(directory, `old-${i}.json`);
+    writeFileSync(path, '');
+    if (i < 5) utimesSync(path, 1000, 1000);
+  }
+  writeFileSync(join(directory, 'killed.json.1-1.new'), '');
+  utimesSync(join(directory, 'killed.json.1-1.new'), 1000, 1000);
+  await new AccessLogBook(directory, noLogger).started(start(1, 2));
+  const names = new Set(readdirSync(directory));
+  assert.equal(names.size, accessLogsOnDisk);
+  assert.ok(names.has('m.json'));
+  assert.equal(
+    [0, 1, 2, 3, 4].some((i) => names.has(`old-${i}.json`)),
+    false,
+  );
+  assert.equal(names.has('killed.json.1-1.new'), false);
+});
+
+test('starts that end together leave whole logs and no temporary file', async (t) => {
+  const directory = temporaryDirectory(t);
+  const books = Array.from({ length: 8 }, () => new AccessLogBook(directory, noLogger));
+  await Promise.all(
+    books.map((book, i) =>
+      book.started(start(...Array.from({ length: 500 * (i + 1) }, (_, k) => k))),
+    ),
+  );
+  assert.deepEqual(readdirSync(directory), ['m.json']);
+  assert.ok(await new AccessLogBook(directory, noLogger).logOf('m'));
 });

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, limits } from '../base/mod.ts';
 import {
@@ -25,6 +25,7 @@ export class AccessLogBook {
   readonly #directory: string;
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
+  #saves = 0;
 
   constructor(directory: string, logger: Logger) {
     this.#directory = directory;
@@ -73,10 +74,33 @@ export class AccessLogBook {
     const path = this.#path(log.manifestId);
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      await writeFile(`${path}.new`, encodeAccessLog(log));
-      await rename(`${path}.new`, path);
+      // Of its own: two starts of one version end together, and each file is whole.
+      const temporary = `${path}.${process.pid}-${this.#saves++}.new`;
+      await writeFile(temporary, encodeAccessLog(log));
+      await rename(temporary, path);
+      if (this.#saves % limits.device.accessLogsPerSweep === 1) await this.#sweep();
     } catch (error) {
       this.#logger.warn({ manifestId: log.manifestId, error }, 'an access log is not kept');
+    }
+  }
+
+  /** The least recent go, beyond so many, and what writers that were killed left. */
+  async #sweep(): Promise<void> {
+    const names = await readdir(this.#directory);
+    const files = await Promise.all(
+      names.map(async (name) => {
+        const path = join(this.#directory, name);
+        const found = await stat(path).catch(() => undefined);
+        return { path, atMs: found?.mtimeMs ?? 0, isLog: name.endsWith('.json') };
+      }),
+    );
+    const logs = files.filter(({ isLog }) => isLog).sort((a, b) => b.atMs - a.atMs);
+    const newestMs = logs[0]?.atMs ?? 0;
+    const stray = files.filter(
+      ({ isLog, atMs }) => !isLog && newestMs - atMs > limits.origin.temporaryMs,
+    );
+    for (const { path } of [...logs.slice(limits.device.accessLogsOnDisk), ...stray]) {
+      await rm(path, { force: true });
     }
   }
 

@@ -88,6 +88,9 @@ export const limits = {
     /** Starts that make one log, and logs that a worker keeps in memory. */
     accessLogsMerged: 3,
     accessLogsKept: 1000,
+    /** On disk, looked over once in so many that are written. */
+    accessLogsOnDisk: 10_000,
+    accessLogsPerSweep: 100,
     fuseMaxReadBytes: 1 * MIB,
     fuseMaxWriteBytes: 1 * MIB,
   },
@@ -261,6 +264,14 @@ export const limits = {
     queues: 64,
     queuesPerFunction: 4,
     events: 1_000_000,
+    /** Their payloads, of which one account and one function hold such parts. */
+    bytes: 4 * GIB,
+    bytesPartPerAccount: 1 / 4,
+    bytesPartPerFunction: 1 / 16,
+    /** Pages of the database that may stay free; beyond, it gives some back to the disk now and then. */
+    freePages: 1024,
+    pagesPerVacuum: 512,
+    commitsPerVacuum: 16,
     /** One internal queue holds this part of them at most, so one function a quarter. */
     eventsPartPerQueue: 1 / 16,
     /** What one account's `directory:` destinations hold, files counted as blocks. */

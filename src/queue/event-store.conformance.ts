@@ -123,6 +123,23 @@ export function eventStoreConformance(
       assert.equal((await store.stats()).events, 2);
     });
 
+    test('takes no more bytes of one function or account than leaves the others room', async (t) => {
+      const store = await open(t, { bytes: 16_000 });
+      const overloaded = (error: unknown) => isSluiceError(error, 'OVERLOADED');
+      const large = (n: number, more: Partial<AsyncEvent> = {}) =>
+        store.enqueue(eventOf(n, { payload: Buffer.alloc(500), functionName: 'f', ...more }));
+      await large(1);
+      await large(2);
+      await assert.rejects(large(3), overloaded);
+      for (let n = 0; n < 6; n++) await large(n, { functionName: `g-${n}` });
+      await assert.rejects(large(9, { functionName: 'h' }), overloaded);
+      await large(10, { accountId: '222222222222' });
+      const claimed = await store.claim(5000, 20);
+      const own = claimed.find(({ accountId }) => accountId !== '222222222222');
+      await store.remove(own!.eventId);
+      await large(11, { functionName: 'h' });
+    });
+
     test('takes no more of one function than leaves the others room', async (t) => {
       const store = await open(t, { events: 64 });
       const overloaded = (error: unknown) => isSluiceError(error, 'OVERLOADED');

@@ -10,6 +10,7 @@ import { queuesOf } from './fair-share.ts';
 import { MemoryEventQueue } from './memory-event-queue.fixture.ts';
 import { SqliteEventQueue } from './sqlite-event-queue.ts';
 import { SqliteEvents } from './sqlite-events.ts';
+import { eventQueueMigrations } from './sqlite-schema.ts';
 import type { EventCapacity } from './types.ts';
 
 async function openSqlite(t: TestContext, capacity: EventCapacity = {}) {
@@ -74,10 +75,42 @@ describe('the SQLite event store', () => {
   });
 });
 
+test('the file of a queue that was full does not keep its size', (t) => {
+  const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
+  // As an earlier Sluice made it.
+  const old = new DatabaseSync(path);
+  for (const script of eventQueueMigrations) old.exec(script);
+  old.exec(`PRAGMA user_version = ${eventQueueMigrations.length}`);
+  old.close();
+  const events = new SqliteEvents(path, { events: 1000, failures: 10, bytes: 2 ** 40 });
+  t.after(() => events.close());
+  const batch = <T>(work: () => T): T => {
+    events.begin();
+    const value = work();
+    events.commit();
+    return value;
+  };
+  for (let n = 0; n < 20; n++) {
+    batch(() => events.enqueue(eventOf(n, { payload: Buffer.alloc(1_000_000, 1) })));
+  }
+  for (let left = 20; left > 0; ) {
+    left -= batch(() => {
+      const claimed = events.claim(Number.MAX_SAFE_INTEGER, 20);
+      for (const { eventId } of claimed) events.remove(eventId, undefined);
+      return claimed.length;
+    });
+  }
+  for (let n = 0; n < 400; n++) batch(() => {});
+  const pages = new DatabaseSync(path);
+  const { page_count: count } = pages.prepare('PRAGMA page_count').get() as { page_count: number };
+  pages.close();
+  assert.ok(count < 2 * limits.queue.freePages, `${count} pages`);
+});
+
 describe('a batch that is rolled back', () => {
   const openEvents = (t: TestContext) => {
     const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
-    const events = new SqliteEvents(path, { events: 100, failures: 10 });
+    const events = new SqliteEvents(path, { events: 100, failures: 10, bytes: 2 ** 30 });
     t.after(() => events.close());
     return events;
   };

@@ -1,4 +1,5 @@
 import { assert, limits } from '../base/mod.ts';
+import { EventBytes, sizeOf } from './event-bytes.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import type {
   AsyncEvent,
@@ -17,11 +18,13 @@ export class MemoryEventQueue implements EventStore {
   readonly #claimed = new Set<number>();
   readonly #eventsMax: number;
   readonly #failuresMax: number;
+  readonly #bytes: EventBytes;
   #failures: FailedEvent[] = [];
   #eventsEver = 0;
   #turn = 0;
 
-  constructor({ events, failures }: EventCapacity = {}) {
+  constructor({ events, failures, bytes }: EventCapacity = {}) {
+    this.#bytes = new EventBytes(bytes ?? limits.queue.bytes);
     this.#eventsMax = events ?? limits.queue.events;
     this.#failuresMax = failures ?? limits.queue.failures;
     this.#queues = Array.from({ length: limits.queue.queues }, () => new Map());
@@ -38,6 +41,9 @@ export class MemoryEventQueue implements EventStore {
     const depth = this.#queues[queue]?.size ?? 0;
     const events = this.#queueOf.size;
     requireRoom(event.functionName, { depth, events, eventsMax: this.#eventsMax });
+    const size = sizeOf(event);
+    this.#bytes.requireRoom(size);
+    this.#bytes.add(size);
     const eventId = ++this.#eventsEver;
     const progress = { visibleAtMs: event.receivedMs, invokes: 0, refusals: 0 };
     this.#queues[queue]?.set(eventId, { ...event, ...progress, eventId });
@@ -81,7 +87,10 @@ export class MemoryEventQueue implements EventStore {
   }
 
   async remove(eventId: number, failure?: FailedEvent): Promise<void> {
-    this.#queues[this.#queueOf.get(eventId) ?? -1]?.delete(eventId);
+    const queue = this.#queues[this.#queueOf.get(eventId) ?? -1];
+    const event = queue?.get(eventId);
+    if (event) this.#bytes.remove(sizeOf(event));
+    queue?.delete(eventId);
     this.#queueOf.delete(eventId);
     this.#claimed.delete(eventId);
     if (!failure) return;

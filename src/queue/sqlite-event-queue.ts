@@ -41,7 +41,8 @@ export class SqliteEventQueue implements EventStore {
   /** Rejects with `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. */
   static async open(options: { path: string } & EventCapacity): Promise<SqliteEventQueue> {
     const { path, events = limits.queue.events, failures = limits.queue.failures } = options;
-    const workerData: ThreadSettings = { path, capacity: { events, failures } };
+    const { bytes = limits.queue.bytes } = options;
+    const workerData: ThreadSettings = { path, capacity: { events, failures, bytes } };
     const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData });
     try {
       const [answer] = (await once(thread, 'message')) as [ThreadAnswer];

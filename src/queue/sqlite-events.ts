@@ -2,19 +2,21 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert, limits } from '../base/mod.ts';
 import { openDatabase } from '../database/mod.ts';
 import { Claims } from './claims.ts';
+import { EventBytes, sizeOf } from './event-bytes.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
+import { eventOfRow, type Row, sizeOfRow } from './sqlite-rows.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
 import type {
   AsyncEvent,
   EventCapacity,
-  EventEnding,
   EventProgress,
   FailedEvent,
   QueueStats,
   StoredEvent,
 } from './types.ts';
 
-type Row = Record<string, string | number | bigint | Uint8Array | null>;
+/** Of `PRAGMA auto_vacuum` (sqlite.org/pragma.html). */
+const INCREMENTAL = 2;
 
 /**
  * The queue's tables, synchronous: every call is one part of the batch that its caller commits or
@@ -26,12 +28,16 @@ export class SqliteEvents {
   readonly #statements = new Map<string, StatementSync>();
   readonly #claims = new Claims(limits.queue.queues);
   readonly #depths: number[];
+  readonly #bytes: EventBytes;
+  #commits = 0;
   #turn = 0;
 
   constructor(path: string, capacity: Required<EventCapacity>) {
     this.#capacity = capacity;
     this.#depths = new Array<number>(limits.queue.queues).fill(0);
+    this.#bytes = new EventBytes(capacity.bytes);
     this.#database = openDatabase(path, eventQueueMigrations);
+    this.#shrinkable();
     this.#loadDepths();
   }
 
@@ -42,6 +48,7 @@ export class SqliteEvents {
 
   commit(): void {
     this.#database.exec('COMMIT');
+    if (++this.#commits % limits.queue.commitsPerVacuum === 0) this.#giveBack();
   }
 
   /** Nothing of the batch was done. */
@@ -63,6 +70,8 @@ export class SqliteEvents {
     const depth = this.#depths[queue] ?? 0;
     const { events: eventsMax } = this.#capacity;
     requireRoom(functionName, { depth, events: this.#eventCount(), eventsMax });
+    const size = sizeOf(event);
+    this.#bytes.requireRoom(size);
     this.#run(
       `INSERT INTO events (queue, visible_at_ms, received_ms, account_id, function_name, qualifier,
          request_id, trace_id, tenant_id, payload, invokes, refusals)
@@ -79,6 +88,7 @@ export class SqliteEvents {
       event.payload,
     );
     this.#depths[queue] = (this.#depths[queue] ?? 0) + 1;
+    this.#bytes.add(size);
   }
 
   claim(nowMs: number, limit: number): StoredEvent[] {
@@ -113,7 +123,11 @@ export class SqliteEvents {
 
   remove(eventId: number, failure: FailedEvent | undefined): void {
     const queue = this.#claims.queueOf(eventId);
-    this.#run('DELETE FROM events WHERE event_id = ?', eventId);
+    const removed = this.#all(
+      'DELETE FROM events WHERE event_id = ? RETURNING account_id, function_name, length(payload)',
+      eventId,
+    );
+    for (const row of removed) this.#bytes.remove(sizeOfRow(row, 'length(payload)'));
     if (queue !== undefined) this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
     this.#claims.release(eventId);
     if (!failure) return;
@@ -183,6 +197,27 @@ export class SqliteEvents {
     for (const row of this.#all('SELECT queue, count(*) AS depth FROM events GROUP BY queue')) {
       this.#depths[Number(row['queue'])] = Number(row['depth']);
     }
+    this.#bytes.clear();
+    const sums = this.#all(
+      `SELECT account_id, function_name, sum(length(payload)) AS bytes FROM events
+         GROUP BY account_id, function_name`,
+    );
+    for (const row of sums) this.#bytes.add(sizeOfRow(row, 'bytes'));
+  }
+
+  /** A file of an earlier Sluice keeps its size for ever unless it is written anew once. */
+  #shrinkable(): void {
+    const [row] = this.#all('PRAGMA auto_vacuum');
+    if (Number(row?.['auto_vacuum']) === INCREMENTAL) return;
+    this.#database.exec('PRAGMA auto_vacuum = INCREMENTAL; VACUUM;');
+  }
+
+  /** A part at a time, so that no batch waits long for it. */
+  #giveBack(): void {
+    const [row] = this.#all('PRAGMA freelist_count');
+    const { freePages, pagesPerVacuum } = limits.queue;
+    if (Number(row?.['freelist_count']) <= freePages) return;
+    this.#database.exec(`PRAGMA incremental_vacuum(${pagesPerVacuum})`);
   }
 
   #statement(sql: string): StatementSync {
@@ -201,24 +236,4 @@ export class SqliteEvents {
   #all(sql: string, ...values: (string | number)[]): Row[] {
     return this.#statement(sql).all(...values) as Row[];
   }
-}
-
-function eventOfRow(row: Row): StoredEvent {
-  const payload = row['payload'] as Uint8Array;
-  const ending = row['ending'];
-  return {
-    eventId: Number(row['event_id']),
-    accountId: String(row['account_id']),
-    functionName: String(row['function_name']),
-    qualifier: row['qualifier'] === null ? undefined : String(row['qualifier']),
-    requestId: String(row['request_id']),
-    traceId: String(row['trace_id']),
-    tenantId: row['tenant_id'] === null ? undefined : String(row['tenant_id']),
-    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-    receivedMs: Number(row['received_ms']),
-    visibleAtMs: Number(row['visible_at_ms']),
-    invokes: Number(row['invokes']),
-    refusals: Number(row['refusals']),
-    ending: ending === null ? undefined : (JSON.parse(String(ending)) as EventEnding),
-  };
 }

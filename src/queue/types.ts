@@ -66,6 +66,8 @@ export interface FailedEvent {
 /** How much a store holds; `limits.queue` says where nothing is given. */
 export interface EventCapacity {
   readonly events?: number;
+  /** Of their payloads. */
+  readonly bytes?: number;
   /** Records of failed events, of all accounts together; the oldest go first. */
   readonly failures?: number;
 }
