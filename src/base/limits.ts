@@ -167,6 +167,8 @@ export const limits = {
     warmMemoryBytes: 64 * MIB,
     startTimeoutMs: 30_000,
     poolSize: 1,
+    /** A spare that was taken is replaced so long after: not beside the start that it was taken for. */
+    replenishMs: 3000,
     /** Alarms and damaged chunks that one agent may have its worker write down. */
     notes: 10_000,
   },

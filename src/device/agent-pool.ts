@@ -49,6 +49,7 @@ export class AgentPool<Settings> {
   readonly #spares: Promise<Agent<Settings>>[] = [];
   readonly #agents = new Set<Agent<Settings>>();
   #ready: Promise<void>;
+  #replenishing: Timer | undefined;
   #closed = false;
 
   constructor(options: AgentPoolOptions<Settings>) {
@@ -112,6 +113,7 @@ export class AgentPool<Settings> {
   /** Ends every agent; devices that are still open answer EIO. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#replenishing?.cancel();
     await this.#ready.catch(() => {});
     await Promise.allSettled([...this.#spares, ...this.#byAccount.values()]);
     await Promise.all([...this.#agents].map((agent) => agent.process.kill()));
@@ -123,7 +125,7 @@ export class AgentPool<Settings> {
     if (known) return await known;
     const agent = this.#spares.shift() ?? this.#start(false);
     this.#byAccount.set(accountId, agent);
-    this.#replenish();
+    this.#replenishLater();
     try {
       const started = await agent;
       started.process.died.addEventListener('abort', () => this.#forget(accountId, agent));
@@ -137,6 +139,14 @@ export class AgentPool<Settings> {
 
   #forget(accountId: string, agent: Promise<Agent<Settings>>): void {
     if (this.#byAccount.get(accountId) === agent) this.#byAccount.delete(accountId);
+  }
+
+  /** Starting an agent takes a processor for most of a second: whoever took a spare goes first. */
+  #replenishLater(): void {
+    this.#replenishing ??= this.#options.clock.setTimer(limits.agent.replenishMs, () => {
+      this.#replenishing = undefined;
+      this.#replenish();
+    });
   }
 
   #replenish(): void {
