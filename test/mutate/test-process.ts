@@ -1,6 +1,19 @@
 import { spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
 
+/** Process groups that go with this process, however it ends. */
+const running = new Set<number>();
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // The group has ended by itself.
+  }
+}
+
+process.on('exit', () => running.forEach(endGroup));
+
 export type Ending = 'passed' | 'failed' | 'late';
 
 /**
@@ -20,17 +33,17 @@ export function runTestFile(
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });
-  if (child.pid !== undefined) setPriority(child.pid, 10);
+  const { pid = 0 } = child;
+  if (pid > 0) {
+    running.add(pid);
+    setPriority(pid, 10);
+  }
   return new Promise((resolve, reject) => {
     let ending: Ending | undefined;
     const end = (how: Ending) => {
       ending ??= how;
       clearTimeout(timer);
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // The group has ended by itself.
-      }
+      if (pid > 0) endGroup(pid);
     };
     const timer = setTimeout(() => end('late'), timeoutMs);
     let rest = '';
@@ -42,6 +55,7 @@ export function runTestFile(
     child.once('error', reject);
     child.once('close', (status) => {
       end(status === 0 ? 'passed' : 'failed');
+      running.delete(pid);
       resolve(ending ?? 'failed');
     });
   });
