@@ -87,12 +87,14 @@ function hastyClock(sleepsMs: number[]): Clock {
   };
 }
 
-test('the verdicts of skopeo are written anew', { skip: !isRewrite }, async (t) => {
-  const judge = (await runOrThrow('skopeo', ['--version'])).trim();
-  const verdicts: Record<string, Verdict> = {};
-  for (const each of cases) verdicts[each.name] = await askSkopeo(t, each);
-  writeVerdicts(VERDICTS, { judge, cases: verdicts });
-});
+if (isRewrite) {
+  test('the verdicts of skopeo are written anew', async (t) => {
+    const judge = (await runOrThrow('skopeo', ['--version'])).trim();
+    const verdicts: Record<string, Verdict> = {};
+    for (const each of cases) verdicts[each.name] = await askSkopeo(t, each);
+    writeVerdicts(VERDICTS, { judge, cases: verdicts });
+  });
+}
 
 test('every registry of the table is read or refused as skopeo does, or a reason says why not', async (t) => {
   const { cases: verdicts } = readVerdicts<Verdict>(VERDICTS);

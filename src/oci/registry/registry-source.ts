@@ -10,6 +10,7 @@ import {
   type RegistryClientOptions as RegistryOptions,
   type RegistryResponse,
 } from './registry-client.ts';
+import { discard } from './response-body.ts';
 
 const ACCEPT_MANIFESTS = [...manifestMediaTypes, ...indexMediaTypes].join(', ');
 
@@ -108,7 +109,7 @@ export class RegistrySource implements ImageSource {
     const range: Record<string, string> = position > 0 ? { range: `bytes=${position}-` } : {};
     const response = await this.#client.get(`blobs/${digest}`, range, signal);
     if (response.status === 416) {
-      response.body.destroy();
+      discard(response.body);
       return;
     }
     // A registry that ignores ranges sends the blob from its start again.

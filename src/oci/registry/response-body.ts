@@ -18,7 +18,7 @@ export async function readLimited(
   for await (const bytes of body as AsyncIterable<Buffer>) {
     size += bytes.length;
     if (size > limitBytes) {
-      body.destroy();
+      discard(body);
       throw new SluiceError('IMAGE_MALFORMED', `${where}: it has more than ${limitBytes} bytes`);
     }
     parts.push(bytes);
