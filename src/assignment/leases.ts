@@ -1,16 +1,14 @@
 import { assert } from '../base/mod.ts';
 import type { RefusalReason } from './events.ts';
+import { endLease, leaveWaiting, removeLease } from './lease-records.ts';
+import { forgetIfUnused } from './records.ts';
 import {
-  endLease,
   enterIdle,
   enterSettling,
   enterUnheard,
-  forgetIfUnused,
   leavePhase,
-  leaveWaiting,
-  removeLease,
   surrenderProvisioned,
-} from './records.ts';
+} from './sandbox-records.ts';
 import type { AssignmentState, LeaseRecord, SandboxRecord, VersionState } from './state.ts';
 import { feed, stop, type Turn } from './supply.ts';
 import type { LeaseRef, LeaseVerdict } from './types.ts';

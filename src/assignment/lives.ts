@@ -1,15 +1,8 @@
 import type { AssignmentEvent, StartError } from './events.ts';
+import { removeLease } from './lease-records.ts';
 import { lend, refuse, release } from './leases.ts';
-import {
-  addSandbox,
-  enterUnheard,
-  forgetIfUnused,
-  isStarting,
-  removeLease,
-  removeSandbox,
-  versionOf,
-  workerOf,
-} from './records.ts';
+import { forgetIfUnused, versionOf, workerOf } from './records.ts';
+import { addSandbox, enterUnheard, isStarting, removeSandbox } from './sandbox-records.ts';
 import type { AssignmentState, VersionState } from './state.ts';
 import { feed, feedHungry, feedLater, stop, type Turn } from './supply.ts';
 import { giveBack } from './token-bucket.ts';

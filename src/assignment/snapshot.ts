@@ -1,6 +1,8 @@
 import { SluiceError } from '../base/mod.ts';
+import { addLease, enterWaiting } from './lease-records.ts';
 import { append, nodeOf, valuesOf } from './linked-list.ts';
-import { addLease, addSandbox, enterWaiting, leavePhase, versionOf, workerOf } from './records.ts';
+import { versionOf, workerOf } from './records.ts';
+import { addSandbox, leavePhase } from './sandbox-records.ts';
 import {
   type AssignmentLimits,
   type AssignmentState,

@@ -1,9 +1,10 @@
 import { unreachable } from '../base/mod.ts';
 import { admit, lastIdle } from './admission.ts';
 import type { AssignmentEffect, AssignmentEvent } from './events.ts';
+import { addLease, enterWaiting, removeLease } from './lease-records.ts';
 import { lend, onAnswered, onSettled, onUndelivered, refuse } from './leases.ts';
 import { onBorn, onDied, onReady } from './lives.ts';
-import { addLease, enterWaiting, forgetIfUnused, removeLease, versionOf } from './records.ts';
+import { forgetIfUnused, versionOf } from './records.ts';
 import type { AssignmentState } from './state.ts';
 import { feed, feedHungry, type Turn } from './supply.ts';
 import { advance } from './time.ts';

@@ -1,5 +1,6 @@
 import type { AssignmentEffect, RefusalReason, StopReason } from './events.ts';
-import { addSandbox, forgetIfUnused, removeSandbox } from './records.ts';
+import { forgetIfUnused } from './records.ts';
+import { addSandbox, removeSandbox } from './sandbox-records.ts';
 import type { AssignmentState, SandboxRecord, VersionState } from './state.ts';
 import { takeToken } from './token-bucket.ts';
 

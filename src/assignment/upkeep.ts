@@ -1,5 +1,6 @@
 import { refuse } from './leases.ts';
-import { forgetIfUnused, stopCountingOn, surrenderProvisioned, versionOf } from './records.ts';
+import { forgetIfUnused, versionOf } from './records.ts';
+import { stopCountingOn, surrenderProvisioned } from './sandbox-records.ts';
 import type { VersionState } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
 import type { VersionRef } from './types.ts';

@@ -1,14 +1,8 @@
 import type { AssignmentEvent } from './events.ts';
+import { addLease, endLease, removeLease } from './lease-records.ts';
 import { release } from './leases.ts';
-import {
-  addLease,
-  endLease,
-  enterUnheard,
-  leavePhase,
-  removeLease,
-  removeSandbox,
-  workerOf,
-} from './records.ts';
+import { workerOf } from './records.ts';
+import { enterUnheard, leavePhase, removeSandbox } from './sandbox-records.ts';
 import type { AssignmentState, SandboxRecord, WorkerRecord } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
 import type { SandboxReport } from './types.ts';
