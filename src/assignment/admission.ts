@@ -1,5 +1,5 @@
 import type { RefusalReason } from './events.ts';
-import type { AssignmentState, SandboxRecord, VersionState } from './state.ts';
+import type { AssignmentState, FunctionCounts, SandboxRecord, VersionState } from './state.ts';
 import { takeToken } from './token-bucket.ts';
 import type { ConcurrencyAllowance, InvokePool } from './types.ts';
 
@@ -17,8 +17,8 @@ const admitted = {
 
 /**
  * Whether the limits let one more invoke of the version in, and on whose account it counts:
- * provisioned sandboxes that are up first, then the function's reservation or, without one, what
- * the account has left unreserved (contract 2.11). Notes the function's limit in force.
+ * provisioned sandboxes that are up first, then what the function's reservation leaves beside them
+ * or, without one, what the account has left unreserved (contract 2.11). Notes the function's limit in force.
  */
 export function admit(
   state: AssignmentState,
@@ -32,7 +32,10 @@ export function admit(
   owner.limit = reserved ?? unreserved + owner.provisioned;
   const provisioned = version.provisionedInFlight < version.provisionedUp;
   if (reserved !== undefined) {
-    if (owner.inFlight >= reserved) {
+    if (
+      owner.inFlight >= reserved ||
+      (!provisioned && atWorkOnDemand(owner) >= spare(version, reserved))
+    ) {
       return refused('ReservedFunctionConcurrentInvocationLimitExceeded');
     }
   } else if (!provisioned && account.unreservedInFlight >= unreserved) {
@@ -53,6 +56,19 @@ export function admit(
   }
   if (provisioned) return admitted.provisioned;
   return reserved === undefined ? admitted.unreserved : admitted.reserved;
+}
+
+function atWorkOnDemand({ inFlight, provisionedInFlight }: FunctionCounts): number {
+  return inFlight - provisionedInFlight;
+}
+
+/**
+ * What a reservation leaves to sandboxes on demand: all but what is provisioned. A version whose
+ * own provisioned sandboxes are not up, or never come up, may use their share meanwhile.
+ */
+function spare(version: VersionState, reserved: number): number {
+  const { provisionedTarget, provisionedUp } = version;
+  return reserved - version.function.provisioned + Math.max(0, provisionedTarget - provisionedUp);
 }
 
 /** The idle sandbox to lend next: a provisioned one, else the on-demand one that was used last. */

@@ -23,7 +23,7 @@ export function addLease(
   version.inFlight++;
   version.function.inFlight++;
   version.account.inFlight++;
-  if (pool === 'provisioned') version.provisionedInFlight++;
+  if (pool === 'provisioned') countProvisioned(version, 1);
   if (pool === 'unreserved') version.account.unreservedInFlight++;
   return lease;
 }
@@ -36,8 +36,13 @@ export function removeLease(state: AssignmentState, lease: LeaseRecord): void {
   version.inFlight--;
   version.function.inFlight--;
   version.account.inFlight--;
-  if (lease.pool === 'provisioned') version.provisionedInFlight--;
+  if (lease.pool === 'provisioned') countProvisioned(version, -1);
   if (lease.pool === 'unreserved') version.account.unreservedInFlight--;
+}
+
+function countProvisioned(version: VersionState, by: 1 | -1): void {
+  version.provisionedInFlight += by;
+  version.function.provisionedInFlight += by;
 }
 
 export function enterWaiting(state: AssignmentState, lease: LeaseRecord): void {

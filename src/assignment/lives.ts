@@ -41,8 +41,9 @@ export function onReady(turn: Turn, sandboxId: string, initFailed: boolean): voi
   }
   const { version, provisioned } = sandbox;
   noteStart(state, state.nowMs - sandbox.sinceMs);
-  const waiting = version.waiting.first?.value;
-  if (initFailed && provisioned) version.provisionFailed = true;
+  // What failed before any call is no caller's to see: who waits has a start of its own.
+  const waiting = provisioned ? undefined : version.waiting.first?.value;
+  if (initFailed && provisioned) version.provisionFailure = 'init';
   if (!initFailed) release(turn, sandbox);
   else if (waiting) lend(turn, sandbox, waiting);
   else stop(turn, sandbox, 'init-failed');
@@ -84,8 +85,8 @@ function startFailed(
 ): void {
   const { state, effects } = turn;
   const limited = error.code === 'START_LIMIT_EXCEEDED';
-  if (provisioned && !limited) version.provisionFailed = true;
-  const waiting = version.waiting.first?.value;
+  if (provisioned && !limited) version.provisionFailure = 'start';
+  const waiting = provisioned ? undefined : version.waiting.first?.value;
   if (waiting && limited) refuse(turn, waiting, 'starts-per-worker');
   else if (waiting) {
     removeLease(state, waiting);

@@ -1,4 +1,9 @@
-import type { VersionState } from './state.ts';
+import type { ProvisionFailure, VersionState } from './state.ts';
+
+const reasons: Readonly<Record<ProvisionFailure, string>> = {
+  init: 'FUNCTION_ERROR_INIT_FAILURE',
+  start: 'INTERNAL_ERROR',
+};
 
 /** In the API's own words for the status. */
 export interface ProvisionedStatus {
@@ -6,6 +11,8 @@ export interface ProvisionedStatus {
   readonly allocated: number;
   readonly available: number;
   readonly status: 'READY' | 'IN_PROGRESS' | 'FAILED';
+  /** Of what failed. */
+  readonly statusReason?: string;
 }
 
 export function provisionedStatus(version: VersionState | undefined): ProvisionedStatus {
@@ -13,6 +20,8 @@ export function provisionedStatus(version: VersionState | undefined): Provisione
   const allocated = version?.provisionedUp ?? 0;
   const available = Math.max(0, allocated - (version?.provisionedInFlight ?? 0));
   if (allocated >= requested) return { requested, allocated, available, status: 'READY' };
-  const status = version?.provisionFailed ? 'FAILED' : 'IN_PROGRESS';
-  return { requested, allocated, available, status };
+  const failure = version?.provisionFailure;
+  if (!failure) return { requested, allocated, available, status: 'IN_PROGRESS' };
+  const statusReason = reasons[failure];
+  return { requested, allocated, available, status: 'FAILED', statusReason };
 }

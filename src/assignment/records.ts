@@ -19,6 +19,7 @@ export function versionOf(state: AssignmentState, ref: VersionRef): VersionState
     owner = {
       functionArn: ref.functionArn,
       inFlight: 0,
+      provisionedInFlight: 0,
       occupied: 0,
       limit: 0,
       provisioned: 0,
@@ -44,7 +45,7 @@ export function versionOf(state: AssignmentState, ref: VersionRef): VersionState
     provisionedMade: 0,
     provisionedUp: 0,
     provisionedInFlight: 0,
-    provisionFailed: false,
+    provisionFailure: undefined,
     settlingSoon: 0,
   };
   state.versions.set(ref.key, version);

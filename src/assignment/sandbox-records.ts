@@ -29,10 +29,12 @@ export function addSandbox(
   };
   state.sandboxes.set(sandboxId, sandbox);
   version.sandboxes.add(sandbox);
-  version.starting++;
   if (provisioned) version.provisionedMade++;
+  else {
+    version.starting++;
+    version.function.occupied++;
+  }
   version.account.starting++;
-  version.function.occupied++;
   state.starting++;
   return sandbox;
 }
@@ -41,8 +43,10 @@ export function addSandbox(
 export function leavePhase(state: AssignmentState, sandbox: SandboxRecord): void {
   const { version } = sandbox;
   if (isStarting(sandbox)) {
-    version.starting--;
-    if (sandbox.provisioned) version.provisionedUp++;
+    if (sandbox.provisioned) {
+      version.provisionedUp++;
+      version.function.occupied++;
+    } else version.starting--;
     version.account.starting--;
     state.starting--;
   } else if (sandbox.phase === 'idle') {

@@ -31,6 +31,8 @@ export class FakeWorker implements WorkerControl {
   startsAtOnce = Number.POSITIVE_INFINITY;
   mostAtWork = 0;
   atWork = 0;
+  /** Whether inits fail by the function's fault. */
+  initFailed = false;
   fail: ((n: number) => Error | undefined) | undefined;
   /** Sandboxes that are up, and the lease that each works for. */
   readonly up = new Map<string, number | undefined>();
@@ -54,7 +56,7 @@ export class FakeWorker implements WorkerControl {
     }
     if (error) throw error;
     this.up.set(sandboxId, undefined);
-    return { initFailed: false };
+    return { initFailed: this.initFailed };
   }
 
   async stop(sandboxId: string): Promise<void> {

@@ -154,6 +154,25 @@ describe('the assignment service', () => {
     assert.equal(worker.up.size, 0);
   });
 
+  test('says in the API’s words how provisioning failed', async (t) => {
+    const { clock, worker, service } = region(t);
+    const version = versionNamed('f');
+    const status = async () => {
+      await service.provision(version, 1);
+      const { status: before } = await service.provisioned(version);
+      await clock.advance(worker.startMs);
+      const { status: after, statusReason } = await service.provisioned(version);
+      return [before, after, statusReason];
+    };
+    worker.initFailed = true;
+    assert.deepEqual(await status(), ['IN_PROGRESS', 'FAILED', 'FUNCTION_ERROR_INIT_FAILURE']);
+    worker.fail = () => new SluiceError('SANDBOX_START_FAILED', 'no disk');
+    assert.deepEqual(await status(), ['IN_PROGRESS', 'FAILED', 'INTERNAL_ERROR']);
+    worker.fail = undefined;
+    worker.initFailed = false;
+    assert.deepEqual(await status(), ['IN_PROGRESS', 'READY', undefined]);
+  });
+
   test('a drained version is provisioned no more', async (t) => {
     const { clock, worker, service } = region(t);
     const version = versionNamed('f');

@@ -8,6 +8,7 @@ import {
   type AssignmentState,
   createState,
   type LeaseRecord,
+  type ProvisionFailure,
   type SandboxPhase,
   type SandboxRecord,
   type VersionState,
@@ -63,7 +64,7 @@ export interface AssignmentSnapshot extends Scalars {
   readonly versions: readonly {
     readonly ref: VersionRef;
     readonly provisionedTarget: number;
-    readonly provisionFailed: boolean;
+    readonly provisionFailure: ProvisionFailure | undefined;
   }[];
   readonly functions: readonly {
     readonly functionArn: string;
@@ -91,10 +92,10 @@ export function encodeState(state: AssignmentState): AssignmentSnapshot {
       address: worker.address,
       sandboxes: [...worker.sandboxes].map(idOf),
     })),
-    versions: [...versions.values()].map(({ ref, provisionedTarget, provisionFailed }) => ({
+    versions: [...versions.values()].map(({ ref, provisionedTarget, provisionFailure }) => ({
       ref,
       provisionedTarget,
-      provisionFailed,
+      provisionFailure,
     })),
     functions: [...functions.values()].map(({ functionArn, limit, requests, starts }) => ({
       functionArn,
@@ -162,10 +163,10 @@ export function decodeState(
 }
 
 function decodeVersions(state: AssignmentState, snapshot: AssignmentSnapshot): void {
-  for (const { ref, provisionedTarget, provisionFailed } of snapshot.versions) {
+  for (const { ref, provisionedTarget, provisionFailure } of snapshot.versions) {
     const version = versionOf(state, ref);
     version.provisionedTarget = provisionedTarget;
-    version.provisionFailed = provisionFailed;
+    version.provisionFailure = provisionFailure;
     version.function.provisioned += provisionedTarget;
   }
   for (const { functionArn, limit, requests, starts } of snapshot.functions) {

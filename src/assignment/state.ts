@@ -73,6 +73,9 @@ export interface WorkerRecord {
   readonly sandboxes: Set<SandboxRecord>;
 }
 
+/** By the function's fault, in its init; or by ours, before that. */
+export type ProvisionFailure = 'init' | 'start';
+
 export interface VersionState {
   readonly ref: VersionRef;
   readonly function: FunctionCounts;
@@ -85,23 +88,25 @@ export interface VersionState {
   readonly sandboxes: Set<SandboxRecord>;
   /** Admitted and not yet answered, waiting ones included. */
   inFlight: number;
+  /** Sandboxes on their way up for who waits: none of the provisioned. */
   starting: number;
   /** Provisioned sandboxes: wished for, made (starting ones included), and up. */
   provisionedTarget: number;
   provisionedMade: number;
   provisionedUp: number;
   provisionedInFlight: number;
-  /** A provisioned sandbox's init failed; no more are made until the next `provisioned`. */
-  provisionFailed: boolean;
+  /** How a provisioned sandbox failed; no more are made until the next `provisioned`. */
+  provisionFailure: ProvisionFailure | undefined;
   /** Answered, and expected back within `settleMs`. */
   settlingSoon: number;
 }
 
 export interface FunctionCounts {
   readonly functionArn: string;
-  /** Admitted and not yet answered. */
+  /** Admitted and not yet answered, and those of them that count as provisioned. */
   inFlight: number;
-  /** Sandboxes that are not idle. */
+  provisionedInFlight: number;
+  /** Sandboxes that are not idle; provisioned ones only once they are up. */
   occupied: number;
   /** The most that may be occupied, as of the last invoke. */
   limit: number;

@@ -198,6 +198,56 @@ describe('provisioned concurrency', () => {
     assert.equal(region.starting.size, 1, 'until it is asked for again');
   });
 
+  test('while it is on its way, callers run on demand, and its failed init is not theirs', () => {
+    const region = new Region();
+    region.provision(f, 1);
+    const [kept = ''] = region.starting.keys();
+    const leaseId = region.invoke(f);
+    const [, own = ''] = region.starting.keys();
+    assert.notEqual(own, '', 'a start of the caller’s own');
+    region.started(kept, true);
+    assert.ok(region.waiting.has(leaseId));
+    region.started(own);
+    assert.equal(region.lent.get(leaseId), own);
+    const version = region.state.versions.get(f.key);
+    assert.equal(version?.provisionFailure, 'init');
+  });
+
+  test('a start that fails by our fault before any call is no caller’s either', () => {
+    const region = new Region();
+    region.provision(f, 1);
+    const [kept = ''] = region.starting.keys();
+    const leaseId = region.invoke(f);
+    region.startFailed(kept);
+    assert.ok(region.waiting.has(leaseId));
+    assert.equal(region.state.versions.get(f.key)?.provisionFailure, 'start');
+  });
+
+  test('that takes all of a reservation leaves the other versions nothing', () => {
+    const latest = versionOf('f', 'a1', '$LATEST');
+    const reserved = { ...view, reserved: 2 };
+    const refusal = 'ReservedFunctionConcurrentInvocationLimitExceeded';
+    const region = new Region();
+    region.provision(f, 2);
+    region.invoke(latest, reserved);
+    assert.deepEqual(region.reasons, [refusal], 'not even while it is on its way');
+    const early = region.invoke(f, reserved);
+    assert.deepEqual(region.reasons, [refusal], 'its own version may');
+    for (const sandboxId of [...region.starting.keys()]) region.started(sandboxId);
+    const sandboxId = region.lent.get(early) ?? '';
+    region.answered(early);
+    region.settled(sandboxId);
+    region.invoke(latest, reserved);
+    assert.equal(region.reasons.length, 2);
+    region.invoke(f, reserved);
+    region.invoke(f, reserved);
+    assert.equal(region.lent.size, 2, 'and its own version has all of it');
+    region.provision(f, 1);
+    region.answered([...region.lent.keys()][0] ?? 0);
+    region.invoke(latest, reserved);
+    assert.equal(region.reasons.length, 2, 'what is not provisioned is for all');
+  });
+
   test('what is no longer wanted goes', () => {
     const region = new Region();
     region.provision(f, 2);

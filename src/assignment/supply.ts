@@ -17,24 +17,42 @@ export interface Turn {
 export function feed(turn: Turn, version: VersionState): RefusalReason | undefined {
   const { state } = turn;
   if (!state.leading) return undefined;
-  for (;;) {
-    const provisioned = wantsProvisioned(state, version);
-    if (!provisioned && version.waiting.length <= version.starting + version.settlingSoon) break;
+  const waitingBlocked = startAll(turn, version, false);
+  const provisionedBlocked = startAll(turn, version, true);
+  const blocked = waitingBlocked ?? provisionedBlocked;
+  if (blocked) state.hungry.add(version);
+  else state.hungry.delete(version);
+  return blocked;
+}
+
+/** Starts all that is wanted of one sort. Answers what stopped it short. */
+function startAll(
+  turn: Turn,
+  version: VersionState,
+  provisioned: boolean,
+): RefusalReason | undefined {
+  const { state, effects } = turn;
+  const wants = provisioned ? wantsProvisioned : wantsOnDemand;
+  while (wants(state, version)) {
     const blocked = startBlocked(turn, version, provisioned);
-    if (blocked) {
-      state.hungry.add(version);
-      return blocked;
-    }
+    if (blocked) return blocked;
     const sandboxId = `${state.idPrefix}-${++state.sandboxesEver}`;
     addSandbox(state, version, sandboxId, provisioned);
-    turn.effects.push({ type: 'place', sandboxId, version: version.ref, provisioned });
+    effects.push({ type: 'place', sandboxId, version: version.ref, provisioned });
   }
-  state.hungry.delete(version);
   return undefined;
 }
 
+/**
+ * Whether somebody waits whom nothing under way will serve. A provisioned sandbox that starts does
+ * not count: its init may take minutes, and may fail.
+ */
+function wantsOnDemand(_state: AssignmentState, version: VersionState): boolean {
+  return version.waiting.length > version.starting + version.settlingSoon;
+}
+
 function wantsProvisioned(state: AssignmentState, version: VersionState): boolean {
-  if (state.closing || version.provisionFailed) return false;
+  if (state.closing || version.provisionFailure) return false;
   return version.provisionedMade < version.provisionedTarget;
 }
 

@@ -19,7 +19,7 @@ export function onDrain(turn: Turn, versionArn: string): void {
 export function onProvisioned(turn: Turn, ref: VersionRef, count: number): void {
   const version = versionOf(turn.state, ref);
   setProvisioned(version, count);
-  version.provisionFailed = false;
+  version.provisionFailure = undefined;
   for (const sandbox of version.sandboxes) {
     if (version.provisionedMade <= count) break;
     if (!sandbox.provisioned || sandbox.phase === 'placing' || sandbox.phase === 'starting') {
