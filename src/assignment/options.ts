@@ -13,6 +13,7 @@ export const defaultAssignmentLimits: AssignmentLimits = {
   idleMs: limits.worker.idleMs,
   startsPerFunctionBurst: limits.assignment.startsPerFunctionBurst,
   startsPerFunctionPerSecond: limits.assignment.startsPerFunctionPerSecond,
+  ratesKept: limits.assignment.ratesKept,
   leapMs: limits.assignment.leapMs,
   takeUpMs: limits.assignment.takeUpMs,
 };

@@ -1,7 +1,7 @@
 import { assert } from '../base/mod.ts';
 import { emptyList } from './linked-list.ts';
+import { keepRates, takeRates } from './rates.ts';
 import type { AssignmentState, VersionState, WorkerRecord } from './state.ts';
-import { fullBucket } from './token-bucket.ts';
 import type { VersionRef } from './types.ts';
 
 /** The version's record, made on first sight together with its function's and account's. */
@@ -23,8 +23,7 @@ export function versionOf(state: AssignmentState, ref: VersionRef): VersionState
       occupied: 0,
       limit: 0,
       provisioned: 0,
-      requests: fullBucket(state.nowMs),
-      starts: fullBucket(state.nowMs),
+      ...takeRates(state, ref.functionArn),
       versions: 0,
     };
     state.functions.set(ref.functionArn, owner);
@@ -69,6 +68,7 @@ export function forgetIfUnused(state: AssignmentState, version: VersionState): v
   if (owner.versions > 0) return;
   assert(owner.inFlight === 0 && owner.occupied === 0, `${ref.functionArn}: forgotten while used`);
   state.functions.delete(ref.functionArn);
+  keepRates(state, owner);
   account.functions--;
   if (account.functions > 0) return;
   assert(account.inFlight === 0 && account.starting === 0, 'an account is forgotten while used');

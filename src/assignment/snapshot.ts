@@ -1,6 +1,7 @@
 import { SluiceError } from '../base/mod.ts';
 import { addLease, enterWaiting } from './lease-records.ts';
 import { append, nodeOf, valuesOf } from './linked-list.ts';
+import { decodeRates, encodeRates, type RatesSnapshot } from './rates.ts';
 import { versionOf, workerOf } from './records.ts';
 import { addSandbox, leavePhase } from './sandbox-records.ts';
 import {
@@ -72,6 +73,7 @@ export interface AssignmentSnapshot extends Scalars {
     readonly requests: TokenBucket;
     readonly starts: TokenBucket;
   }[];
+  readonly ratesKept: RatesSnapshot;
   readonly sandboxes: readonly SandboxSnapshot[];
   /** Lists by their members, first to last. */
   readonly idle: readonly string[];
@@ -103,6 +105,7 @@ export function encodeState(state: AssignmentState): AssignmentSnapshot {
       requests: { ...requests },
       starts: { ...starts },
     })),
+    ratesKept: encodeRates(state),
     sandboxes: [...sandboxes.values()].map(encodeSandbox),
     idle: valuesOf(state.allIdle).map(idOf),
     idleProvisioned: [...versions.values()].flatMap((each) =>
@@ -176,6 +179,7 @@ function decodeVersions(state: AssignmentState, snapshot: AssignmentSnapshot): v
     Object.assign(owner.requests, requests);
     Object.assign(owner.starts, starts);
   }
+  decodeRates(state, snapshot.ratesKept);
 }
 
 function decodeSandbox(state: AssignmentState, from: SandboxSnapshot): void {

@@ -1,5 +1,5 @@
 import { emptyList, type LinkedList, type LinkedNode } from './linked-list.ts';
-import type { TokenBucket } from './token-bucket.ts';
+import type { Rates, RatesKept } from './rates.ts';
 import type { InvokePool, VersionRef } from './types.ts';
 
 /** What bounds the state machine; times in milliseconds. */
@@ -19,6 +19,8 @@ export interface AssignmentLimits {
   /** Starts that a function may make at once after a pause, and how fast they come back. */
   readonly startsPerFunctionBurst: number;
   readonly startsPerFunctionPerSecond: number;
+  /** Functions that are forgotten but for what they used up of their rates. */
+  readonly ratesKept: number;
   /** How far a clock may be off what was due before that is taken for a fault of the clock. */
   readonly leapMs: number;
   /** A lease that its worker has not seen after this long is taken back. */
@@ -101,7 +103,7 @@ export interface VersionState {
   settlingSoon: number;
 }
 
-export interface FunctionCounts {
+export interface FunctionCounts extends Rates {
   readonly functionArn: string;
   /** Admitted and not yet answered, and those of them that count as provisioned. */
   inFlight: number;
@@ -112,8 +114,6 @@ export interface FunctionCounts {
   limit: number;
   /** Of all its versions together. */
   provisioned: number;
-  readonly requests: TokenBucket;
-  readonly starts: TokenBucket;
   versions: number;
 }
 
@@ -156,6 +156,8 @@ export interface AssignmentState {
   readonly versionsByArn: Map<string, Set<VersionState>>;
   readonly functions: Map<string, FunctionCounts>;
   readonly accounts: Map<string, AccountCounts>;
+  /** By function ARN, the first to be full again first. */
+  readonly ratesKept: Map<string, RatesKept>;
   readonly sandboxes: Map<string, SandboxRecord>;
   /** By lease id. */
   readonly waiting: Map<number, LeaseRecord>;
@@ -188,6 +190,7 @@ export function createState(limits: AssignmentLimits): AssignmentState {
     versionsByArn: new Map(),
     functions: new Map(),
     accounts: new Map(),
+    ratesKept: new Map(),
     sandboxes: new Map(),
     waiting: new Map(),
     allIdle: emptyList(),

@@ -28,6 +28,7 @@ export const limits: AssignmentLimits = {
   idleMs: 5000,
   startsPerFunctionBurst: 1000,
   startsPerFunctionPerSecond: 100,
+  ratesKept: 2,
   leapMs: 500,
   takeUpMs: 3000,
 };

@@ -234,6 +234,8 @@ export const limits = {
     /** Of one function: Lambda's scaling rule (contract 2.11). */
     startsPerFunctionBurst: 1000,
     startsPerFunctionPerSecond: 100,
+    /** Forgotten functions whose rates are remembered, for the seconds until they are full again. */
+    ratesKept: 10_000,
     /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
     waitMs: 45_000,
     /** A sandbox that has answered asks again within this (as starts take, up to most), or is busy. */
