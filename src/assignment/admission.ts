@@ -18,7 +18,8 @@ const admitted = {
 /**
  * Whether the limits let one more invoke of the version in, and on whose account it counts:
  * provisioned sandboxes that are up first, then what the function's reservation leaves beside them
- * or, without one, what the account has left unreserved (contract 2.11). Notes the function's limit in force.
+ * or, without one, what the account has left unreserved (contract 2.11). Notes the function's limit
+ * in force.
  */
 export function admit(
   state: AssignmentState,
