@@ -114,6 +114,7 @@ export const errorCatalogue = {
 
   // serve, cli
   DATA_DIRECTORY_LOCKED: callerFault(409),
+  REGION_MISMATCH: callerFault(409),
   PORT_IN_USE: callerFault(409),
   CONFIG_INVALID: callerFault(),
   REGION_UNREACHABLE: transient(),

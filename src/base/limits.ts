@@ -55,6 +55,8 @@ export const limits = {
     waiting: 4096,
     /** How long a process may go by the states of roots that it has read. */
     rootStateMs: 5000,
+    /** How often a region raises its generation: an older backup of its state shows as one. */
+    generationMs: 60 * 60_000,
     /** After which a temporary file was left by a writer that is gone. */
     temporaryMs: 60 * 60_000,
   },
@@ -171,6 +173,10 @@ export const limits = {
     replenishMs: 3000,
     /** Alarms and damaged chunks that one agent may have its worker write down. */
     notes: 10_000,
+  },
+  cli: {
+    /** What a failed command has to end in by itself. */
+    exitMs: 5000,
   },
   drill: {
     /** Requests that stand in line at the drill's origin; more are refused. */

@@ -36,6 +36,8 @@ export interface DataDirectory {
   /** Where the running region listens, for the command line. */
   readonly addressFile: string;
   readonly lockFile: string;
+  /** Which region's each part is; the first is there while a region is made. */
+  readonly regionFiles: { readonly making: string; readonly state: string; readonly keys: string };
   readonly configFile: string;
 }
 
@@ -59,6 +61,11 @@ export function dataDirectory(path: string): DataDirectory {
     credentialsFile: join(root, 'credentials'),
     addressFile: join(root, 'address.json'),
     lockFile: join(root, 'lock'),
+    regionFiles: {
+      making: join(root, 'region.making'),
+      state: join(root, 'state', 'region.json'),
+      keys: join(root, 'keys', 'region.json'),
+    },
     configFile: join(root, 'config.json'),
   };
 }

@@ -1,4 +1,5 @@
 import type { ChunkName, ChunkRef, ChunkSink, ChunkSource, NearChunkSource } from '../seal/mod.ts';
+import type { OriginOwnership } from './owner-note.ts';
 
 /** Where a root stands in its life, which only goes forward (ATC'23 section 3.4). */
 export type RootState = 'active' | 'retired' | 'expired' | 'deleted';
@@ -115,4 +116,6 @@ export interface Origin
     ManifestSink,
     ManifestEditor,
     ManifestPins,
-    RootKeeper {}
+    RootKeeper {
+  readonly owner: OriginOwnership;
+}

@@ -16,6 +16,7 @@ import { DamageBook } from './damage-book.ts';
 import { copiesOf } from './following.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { LocatedManifest, Origin, RootAlarm, RootState, RootStatus } from './origin.ts';
+import { type OriginOwnership, OwnerNote } from './owner-note.ts';
 import { RootBook } from './root-book.ts';
 
 export interface OriginOptions {
@@ -34,6 +35,7 @@ const PREFERENCE: readonly RootState[] = ['active', 'retired', 'expired'];
  * an expired root answers, a hash check on each get. Layout: docs/design/manifest.md.
  */
 export class StoredOrigin implements Origin {
+  readonly owner: OriginOwnership;
   readonly #roots: RootBook;
   readonly #shelf: ChunkShelf;
   readonly #alarms: AlarmBook;
@@ -43,6 +45,7 @@ export class StoredOrigin implements Origin {
     this.#roots = new RootBook(objects, clock, random);
     this.#shelf = new ChunkShelf(objects, new DamageBook(objects, clock, logger), meter);
     this.#alarms = new AlarmBook(objects, clock, meter, logger);
+    this.owner = new OwnerNote(objects);
   }
 
   async get(ref: ChunkRef, signal?: AbortSignal): Promise<Buffer> {
@@ -80,9 +83,7 @@ export class StoredOrigin implements Origin {
       throw new SluiceError(
         'STORE_CONFLICT',
         `${manifestId}: another manifest of this id is stored`,
-        {
-          data: { rootId, manifestId },
-        },
+        { data: { rootId, manifestId } },
       );
     }
     // Was the root retired since? Its migration may have looked before the manifest was there, so
@@ -237,16 +238,12 @@ export class StoredOrigin implements Origin {
   async #mustBeActive(rootId: string): Promise<void> {
     const { state } = await this.#roots.rootStatus(rootId);
     if (state === 'active') return;
-    throw new SluiceError(
-      'ROOT_READ_ONLY',
-      `${rootId}: the root is ${state}; upload to the active root instead`,
-      { data: { rootId, state } },
-    );
+    const message = `${rootId}: the root is ${state}; upload to the active root instead`;
+    throw new SluiceError('ROOT_READ_ONLY', message, { data: { rootId, state } });
   }
 }
 
 function manifestNotFound(manifestId: string): never {
-  throw new SluiceError('MANIFEST_NOT_FOUND', `${manifestId}: the origin has no such manifest`, {
-    data: { manifestId },
-  });
+  const message = `${manifestId}: the origin has no such manifest`;
+  throw new SluiceError('MANIFEST_NOT_FOUND', message, { data: { manifestId } });
 }

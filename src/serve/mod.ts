@@ -11,6 +11,7 @@ export {
 } from './drill/cold-cache-drill.ts';
 export { type MountedImage, mountImage } from './mount-image.ts';
 export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';
+export { checkLocalParts } from './region-identity.ts';
 export { removeImage } from './remove-image.ts';
 export { type ServeDeviceOptions, type ServedDevice, serveDevice } from './serve-device.ts';
-export { openStores, type Stores } from './stores.ts';
+export { adoptRegion, openStores, type Stores } from './stores.ts';

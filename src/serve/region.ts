@@ -12,6 +12,7 @@ import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
 import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
 import { raiseOpenFiles } from './open-files.ts';
+import { keepGeneration } from './region-identity.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { openZipSupport } from './zip-support.ts';
 
@@ -131,7 +132,9 @@ async function startParts(
     logger,
     random,
   });
+  cleanups.push(() => events.close());
   const batches = QueueBatches.open({ data, queues, meter, logger });
+  cleanups.push(await keepGeneration(stores.identity, systemClock, logger));
   const { invoker } = compute;
   const frontend = new Frontend({
     region: options.regionName,
@@ -156,7 +159,6 @@ async function startParts(
     logger,
     ...(options.tls && { tls: options.tls }),
   });
-  cleanups.push(() => events.close());
   cleanups.push(() => frontend.close(drainMs()));
   cleanups.push(() => batches.close(drainMs()));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);

@@ -11,6 +11,7 @@ import {
 import {
   type DataDirectory,
   ensureDataDirectory,
+  lockDataDirectory,
   readSettings,
   type Settings,
 } from '../config/mod.ts';
@@ -19,6 +20,7 @@ import { Jails } from '../isolation/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
+import { RegionIdentity } from './region-identity.ts';
 
 /** What rests in a data directory and may be used with or without a region running on it. */
 export interface Stores {
@@ -30,17 +32,39 @@ export interface Stores {
   readonly images: ImageCatalogue;
   readonly installer: ImageInstaller;
   readonly jails: Jails;
+  readonly identity: RegionIdentity;
 }
 
+async function openPlaces(dataPath: string, meter: Meter, logger: Logger) {
+  const data = ensureDataDirectory(dataPath);
+  const settings = readSettings(data.configFile);
+  const place = originPlace(settings.origin, data);
+  const origin = await openOrigin(place, meter, logger);
+  const { keys } = settings;
+  const identity = new RegionIdentity({ data, origin, place, keys, random: systemRandom });
+  return { data, settings, place, origin, identity };
+}
+
+/** Takes the parts that are there for one region's. Answers its id. */
+export async function adoptRegion(dataPath: string): Promise<string> {
+  const { data, identity } = await openPlaces(dataPath, noMeter, noLogger);
+  const lock = lockDataDirectory(data);
+  try {
+    return await identity.adopt();
+  } finally {
+    lock.release();
+  }
+}
+
+/** Rejects with `REGION_MISMATCH` when state, keys and origin are not of one region. */
 export async function openStores(
   dataPath: string,
   meter: Meter = noMeter,
   logger: Logger = noLogger,
 ): Promise<Stores> {
-  const data = ensureDataDirectory(dataPath);
-  const settings = readSettings(data.configFile);
-  const place = originPlace(settings.origin, data);
-  const origin = await openOrigin(place, meter, logger);
+  const places = await openPlaces(dataPath, meter, logger);
+  const { data, settings, place, origin } = places;
+  await places.identity.check();
   const keyService = openKeyService(settings.keys, data);
   const { jail, firstUid } = settings.helpers;
   const jails = new Jails({ random: systemRandom, firstUid, enabled: jail === 'on' });
@@ -63,10 +87,7 @@ export async function openStores(
     random: systemRandom,
   });
   return {
-    data,
-    settings,
-    place,
-    origin,
+    ...places,
     keyService,
     installer,
     jails,

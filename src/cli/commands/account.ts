@@ -11,8 +11,10 @@ async function withAccounts(
   options: CommonOptions,
   work: (accounts: Accounts, output: Output) => void,
 ): Promise<void> {
-  const { Accounts } = await import('../../serve/mod.ts');
-  const accounts = Accounts.open(ensureDataDirectory(options.data), systemClock, systemRandom);
+  const { Accounts, checkLocalParts } = await import('../../serve/mod.ts');
+  const data = ensureDataDirectory(options.data);
+  checkLocalParts(data);
+  const accounts = Accounts.open(data, systemClock, systemRandom);
   try {
     work(accounts, createOutput(options.json));
   } finally {

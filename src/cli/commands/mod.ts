@@ -13,6 +13,7 @@ import { registerInvoke } from './invoke.ts';
 import { registerKey } from './key.ts';
 import { registerLayer } from './layer.ts';
 import { registerLogs } from './logs.ts';
+import { registerRegion } from './region.ts';
 import { registerRegistry } from './registry.ts';
 import { registerUp } from './up.ts';
 import { registerUsage } from './usage.ts';
@@ -31,6 +32,7 @@ export function registerCommands(program: Command): void {
   registerCacheSize(program);
   registerDrill(program);
   registerAccount(program);
+  registerRegion(program);
   registerRegistry(program);
   registerKey(program);
   registerConfig(program);

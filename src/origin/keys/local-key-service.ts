@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, type Random, SluiceError } from '../../base/mod.ts';
 import {
@@ -11,6 +12,9 @@ import {
 } from '../../seal/mod.ts';
 import { type AccountKey, decodeAccountKey, encodeAccountKey } from './account-key.ts';
 import { createSecret, listSecrets, readSecret, replaceSecret } from './key-files.ts';
+
+/** Of 32 bytes each. */
+export type SecretName = 'master.key' | 'dedup.secret';
 
 const ACCOUNT = /^[A-Za-z0-9-]{1,64}$/;
 const KEY_ID = /^local:([A-Za-z0-9-]{1,64}):([1-9][0-9]{0,5})$/;
@@ -67,6 +71,27 @@ export class LocalKeyService implements KeyService {
   /** The region's 32-byte deduplication secret, for flatteners; made when first asked for. */
   async dedupSecret(): Promise<Buffer> {
     return await this.#secret('dedup.secret');
+  }
+
+  /**
+   * Checks the secrets that are known by their digests, and makes those that are not. Answers all
+   * digests. Rejects with `KEY_NOT_FOUND`, `KEY_DENIED` or `STORE_CORRUPT`, each naming the file.
+   */
+  async verifySecrets(
+    names: readonly SecretName[],
+    known: Readonly<Record<string, string>>,
+  ): Promise<Record<string, string>> {
+    const digests: Record<string, string> = { ...known };
+    for (const name of names) {
+      const path = join(this.#directory, name);
+      const found = await readSecret(path);
+      if (!found && known[name] !== undefined) throw lost(path, name);
+      const secret = name === 'master.key' ? await this.#master() : await this.#secret(name);
+      const digest = createHash('sha256').update('sluice secret').update(secret).digest('hex');
+      if (digest !== (known[name] ?? digest)) throw damaged(path);
+      digests[name] = digest;
+    }
+    return digests;
   }
 
   async #wrap(dataKey: Buffer, context: DataKeyContext): Promise<WrappedDataKey> {
@@ -130,21 +155,17 @@ export class LocalKeyService implements KeyService {
       !(await readSecret(path)) &&
       (await listSecrets(join(this.#directory, 'accounts'))).length > 0;
     if (!isLost) return await this.#secret('master.key');
-    throw new SluiceError('KEY_NOT_FOUND', `${path}: the master key is lost; restore the file`, {
-      data: { keyId: 'master.key' },
-    });
+    throw lost(path, 'master.key');
   }
 
   /** Reads a 32-byte secret, making it at first; of many that make it at once, one wins. */
-  async #secret(name: string): Promise<Buffer> {
+  async #secret(name: SecretName): Promise<Buffer> {
     const path = join(this.#directory, name);
     const found = await readSecret(path);
     if (!found) await createSecret(path, this.#random.bytes(KEY_BYTES), this.#random);
     const secret = found ?? (await readSecret(path));
     if (secret?.length === KEY_BYTES) return secret;
-    throw new SluiceError('STORE_CORRUPT', `${path}: not a 32-byte secret; restore the file`, {
-      data: { path },
-    });
+    throw damaged(path);
   }
 
   #path(keyId: string): string {
@@ -156,6 +177,18 @@ export class LocalKeyService implements KeyService {
       data: { keyId },
     });
   }
+}
+
+function lost(path: string, keyId: SecretName): SluiceError {
+  return new SluiceError('KEY_NOT_FOUND', `${path}: the file is lost; restore it`, {
+    data: { keyId },
+  });
+}
+
+function damaged(path: string): SluiceError {
+  return new SluiceError('STORE_CORRUPT', `${path}: not the secret that it was; restore the file`, {
+    data: { path },
+  });
 }
 
 function idOf(accountId: string, number: number): string {

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { isSluiceError, noLogger, VirtualClock } from '../base/mod.ts';
+import { keepGeneration } from './region-identity.ts';
+import { adoptRegion, openFunctions, openStores, type Stores } from './stores.ts';
+
+/** A region with functions and a root in its origin, as `up` leaves it. */
+async function makeRegion(t: TestContext): Promise<Stores> {
+  const stores = await openStores(join(temporaryDirectory(t, 'identity'), 'data'));
+  await openFunctions(stores.data).close();
+  await stores.origin.createRoot();
+  await stores.identity.advance();
+  return stores;
+}
+
+const refused = (what: string) => (error: unknown) => {
+  assert.ok(isSluiceError(error, 'REGION_MISMATCH'), String(error));
+  assert.ok(error.message.startsWith(what), error.message);
+  return true;
+};
+
+test('an empty data directory becomes a region, also by many at once', async (t) => {
+  const path = join(temporaryDirectory(t, 'identity'), 'data');
+  const opened = await Promise.all(Array.from({ length: 4 }, () => openStores(path)));
+  const owners = await Promise.all(opened.map(({ origin }) => origin.owner.readOwner()));
+  assert.equal(new Set(owners.map((owner) => owner?.regionId)).size, 1);
+  await openStores(path);
+});
+
+test('no part that is lost or not mounted is made anew: it is named, until one says so', async (t) => {
+  for (const part of ['state', 'keys', 'origin'] as const) {
+    const { data } = await makeRegion(t);
+    renameSync(data[part], `${data[part]}.gone`);
+    mkdirSync(data[part]);
+    await assert.rejects(openStores(data.path), refused(`${part} (${data[part]})`));
+    rmSync(data[part], { recursive: true });
+    renameSync(`${data[part]}.gone`, data[part]);
+    await openStores(data.path);
+    rmSync(data[part], { recursive: true });
+    await adoptRegion(data.path);
+    await openStores(data.path);
+  }
+});
+
+test('no database that is lost or emptied is made anew', async (t) => {
+  const { data } = await makeRegion(t);
+  const path = join(data.state, 'functions.sqlite');
+  truncateSync(path);
+  await assert.rejects(openStores(data.path), refused(`${path}: is empty`));
+  rmSync(path);
+  await assert.rejects(openStores(data.path), refused(`${path}: is gone`));
+  await adoptRegion(data.path);
+  await openStores(data.path);
+});
+
+test('no second region shares an origin', async (t) => {
+  const first = await makeRegion(t);
+  const second = await makeRegion(t);
+  rmSync(second.data.origin, { recursive: true });
+  cpSync(first.data.origin, second.data.origin, { recursive: true });
+  const where = `origin (${second.data.origin}): belongs to region`;
+  await assert.rejects(openStores(second.data.path), refused(where));
+  const third = join(temporaryDirectory(t, 'identity'), 'data');
+  mkdirSync(third);
+  cpSync(first.data.origin, join(third, 'origin'), { recursive: true });
+  await assert.rejects(openStores(third), refused('state ('));
+});
+
+test('an old backup of the state is refused, so that nothing newer is collected', async (t) => {
+  const { data, identity } = await makeRegion(t);
+  const backup = join(temporaryDirectory(t, 'backup'), 'state');
+  cpSync(data.state, backup, { recursive: true });
+  await identity.advance();
+  await openStores(data.path);
+  rmSync(data.state, { recursive: true });
+  cpSync(backup, data.state, { recursive: true });
+  await assert.rejects(openStores(data.path), refused(`${data.state}: is an old backup`));
+  await adoptRegion(data.path);
+  await openStores(data.path);
+});
+
+test('a running region raises its generation every hour', async (t) => {
+  const { origin, identity } = await makeRegion(t);
+  const clock = new VirtualClock(0);
+  const generation = async () => (await origin.owner.readOwner())?.generation ?? 0;
+  const before = await generation();
+  const stop = await keepGeneration(identity, clock, noLogger);
+  assert.equal(await generation(), before + 1);
+  await clock.advance(60 * 60_000);
+  while ((await generation()) === before + 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await generation(), before + 2);
+  stop();
+});
+
+test('secrets that are emptied, cut, flipped, lost or readable by others are named at the start', async (t) => {
+  const { data } = await makeRegion(t);
+  for (const name of ['master.key', 'dedup.secret']) {
+    const path = join(data.keys, name);
+    const good = readFileSync(path);
+    const flipped = Buffer.from(good);
+    flipped[7]! ^= 1;
+    for (const bytes of [Buffer.alloc(0), good.subarray(1), flipped]) {
+      writeFileSync(path, bytes);
+      await assert.rejects(openStores(data.path), (error: Error) => error.message.startsWith(path));
+    }
+    writeFileSync(path, good);
+    chmodSync(path, 0o644);
+    await assert.rejects(openStores(data.path), { code: 'KEY_DENIED' });
+    rmSync(path);
+    await assert.rejects(openStores(data.path), { code: 'KEY_NOT_FOUND' });
+    writeFileSync(path, good, { mode: 0o600 });
+    await openStores(data.path);
+  }
+});
+
+test('a data directory of a newer Sluice is refused', async (t) => {
+  const { data } = await makeRegion(t);
+  const { state } = data.regionFiles;
+  writeFileSync(state, readFileSync(state, 'utf8').replace('"format":1', '"format":2'));
+  const newer = (error: unknown) =>
+    isSluiceError(error, 'STORE_CORRUPT') &&
+    error.message.startsWith(`${state}: format 2 is newer`);
+  await assert.rejects(openStores(data.path), newer);
+});

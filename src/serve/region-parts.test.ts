@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { judgeParts, type PartFinding } from './region-parts.ts';
+
+const names = ['state', 'keys', 'origin'];
+/** `A`, `B`: a region's id; `-`: something without one; ` `: nothing. */
+const partsOf = (text: string): PartFinding[] =>
+  names.map((name, index) => {
+    const mark = text[index] ?? ' ';
+    const regionId = /[A-Z]/.test(mark) ? mark : undefined;
+    return { name, regionId, isEmpty: mark === ' ' };
+  });
+
+test('only parts of one region go together, and only nothing becomes a new one', () => {
+  const verdicts: Record<string, string> = {};
+  const marks = ['A', 'B', '-', ' '];
+  for (const a of marks)
+    for (const b of marks)
+      for (const c of marks) {
+        const parts = `${a}${b}${c}`;
+        verdicts[parts] = judgeParts(partsOf(parts)).kind;
+      }
+  const taken = (kind: string) => Object.keys(verdicts).filter((parts) => verdicts[parts] === kind);
+  assert.deepEqual(taken('same'), ['AAA', 'BBB']);
+  // What an older Sluice left has no ids, and always a state.
+  assert.deepEqual(taken('unnamed'), ['---', '-- ', '- -', '-  ', '   ']);
+});
+
+test('a refusal names the part that lacks or differs', () => {
+  const why = (text: string) => {
+    const verdict = judgeParts(partsOf(text));
+    return verdict.kind === 'refused' ? verdict.why : '';
+  };
+  assert.match(why('AAB'), /^origin: belongs to region B, and state to region A/);
+  assert.match(why('A A'), /^keys: is empty or not mounted/);
+  assert.match(why('AA-'), /^origin: does not say which region/);
+  assert.match(why('  -'), /^state: is empty, while origin is not/);
+  for (const parts of ['AAB', 'A A', '  -']) assert.match(why(parts), /sluice region adopt/);
+});
