@@ -4,6 +4,7 @@ import type { NearTiers, Tier, TierWatch } from '../device/mod.ts';
 import { followingMigrations, type KeepNote, type ManifestUse, openOrigin } from '../origin/mod.ts';
 import type { ChunkRef, ChunkSource, NearChunkSource } from '../seal/mod.ts';
 import type { AgentSettings } from './agent-settings.ts';
+import { reportingDamage } from './reporting-damage.ts';
 
 export interface Tiers {
   /** What is on this host's disk: the slab, and an origin that is a directory. */
@@ -39,7 +40,8 @@ export async function openTiers(
     keepNote: tools.keepNote,
     patienceMs: limits.origin.agentPatienceMs,
   });
-  let source = tiers.watch('origin', followingMigrations(origin, origin));
+  const whole = reportingDamage(followingMigrations(origin, origin), logger);
+  let source = tiers.watch('origin', whole);
   if (l2) source = tiers.watch('l2', await openL2(source, l2, { clock, meter, logger }));
   if (traceLoad) source = tracedLoads(source, clock, traceLoad);
   const near: [Tier, NearChunkSource][] = [];

@@ -1,5 +1,5 @@
 import type { Logger } from '../base/mod.ts';
-import type { FunctionRecord, FunctionStore, FunctionVersion } from '../records/mod.ts';
+import type { FunctionRecord, FunctionStore, FunctionVersion, OnDamaged } from '../records/mod.ts';
 import type { Catalogue } from './catalogue.ts';
 import { servingVersion } from './serving-version.ts';
 import { findTarget } from './targets.ts';
@@ -60,9 +60,10 @@ function numberBehind(record: FunctionRecord, qualifier: string): string | undef
 export async function provisionAll(
   services: ProvisioningServices,
   store: FunctionStore,
+  onDamaged: OnDamaged,
 ): Promise<void> {
   if (!services.provisioner) return;
-  for (const record of await store.provisioned()) {
+  for (const record of await store.provisioned(onDamaged)) {
     await provisionFunction(services, record).catch((error) => {
       const fields = { account: record.accountId, function: record.name, error };
       services.logger.error(fields, 'provisioned concurrency could not be taken up');

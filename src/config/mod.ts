@@ -9,7 +9,6 @@ export {
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { lockDataDirectory } from './data-lock.ts';
-export { type DataLock, lockDataDirectory } from './data-lock.ts';
 export { type RegionRecord, readRegionRecord, writeRegionRecord } from './region-record.ts';
 export {
   type CacheSettings,

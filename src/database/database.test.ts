@@ -163,3 +163,30 @@ describe('a database whose log is synced by another thread', () => {
     await file.close();
   });
 });
+
+test('every error of a database names its file', (t) => {
+  const path = pathOf(t);
+  const database = openFor(t, path);
+  const insert = database.prepare('INSERT INTO a VALUES (?)');
+  const pages = 100;
+  for (let i = 0; i < 1000; i++) insert.run(i);
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  const named = (error: unknown) => corrupt(error) && String(error).includes(`${path}: `);
+  assert.throws(() => database.exec('nonsense'), named);
+  assert.throws(() => database.prepare('nonsense'), named);
+  writeFileSync(path, Buffer.alloc(pages * 4096, 7), { flag: 'r+' });
+  const other = new DatabaseSync(path);
+  t.after(() => other.close());
+  assert.throws(() => openFor(t, path), named);
+  assert.throws(() => {
+    database.exec('PRAGMA cache_size = 0; PRAGMA shrink_memory');
+    database.prepare('SELECT * FROM a').all();
+  }, named);
+});
+
+test('what breaks a constraint stays what it was', (t) => {
+  const database = openFor(t, pathOf(t), ['CREATE TABLE a (n INTEGER PRIMARY KEY)']);
+  const insert = database.prepare('INSERT INTO a VALUES (1)');
+  insert.run();
+  assert.throws(() => insert.run(), { code: 'ERR_SQLITE_ERROR' });
+});

@@ -1,10 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
-import { SluiceError, toSluiceError } from '../base/mod.ts';
+import { SluiceError } from '../base/mod.ts';
+import { databaseError, namingErrors } from './database-error.ts';
 
 /**
  * Opens a database whose commits survive a crash of the host (WAL, synchronous=FULL) and brings
  * its schema up to date: `migrations[n]` takes it from version n to n+1, each in a transaction.
- * Rejects with `STORE_CORRUPT` when a newer Sluice wrote it or it is no database.
+ * Throws `STORE_CORRUPT` when a newer Sluice wrote it or it is no database; every error of it, now
+ * and later, begins with the file.
  */
 export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
   let database: DatabaseSync | undefined;
@@ -12,10 +14,10 @@ export function openDatabase(path: string, migrations: readonly string[]): Datab
     database = new DatabaseSync(path, { timeout: 5000 });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     migrate(database, path, migrations);
-    return database;
+    return namingErrors(database, path);
   } catch (error) {
     database?.close();
-    throw toSluiceError(error, 'STORE_CORRUPT');
+    throw databaseError(error, path);
   }
 }
 

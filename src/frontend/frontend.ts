@@ -15,6 +15,7 @@ import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, ZipSupport } from '../install/mod.ts';
 import type { FunctionStore } from '../records/mod.ts';
 import { ArchiveUpkeep } from './archive-upkeep.ts';
+import { reportDamaged } from './damaged-records.ts';
 import { DownloadHandler } from './download-handler.ts';
 import { DownloadLinks } from './download-links.ts';
 import { FunctionUrlHandler } from './function-url/handler.ts';
@@ -84,18 +85,19 @@ export class Frontend {
   constructor(options: FrontendOptions) {
     const { region, store, credentials, installer, invoker, events, clock, random } = options;
     const logger = options.logger ?? noLogger;
+    const onDamaged = reportDamaged(logger, options.meter ?? noMeter);
     this.#functionUrlDomain = options.functionUrlDomain;
     this.#functionUrlForm = options.functionUrlForm ?? 'host';
     this.#secure = options.tls !== undefined;
     this.#cache = new FunctionCache(store, limits.functions.cached);
     this.#archives = new ArchiveUpkeep(options.zip, store, logger);
     this.#installs = new Installs({
-      ...{ store, installer, invoker, region, clock, random, logger },
+      ...{ store, installer, invoker, region, clock, random, logger, onDamaged },
       zip: options.zip,
       onSettled: (accountId) => this.#archives.freed(accountId),
     });
     this.#services = {
-      ...{ region, store, invoker, events, clock, random, logger },
+      ...{ region, store, invoker, events, clock, random, logger, onDamaged },
       eventSources: options.eventSources,
       provisioner: options.provisioner,
       zip: options.zip,
@@ -142,7 +144,7 @@ export class Frontend {
     this.#port = address.port;
     await this.#archives.start();
     await this.#installs.resume();
-    await provisionAll(this.#services, this.#services.store);
+    await provisionAll(this.#services, this.#services.store, this.#services.onDamaged);
     return { host: address.address, port: address.port };
   }
 

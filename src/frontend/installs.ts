@@ -19,6 +19,7 @@ import {
   type InstalledCode,
   installFailed,
   installSucceeded,
+  type OnDamaged,
   type StateReason,
   settlePublished,
 } from '../records/mod.ts';
@@ -33,6 +34,7 @@ export interface InstallsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly onDamaged: OnDamaged;
   /** Called when an update's code has taken the place of the code before. */
   readonly onSettled: (accountId: string) => void;
 }
@@ -72,7 +74,7 @@ export class Installs {
 
   /** Takes up what was under way when the process ended. */
   async resume(): Promise<number> {
-    const unfinished = await this.#options.store.unfinished();
+    const unfinished = await this.#options.store.unfinished(this.#options.onDamaged);
     for (const record of unfinished) this.start(record);
     return unfinished.length;
   }

@@ -3,7 +3,7 @@ import type { FunctionCache, Provisioner } from '../catalogue/mod.ts';
 import type { EventQueue, EventSourceSupport } from '../delivery/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { ZipSupport } from '../install/mod.ts';
-import type { FunctionStore, Stamp } from '../records/mod.ts';
+import type { FunctionStore, OnDamaged, Stamp } from '../records/mod.ts';
 import type { ArchiveUpkeep } from './archive-upkeep.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { Installs } from './installs.ts';
@@ -28,6 +28,8 @@ export interface Services {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Names a record that cannot be read in the log, and counts it. */
+  readonly onDamaged: OnDamaged;
 }
 
 export function stampOf({ clock, random }: Services): Stamp {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostHas } from '../../test/support/host.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { systemRandom } from '../base/mod.ts';
 import { openImage } from '../oci/mod.ts';
+import { openStores } from '../serve/stores.ts';
+import { writeZip } from '../zip/mod.ts';
 import { RuntimeBases } from './runtime-bases.ts';
+import { RuntimeZipInstaller } from './zip-installer.ts';
 
 test('a base is gathered once, whole, and the same from the same host', async (t) => {
   if (!hostHas(t, 'tool:ldd')) return;
@@ -33,4 +37,34 @@ test('an image that the operator has set goes before the host', async (t) => {
     isHosts: false,
   });
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a kept base that is damaged is gathered anew by the install that finds it so', async (t) => {
+  if (!hostHas(t, 'tool:ldd')) return;
+  const directory = temporaryDirectory(t);
+  const bases = new RuntimeBases({ directory, configured: {}, random: systemRandom });
+  const base = await bases.baseOf('provided');
+  const path = base.imageUri.slice('oci:'.length, -':latest'.length);
+  writeFileSync(join(path, 'index.json'), '');
+  const { installer } = await openStores(join(temporaryDirectory(t, 'base'), 'data'));
+  const install = () =>
+    new RuntimeZipInstaller(installer, bases).installZip(
+      {
+        ...{ accountId: '111111111111', functionName: 'f', architecture: 'x86_64' },
+        ...{
+          runtime: 'provided',
+          layers: [],
+          archive: writeZip([{ name: 'bootstrap', content: Buffer.from('#!/bin/sh') }]),
+        },
+      },
+      new AbortController().signal,
+    );
+  const made = await install();
+  const blobs = join(path, 'blobs', 'sha256');
+  for (const name of readdirSync(blobs)) {
+    if (statSync(join(blobs, name)).size > 100_000) truncateSync(join(blobs, name), 10_000);
+  }
+  assert.equal((await install()).imageDigest, made.imageDigest);
+  await bases.giveUp(base);
+  assert.ok(existsSync(path), 'it was made again since');
 });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Random, SingleFlight } from '../base/mod.ts';
 import { type HostLanguage, hostLanguage, writeHostBase } from './host-base.ts';
@@ -13,6 +13,8 @@ export interface RuntimeBase {
   readonly imageUri: string;
   /** Whether it was gathered from this host, and so has its languages in /var/lang. */
   readonly isHosts: boolean;
+  /** Which making of it this is, of one that was gathered. */
+  readonly making?: string;
 }
 
 export interface RuntimeBasesOptions {
@@ -40,7 +42,16 @@ export class RuntimeBases {
     const name = `${language.language}-${language.version}-${process.arch}-${FORMAT}`;
     const path = join(this.#options.directory, name);
     await this.#gathering.run(path, () => this.#gather(path, language));
-    return { imageUri: `oci:${path}:latest`, isHosts: true };
+    return { imageUri: `oci:${path}:latest`, isHosts: true, making: await makingOf(path) };
+  }
+
+  /** Gives up a gathered base that was found damaged, unless somebody has already. */
+  async giveUp(base: RuntimeBase): Promise<void> {
+    const path = base.imageUri.replace(/^oci:/, '').replace(/:latest$/, '');
+    if (!base.isHosts || (await makingOf(path)) !== base.making) return;
+    const aside = `${path}.${this.#options.random.uuid()}`;
+    await rename(path, aside);
+    await rm(aside, { recursive: true, force: true });
   }
 
   /** Under its name only once it is whole. */
@@ -55,4 +66,9 @@ export class RuntimeBases {
       await rm(temporary, { recursive: true, force: true });
     }
   }
+}
+
+async function makingOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found ? `${found.ino} ${found.birthtimeMs}` : '';
 }

@@ -98,6 +98,7 @@ test('what the image says wrongly is an error of the function, in words', () => 
 
 test('an error of a start says what is at fault, and how Lambda calls that', () => {
   const EACCES = 13;
+  const EIO = 5;
   const entrypoint = startError(good, 'run the entrypoint', EACCES);
   assert.equal(entrypoint.message, 'entrypoint /bin/run: permission denied');
   assert.equal(entrypoint.data['reasonCode'], 'FunctionError.InvalidEntryPoint');
@@ -109,5 +110,9 @@ test('an error of a start says what is at fault, and how Lambda calls that', () 
   assert.equal(tmp.data['reasonCode'], 'FunctionError.InvalidImage');
   const ours = startError(good, 'mount /tmp', constants.errno.ENOMEM);
   assert.equal(ours.data['reasonCode'], undefined);
+  for (const step of ['run the entrypoint', 'enter the working directory']) {
+    const damaged = startError(good, step, EIO);
+    assert.equal(damaged.data['reasonCode'], undefined, 'a disk that cannot be read is our fault');
+  }
   assert.equal(startError(good, 'pivot', 9999).data['errno'], 'errno 9999');
 });

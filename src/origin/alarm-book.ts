@@ -36,7 +36,7 @@ export class AlarmBook {
   async *list(): AsyncIterable<RootAlarm> {
     for await (const key of this.#objects.list('alarms/')) {
       const [, rootId = '', kind, name = ''] = key.split('/');
-      yield { rootId, kind: kind === 'chunk' ? 'chunk' : 'manifest', name };
+      if (name !== '' && (kind === 'chunk' || kind === 'manifest')) yield { rootId, kind, name };
     }
   }
 

@@ -10,6 +10,7 @@ import type { DamageBook } from './damage-book.ts';
 import type { ObjectStore } from './object-store.ts';
 
 const NAME = /^[0-9a-f]{64}$/;
+const MANIFEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Chunks and manifests below `roots/<root>/`, told apart from what their names promise. */
 export class ChunkShelf {
@@ -91,7 +92,8 @@ export class ChunkShelf {
 
   async *list(rootId: string): AsyncIterable<ChunkName> {
     for await (const key of this.#objects.list(`roots/${rootId}/chunks/`)) {
-      yield key.slice(key.lastIndexOf('/') + 1);
+      const name = key.slice(key.lastIndexOf('/') + 1);
+      if (NAME.test(name)) yield name;
     }
   }
 
@@ -127,7 +129,10 @@ export class ChunkShelf {
 
   async *listManifests(rootId: string): AsyncIterable<string> {
     const prefix = `roots/${rootId}/manifests/`;
-    for await (const key of this.#objects.list(prefix)) yield key.slice(prefix.length);
+    for await (const key of this.#objects.list(prefix)) {
+      const id = key.slice(prefix.length);
+      if (MANIFEST_ID.test(id)) yield id;
+    }
   }
 
   async removeManifest(rootId: string, manifestId: string): Promise<void> {
@@ -194,7 +199,7 @@ function pinKey(manifestId: string): string {
 }
 
 function checkManifestId(manifestId: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(manifestId)) return manifestId;
+  if (MANIFEST_ID.test(manifestId)) return manifestId;
   throw new SluiceError('MANIFEST_NOT_FOUND', `${manifestId}: not the id of a manifest`);
 }
 

@@ -10,7 +10,7 @@ import {
   systemErrorCode,
 } from '../base/mod.ts';
 import type { PutOutcome } from '../seal/mod.ts';
-import { checkKey, type ObjectStore, type ObjectUsage } from './object-store.ts';
+import { checkKey, isKeySegment, type ObjectStore, type ObjectUsage } from './object-store.ts';
 
 const TEMPORARY = 'tmp';
 
@@ -204,7 +204,9 @@ export class DirectoryObjects implements ObjectStore {
  * folder a level at a time.
  */
 async function* walk(folder: string, after = ''): AsyncIterable<string> {
-  const entries = await absentAs([], readdir(folder, { withFileTypes: true }), folder);
+  const found = await absentAs([], readdir(folder, { withFileTypes: true }), folder);
+  // `lost+found`, `.DS_Store`: no key has such a name, so it is nothing of ours.
+  const entries = found.filter(({ name }) => isKeySegment(name));
   const keyOf = (entry: (typeof entries)[number]) =>
     entry.isDirectory() ? `${entry.name}/` : entry.name;
   entries.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
@@ -223,7 +225,7 @@ async function absentAs<T, U>(absent: U, work: Promise<T>, path: string): Promis
   try {
     return await work;
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return absent;
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return absent;
     throw storageError(error, path);
   }
 }

@@ -42,6 +42,9 @@ export interface ObjectStore {
 
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 
+/** Whether a key may have this between two slashes. */
+export const isKeySegment = (name: string) => !name.includes('/') && KEY.test(name);
+
 /** Keys are made here from checked parts: one that is not plain is a defect. */
 export function checkKey(key: string): string {
   assert(KEY.test(key), `an object's key is a plain path: ${key}`);

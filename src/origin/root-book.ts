@@ -89,7 +89,9 @@ export class RootBook implements RootSource {
     const startedAtMs = this.#clock.monotonicMs();
     const markers = new Map<string, string[]>();
     for await (const key of this.#objects.list('state/')) {
-      const [, rootId = '', marker = ''] = key.split('/');
+      const [, rootId = '', marker = '', ...deeper] = key.split('/');
+      // What somebody else's program left there is no root.
+      if (!isMarker(marker) || deeper.length > 0) continue;
       markers.set(rootId, [...(markers.get(rootId) ?? []), marker]);
     }
     const states = new Map([...markers].map(([rootId, has]) => [rootId, statusOf(rootId, has)]));
@@ -118,6 +120,9 @@ export class RootBook implements RootSource {
     await this.refresh();
   }
 }
+
+const isMarker = (marker: string) =>
+  STATES.some((state) => state === marker) || marker.startsWith('migrated-');
 
 function statusOf(rootId: string, markers: readonly string[]): RootStatus {
   const state = STATES.findLast((each) => markers.includes(each)) ?? 'active';

@@ -9,19 +9,12 @@ import {
   receiveMessageOnPort,
   workerData,
 } from 'node:worker_threads';
-import { assert, systemErrorCode, toSluiceError, type WireError } from '../base/mod.ts';
+import { assert, toSluiceError, type WireError } from '../base/mod.ts';
 import { SqliteEvents } from './sqlite-events.ts';
 import type { ThreadAnswer, ThreadRequest, ThreadSettings } from './sqlite-protocol.ts';
 
-const SQLITE_FULL = 13;
-
 function wireError(error: unknown): WireError {
-  const full = systemErrorCode(error) === 'ERR_SQLITE_ERROR' && sqliteCodeOf(error) === SQLITE_FULL;
-  return toSluiceError(error, full ? 'DISK_FULL' : 'STORE_CORRUPT').toJSON();
-}
-
-function sqliteCodeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'errcode' in error && error.errcode;
+  return toSluiceError(error, 'STORE_CORRUPT').toJSON();
 }
 
 type Call = Exclude<ThreadRequest, 'close'>;

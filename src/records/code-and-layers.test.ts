@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
@@ -34,6 +34,17 @@ test('directory archive: no name leads out of it, and no partial file stays', as
   await assert.rejects(archive.get(one, '../x'), (e) => isSluiceError(e, 'INTERNAL'));
   await archive.put(one, Buffer.from('zip'));
   assert.equal(readdirSync(join(directory, one)).length, 1);
+});
+
+test('directory archive: a cut archive is not handed out, and is named', async (t) => {
+  const directory = temporaryDirectory(t);
+  const archive = new DirectoryCodeArchive(directory, systemRandom);
+  const sha256 = await archive.put(one, Buffer.from('all of a zip'));
+  const path = join(directory, one, `${sha256}.zip`);
+  truncateSync(path, 5);
+  const named = (error: unknown) =>
+    isSluiceError(error, 'STORE_CORRUPT') && error.message.startsWith(path);
+  await assert.rejects(archive.get(one, sha256), named);
 });
 
 const layer = {

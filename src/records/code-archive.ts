@@ -11,7 +11,7 @@ import { assert, type Random, SluiceError, systemErrorCode } from '../base/mod.t
 export interface CodeArchive {
   /** Durable when it resolves; the same bytes again change nothing. Answers the name. */
   put(accountId: string, bytes: Buffer): Promise<string>;
-  /** Rejects with `CODE_NOT_FOUND`. */
+  /** Rejects with `CODE_NOT_FOUND`, and `STORE_CORRUPT` for bytes that are not the archive's. */
   get(accountId: string, sha256: string): Promise<Buffer>;
   /** The accounts that have archives. */
   accounts(): Promise<string[]>;
@@ -60,11 +60,14 @@ export class DirectoryCodeArchive implements CodeArchive {
   }
 
   async get(accountId: string, sha256: string): Promise<Buffer> {
-    try {
-      return await readFile(this.#path(accountId, sha256));
-    } catch (error) {
+    const path = this.#path(accountId, sha256);
+    const bytes = await readFile(path).catch((error: unknown) => {
       throw systemErrorCode(error) === 'ENOENT' ? missing(sha256, error) : error;
-    }
+    });
+    if (nameOf(bytes) === sha256) return bytes;
+    throw new SluiceError('STORE_CORRUPT', `${path}: the archive is damaged; upload it again`, {
+      data: { path },
+    });
   }
 
   async accounts(): Promise<string[]> {

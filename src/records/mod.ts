@@ -15,7 +15,13 @@ export { MemoryFunctionStore } from './memory/function-store.ts';
 export * from './records.ts';
 export { SqliteEventSourceMappings } from './sqlite/event-source-mappings.ts';
 export { SqliteFunctionStore } from './sqlite/function-store.ts';
-export type { AccountTotals, FunctionChange, FunctionKey, FunctionStore } from './store.ts';
+export type {
+  AccountTotals,
+  FunctionChange,
+  FunctionKey,
+  FunctionStore,
+  OnDamaged,
+} from './store.ts';
 export {
   beginUpdate,
   concurrencyProvisioned,

@@ -1,3 +1,4 @@
+import type { SluiceError } from '../base/mod.ts';
 import type { FunctionRecord, VersionRecord } from './records.ts';
 
 export interface FunctionKey {
@@ -24,6 +25,9 @@ export interface UrlTarget extends FunctionKey {
   readonly qualifier: string;
 }
 
+/** Hears of a record that cannot be read: its key, and the error. */
+export type OnDamaged = (record: string, error: SluiceError) => void;
+
 /**
  * The durable record of all functions. A call that has resolved survives a crash of the process
  * and of the host. Every list is in the order of its key, so that a page's last key is its marker.
@@ -47,13 +51,27 @@ export interface FunctionStore {
   /** Deletes the function with everything that belongs to it; false when there was none. */
   remove(key: FunctionKey): Promise<boolean>;
 
-  /** Functions of an account by name, from the first after `after`. */
-  list(accountId: string, after: string | undefined, limit: number): Promise<FunctionRecord[]>;
+  /**
+   * Functions of an account by name, from the first after `after`. With `onDamaged` a record that
+   * cannot be read is told and passed over; without, it is the error of the whole list: what is to
+   * be kept because of a function must not miss one.
+   */
+  list(
+    accountId: string,
+    after: string | undefined,
+    limit: number,
+    onDamaged?: OnDamaged,
+  ): Promise<FunctionRecord[]>;
 
   readVersion(key: FunctionKey, version: number): Promise<VersionRecord | undefined>;
 
-  /** Published versions by number, from the first after `after`. */
-  listVersions(key: FunctionKey, after: number, limit: number): Promise<VersionRecord[]>;
+  /** Published versions by number, from the first after `after`; as `list` for damaged ones. */
+  listVersions(
+    key: FunctionKey,
+    after: number,
+    limit: number,
+    onDamaged?: OnDamaged,
+  ): Promise<VersionRecord[]>;
 
   totals(accountId: string): Promise<AccountTotals>;
 
@@ -63,10 +81,10 @@ export interface FunctionStore {
   findUrl(urlId: string): Promise<UrlTarget | undefined>;
 
   /** Functions with an install under way: after a restart, the work to take up again. */
-  unfinished(): Promise<FunctionRecord[]>;
+  unfinished(onDamaged?: OnDamaged): Promise<FunctionRecord[]>;
 
   /** Functions with provisioned concurrency: after a restart, the sandboxes to start again. */
-  provisioned(): Promise<FunctionRecord[]>;
+  provisioned(onDamaged?: OnDamaged): Promise<FunctionRecord[]>;
 
   /**
    * Calls `listener` after each write that this store made or learnt of, before the write resolves.

@@ -3,7 +3,7 @@ import { type CollectorOptions, GarbageCollector, ScheduledCollector } from '../
 import { RegionLiveManifests } from '../install/mod.ts';
 import { collectorView } from '../origin/mod.ts';
 import type { SqliteFunctionStore } from '../records/mod.ts';
-import { openFunctions, openStores, type Stores } from './stores.ts';
+import { openFunctions, openPlaces, type Stores } from './stores.ts';
 
 export interface OpenCollector {
   readonly collector: GarbageCollector;
@@ -15,7 +15,8 @@ export async function openCollector(
   dataPath: string,
   waits: Pick<CollectorOptions, 'settleMs' | 'dwellMs'> = {},
 ): Promise<OpenCollector> {
-  const { data, origin } = await openStores(dataPath);
+  const { data, origin, identity } = await openPlaces(dataPath);
+  await identity.checkWithoutKeys();
   const functions = openFunctions(data);
   const live = new RegionLiveManifests(functions, origin);
   const collector = new GarbageCollector(collectorView(origin), live, {

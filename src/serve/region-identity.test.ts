@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, noLogger, VirtualClock } from '../base/mod.ts';
+import { openCollector } from './collector.ts';
 import { keepGeneration } from './region-identity.ts';
 import { adoptRegion, openFunctions, openStores, type Stores } from './stores.ts';
 
@@ -89,6 +90,20 @@ test('an old backup of the state is refused, so that nothing newer is collected'
   await assert.rejects(openStores(data.path), refused(`${data.state}: is an old backup`));
   await adoptRegion(data.path);
   await openStores(data.path);
+});
+
+test('garbage collection needs no keys, and runs on no state that lacks or is behind', async (t) => {
+  const { data, identity } = await makeRegion(t);
+  renameSync(data.keys, `${data.keys}.away`);
+  await (await openCollector(data.path)).close();
+  const backup = join(temporaryDirectory(t, 'backup'), 'state');
+  cpSync(data.state, backup, { recursive: true });
+  await identity.advance();
+  rmSync(data.state, { recursive: true });
+  await assert.rejects(openCollector(data.path), refused(`state (${data.state})`));
+  rmSync(data.state, { recursive: true });
+  cpSync(backup, data.state, { recursive: true });
+  await assert.rejects(openCollector(data.path), refused(`${data.state}: is an old backup`));
 });
 
 test('a running region raises its generation every hour', async (t) => {

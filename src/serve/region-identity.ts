@@ -58,11 +58,26 @@ export class RegionIdentity {
       if (existsSync(this.#options.data.regionFiles.making)) return this.#make();
       throw mismatch(second.why);
     }
-    const { state, keys, owner } = await this.#read();
-    if (!state || !keys || !owner) throw mismatch(`${this.#options.data.path}: is being replaced`);
-    requireDatabases(this.#options.data, state.databases);
-    if (state.generation < owner.generation) throw outdated(this.#options.data, state, owner);
-    await this.#verifySecrets(keys);
+    const { keys } = await this.#requireCurrent();
+    if (keys) await this.#verifySecrets(keys);
+  }
+
+  /** The same for who needs no keys, and may run where they are not. Makes nothing. */
+  async checkWithoutKeys(): Promise<void> {
+    const parts = (await this.#findings()).filter(({ name }) => !name.startsWith('keys'));
+    const verdict = judgeParts(parts);
+    if (verdict.kind === 'refused') throw mismatch(verdict.why);
+    if (verdict.kind === 'same') await this.#requireCurrent();
+  }
+
+  async #requireCurrent(): Promise<Parts> {
+    const { data } = this.#options;
+    const parts = await this.#read();
+    const { state, owner } = parts;
+    if (!state || !owner) throw mismatch(`${data.path}: is being replaced`);
+    requireDatabases(data, state.databases);
+    if (state.generation < owner.generation) throw outdated(data, state, owner);
+    return parts;
   }
 
   /** Raises the generation, and notes which databases are there. */
@@ -109,10 +124,14 @@ export class RegionIdentity {
   }
 
   async #judge() {
+    return judgeParts(await this.#findings());
+  }
+
+  async #findings(): Promise<PartFinding[]> {
     const { data, origin, place } = this.#options;
     const { state, keys, owner } = await this.#read();
     const isEmptyOrigin = owner === undefined && (await origin.listRoots()).length === 0;
-    const parts: PartFinding[] = [
+    return [
       { name: `state (${data.state})`, regionId: state?.regionId, isEmpty: isEmpty(data.state) },
       { name: `keys (${data.keys})`, regionId: keys?.regionId, isEmpty: isEmpty(data.keys) },
       {
@@ -121,7 +140,6 @@ export class RegionIdentity {
         isEmpty: isEmptyOrigin,
       },
     ];
-    return judgeParts(parts);
   }
 
   /** The origin first: it is written last, so that the state is never behind by accident. */

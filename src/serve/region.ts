@@ -14,6 +14,7 @@ import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
 import { raiseOpenFiles } from './open-files.ts';
 import { keepGeneration } from './region-identity.ts';
 import { openFunctions, openStores } from './stores.ts';
+import { reportStrayFiles } from './stray-files.ts';
 import { openZipSupport } from './zip-support.ts';
 
 export interface RegionOptions {
@@ -85,6 +86,7 @@ async function startParts(
   const openFiles = await raiseOpenFiles();
   const meter = new PrometheusMeter();
   const stores = await openStores(data.path, meter, logger);
+  reportStrayFiles(data, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
   const collector = scheduleCollector(stores, functions, { meter, logger });

@@ -35,7 +35,12 @@ export interface Stores {
   readonly identity: RegionIdentity;
 }
 
-async function openPlaces(dataPath: string, meter: Meter, logger: Logger) {
+/** Settings, origin and whose they are, without keys; nothing is checked yet. */
+export async function openPlaces(
+  dataPath: string,
+  meter: Meter = noMeter,
+  logger: Logger = noLogger,
+) {
   const data = ensureDataDirectory(dataPath);
   const settings = readSettings(data.configFile);
   const place = originPlace(settings.origin, data);
@@ -47,7 +52,7 @@ async function openPlaces(dataPath: string, meter: Meter, logger: Logger) {
 
 /** Takes the parts that are there for one region's. Answers its id. */
 export async function adoptRegion(dataPath: string): Promise<string> {
-  const { data, identity } = await openPlaces(dataPath, noMeter, noLogger);
+  const { data, identity } = await openPlaces(dataPath);
   const lock = lockDataDirectory(data);
   try {
     return await identity.adopt();

@@ -14,6 +14,8 @@ export interface ReadLogOptions {
   readonly follow?: boolean;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
+  /** Hears of each line that cannot be read, by the file that has it. */
+  readonly onDamaged?: ((path: string) => void) | undefined;
 }
 
 /** A line's JSON can be six times its text, which itself has a limit. */
@@ -25,7 +27,8 @@ const jsonBytesMax = 8 * limits.sandbox.outputLineBytes;
  */
 export async function* readLog(options: ReadLogOptions): AsyncGenerator<StoredLine> {
   const { clock, last, follow, signal } = options;
-  const cursor = new Cursor(groupDirectory(options.directory, options.accountId, options.logGroup));
+  const { directory, accountId, logGroup, onDamaged = () => {} } = options;
+  const cursor = new Cursor(groupDirectory(directory, accountId, logGroup), onDamaged);
   let first = await cursor.read();
   if (last !== undefined) first = last === 0 ? [] : first.slice(-last);
   yield* first;
@@ -47,9 +50,11 @@ class Cursor {
   #offset = 0;
   #lines: StoredLine[] = [];
   readonly #splitter = new LineSplitter(jsonBytesMax, (line) => this.#take(line));
+  readonly #onDamaged: (path: string) => void;
 
-  constructor(directory: string) {
+  constructor(directory: string, onDamaged: (path: string) => void) {
     this.#directory = directory;
+    this.#onDamaged = onDamaged;
   }
 
   /** All whole lines that have come since the last call. */
@@ -76,11 +81,21 @@ class Cursor {
     }
   }
 
+  /** A crash can cut a line short, a disk can damage one: the others are read all the same. */
   #take(line: Buffer): void {
-    try {
-      this.#lines.push(JSON.parse(line.toString('utf8')) as StoredLine);
-    } catch {
-      // A crash can cut the last line of a segment short; nothing can be made of it.
-    }
+    const stored = parseLine(line.toString('utf8'));
+    if (stored) this.#lines.push(stored);
+    else this.#onDamaged(segmentPath(this.#directory, this.#number));
+  }
+}
+
+function parseLine(text: string): StoredLine | undefined {
+  try {
+    const line = JSON.parse(text) as Partial<StoredLine> | null;
+    const isTime = Number.isFinite(new Date(line?.timeEpochMs ?? Number.NaN).getTime());
+    const isLine = isTime && typeof line?.text === 'string' && typeof line.stream === 'string';
+    return isLine ? (line as StoredLine) : undefined;
+  } catch {
+    return undefined;
   }
 }

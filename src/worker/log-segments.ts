@@ -31,7 +31,7 @@ export function segmentPath(directory: string, number: number): string {
 export async function listSegments(directory: string): Promise<number[]> {
   try {
     const names = await readdir(directory);
-    const numbers = names.filter((name) => name.endsWith(suffix)).map((name) => parseInt(name, 10));
+    const numbers = names.flatMap((name) => /^(\d{8,})\.jsonl$/.exec(name)?.[1] ?? []).map(Number);
     return numbers.filter((number) => number > 0).sort((a, b) => a - b);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return [];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
@@ -63,6 +63,36 @@ describe('the log store', () => {
     store.write(lineOf('kept'));
     await store.flush();
     assert.deepEqual(await texts(), ['kept']);
+  });
+
+  test('damaged lines hide no others, and are counted by their file', async (t) => {
+    const { store, directory } = await bench(t);
+    store.write(lineOf('one'));
+    await store.flush();
+    const path = segmentPath(groupDirectory(directory, accountId, logGroup), 1);
+    const bad = ['{"timeEp', 'null', '7', '{}', '{"timeEpochMs":1e99,"stream":"s","text":"t"}'];
+    appendFileSync(path, `${[...bad, '{"timeEpochMs":1,"stream":"s"}'].join('\n')}\n`);
+    store.write(lineOf('two'));
+    await store.flush();
+    const damaged: string[] = [];
+    const texts: string[] = [];
+    const onDamaged = (file: string) => void damaged.push(file);
+    const from = { directory, accountId, logGroup, clock: systemClock, onDamaged };
+    for await (const line of readLog(from)) texts.push(line.text);
+    assert.deepEqual(texts, ['one', 'two']);
+    assert.deepEqual(damaged, new Array(6).fill(path));
+  });
+
+  test('what is not of the log store keeps it from nothing', async (t) => {
+    const { directory, options } = await bench(t);
+    for (const name of ['x', '.DS_Store']) writeFileSync(join(directory, name), '');
+    for (const name of ['lost+found', join(accountId, 'g'), '111111111111']) {
+      mkdirSync(join(directory, name), { recursive: true });
+    }
+    for (const name of ['.DS_Store', 'g/1x.jsonl', 'g/x']) {
+      writeFileSync(join(directory, accountId, name), '');
+    }
+    await (await FileLogStore.open(options)).close();
   });
 
   test('gives back what was written, group by group', async (t) => {

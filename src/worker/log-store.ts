@@ -135,8 +135,9 @@ export class FileLogStore implements LogSink {
 
   async #load(): Promise<void> {
     const found: { segment: Segment; modifiedMs: number }[] = [];
-    for (const account of await readdir(this.#directory)) {
-      for (const name of await readdir(join(this.#directory, account))) {
+    const accounts = await foldersIn(this.#directory);
+    for (const account of accounts.filter((name) => /^\d{12}$/.test(name))) {
+      for (const name of await foldersIn(join(this.#directory, account))) {
         const group = this.#group(join(this.#directory, account, name));
         for (const number of await listSegments(group.directory)) {
           const { size, mtimeMs } = await stat(segmentPath(group.directory, number));
@@ -252,4 +253,10 @@ export class FileLogStore implements LogSink {
 function storedLine(line: LogLine): StoredLine {
   const { timeEpochMs, logStream, requestId, source, text } = line;
   return { timeEpochMs, stream: logStream, requestId, source, text };
+}
+
+/** What else lies there is nothing of ours. */
+async function foldersIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -34,6 +35,25 @@ test('a port in use is an error that names the address', async (t) => {
     refused.stderr,
     new RegExp(`127\\.0\\.0\\.1:${port}.*another process listens there`),
   );
+});
+
+test('a damaged or lost database ends up with one line that names it', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
+  const data = temporaryDirectory(t, 'damaged');
+  const region = await startRegion(t, data);
+  await region.stop();
+  const path = join(data, 'state', 'mappings.sqlite');
+  const whole = readFileSync(path);
+  for (const damage of [
+    () => writeFileSync(path, Buffer.alloc(whole.length, 7)),
+    () => rmSync(path),
+  ]) {
+    damage();
+    const { status, stderr } = await run(sluice, ['up', '--data', data, '--listen', '127.0.0.1:0']);
+    assert.equal(status, 1);
+    assert.equal(stderr.trim().split('\n').length, 1, stderr);
+    assert.ok(stderr.includes(path), stderr);
+  }
 });
 
 test('wrong usage is exit status 2 with a hint', async () => {

@@ -33,6 +33,7 @@ export function registerLogs(program: Command): void {
     const output = createOutput(options.json);
     const ended = new AbortController();
     void untilSignalled().then(() => ended.abort());
+    const damaged = new Map<string, number>();
     const lines = readLog({
       directory: dataDirectory(options.data).logs,
       accountId: options.account,
@@ -41,11 +42,13 @@ export function registerLogs(program: Command): void {
       follow: options.follow,
       clock: systemClock,
       signal: ended.signal,
+      onDamaged: (path) => damaged.set(path, (damaged.get(path) ?? 0) + 1),
     });
     for await (const line of lines) {
       const time = new Date(line.timeEpochMs).toISOString();
       const text = line.text.trimEnd();
       output.answer({ ...line, time }, `${paint('dim', time)} ${painted(text)}`);
     }
+    for (const [path, count] of damaged) output.note(`${path}: ${count} lines cannot be read`);
   });
 }

@@ -94,24 +94,24 @@ function positionOf({ record, version }: Row, withVersion: boolean): Position {
 }
 
 async function listLatest(
-  { store }: Services,
+  { store, onDamaged }: Services,
   accountId: string,
   after: Position | undefined,
   limit: number,
 ): Promise<Row[]> {
-  const records = await store.list(accountId, after?.name, limit);
+  const records = await store.list(accountId, after?.name, limit, onDamaged);
   return records.map((record) => ({ record, version: record.latest }));
 }
 
 async function listAll(
-  { store }: Services,
+  { store, onDamaged }: Services,
   accountId: string,
   after: Position | undefined,
   limit: number,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   const addVersions = async (record: FunctionRecord, from: number) => {
-    const versions = await store.listVersions(record, from, limit - rows.length);
+    const versions = await store.listVersions(record, from, limit - rows.length, onDamaged);
     rows.push(...versions.map((version) => ({ record, version })));
   };
   if (after?.version !== undefined) {
@@ -120,7 +120,7 @@ async function listAll(
   }
   let name = after?.name;
   while (rows.length < limit) {
-    const records = await store.list(accountId, name, limit - rows.length);
+    const records = await store.list(accountId, name, limit - rows.length, onDamaged);
     if (records.length === 0) break;
     for (const record of records) {
       if (rows.length >= limit) break;

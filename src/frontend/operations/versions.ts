@@ -80,7 +80,9 @@ export function listVersionsByFunction(services: Services): Operation {
       const { after, limit } = readPage<Position>(request, 10_000, isPosition);
       const rows: VersionRecord[] = after ? [] : [record.latest];
       const from = after?.version ?? LATEST;
-      rows.push(...(await services.store.listVersions(reference, from, limit + 1)));
+      rows.push(
+        ...(await services.store.listVersions(reference, from, limit + 1, services.onDamaged)),
+      );
       const shown = rows.slice(0, limit);
       const last = shown.at(-1);
       return json(200, {

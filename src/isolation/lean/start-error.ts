@@ -17,6 +17,15 @@ const WHY: Readonly<Record<string, string>> = {
 const MOUNT_POINT = /^(?:make|mount) (\/(?:tmp|dev|proc))$/;
 /** EINVAL is what `move_mount` says of a directory over a file. */
 const NOT_A_DIRECTORY: ReadonlySet<string> = new Set(['ENOTDIR', 'ENOENT', 'ELOOP', 'EINVAL']);
+/** What an image's own names, links and programs lead to; anything else is this host's failure. */
+const imageFaults = new Set([
+  ...Object.keys(WHY),
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EISDIR',
+  'EINVAL',
+  'EPERM',
+]);
 
 /**
  * The error of a start that failed at a named step. `data.reasonCode` is Lambda's where the
@@ -28,11 +37,12 @@ export function startError(spec: SandboxSpec, step: string, errno: number): Slui
   const { shape, identity } = spec;
   const { sandboxId } = identity;
   const base = { sandboxId, step, errno: name };
-  if (step === RUN_ENTRYPOINT) {
+  const isImages = imageFaults.has(name);
+  if (step === RUN_ENTRYPOINT && isImages) {
     const message = `entrypoint ${shape.argv[0]}: ${why}`;
     return imageFault('FunctionError.InvalidEntryPoint', message, base);
   }
-  if (step === ENTER_WORKING_DIRECTORY) {
+  if (step === ENTER_WORKING_DIRECTORY && isImages) {
     const { workingDirectory } = shape;
     const message = `working directory ${workingDirectory}: ${name === 'ENOENT' ? 'no such directory' : why}`;
     return imageFault('FunctionError.InvalidWorkingDirectory', message, base);

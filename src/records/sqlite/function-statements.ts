@@ -2,17 +2,19 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 const sources = {
   read: 'SELECT body FROM functions WHERE account_id = ? AND name = ?',
-  list: 'SELECT body FROM functions WHERE account_id = ? AND name > ? ORDER BY name LIMIT ?',
+  list: 'SELECT name, body FROM functions WHERE account_id = ? AND name > ? ORDER BY name LIMIT ?',
   accounts: 'SELECT DISTINCT account_id FROM functions ORDER BY account_id',
-  unfinished: 'SELECT body FROM functions WHERE unfinished = 1 ORDER BY account_id, name',
-  provisioned: 'SELECT body FROM functions WHERE provisioned = 1 ORDER BY account_id, name',
+  unfinished:
+    'SELECT account_id, name, body FROM functions WHERE unfinished = 1 ORDER BY account_id, name',
+  provisioned:
+    'SELECT account_id, name, body FROM functions WHERE provisioned = 1 ORDER BY account_id, name',
   putFunction: `INSERT INTO functions VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (account_id, name) DO UPDATE SET unfinished = excluded.unfinished,
       provisioned = excluded.provisioned, code_size_bytes = excluded.code_size_bytes,
       reserved_concurrency = excluded.reserved_concurrency, body = excluded.body`,
   removeFunction: 'DELETE FROM functions WHERE account_id = ? AND name = ?',
   readVersion: 'SELECT body FROM versions WHERE account_id = ? AND name = ? AND version = ?',
-  listVersions: `SELECT body FROM versions WHERE account_id = ? AND name = ? AND version > ?
+  listVersions: `SELECT version, body FROM versions WHERE account_id = ? AND name = ? AND version > ?
     ORDER BY version LIMIT ?`,
   putVersion: `INSERT INTO versions VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (account_id, name, version) DO UPDATE SET

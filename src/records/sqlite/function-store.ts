@@ -7,9 +7,11 @@ import type {
   FunctionChange,
   FunctionKey,
   FunctionStore,
+  OnDamaged,
   UrlTarget,
 } from '../store.ts';
 import { concurrencySetAside } from '../transitions.ts';
+import { nameOfFunction, readPage, readRows } from './damaged-rows.ts';
 import { functionMigrations } from './function-schema.ts';
 import { prepareStatements, type Statements } from './function-statements.ts';
 
@@ -80,10 +82,14 @@ export class SqliteFunctionStore implements FunctionStore {
     accountId: string,
     after: string | undefined,
     limit: number,
+    onDamaged?: OnDamaged,
   ): Promise<FunctionRecord[]> {
-    return this.#statements.list
-      .all(accountId, after ?? '', limit)
-      .map((row) => parseBody<FunctionRecord>(row['body'], accountId));
+    return readPage(limit, onDamaged, {
+      after: after ?? '',
+      rowsAfter: (name, count) => this.#statements.list.all(accountId, name, count),
+      positionOf: (row) => String(row['name']),
+      nameOf: (row) => `${accountId}/${row['name']}`,
+    });
   }
 
   async readVersion(key: FunctionKey, version: number): Promise<VersionRecord | undefined> {
@@ -91,10 +97,19 @@ export class SqliteFunctionStore implements FunctionStore {
     return row && parseBody<VersionRecord>(row['body'], `${key.name}:${version}`);
   }
 
-  async listVersions(key: FunctionKey, after: number, limit: number): Promise<VersionRecord[]> {
-    return this.#statements.listVersions
-      .all(key.accountId, key.name, after, limit)
-      .map((row) => parseBody<VersionRecord>(row['body'], key.name));
+  async listVersions(
+    { accountId, name }: FunctionKey,
+    after: number,
+    limit: number,
+    onDamaged?: OnDamaged,
+  ): Promise<VersionRecord[]> {
+    return readPage(limit, onDamaged, {
+      after,
+      rowsAfter: (version, count) =>
+        this.#statements.listVersions.all(accountId, name, version, count),
+      positionOf: (row) => Number(row['version']),
+      nameOf: (row) => `${accountId}/${name}:${row['version']}`,
+    });
   }
 
   async totals(accountId: string): Promise<AccountTotals> {
@@ -112,20 +127,16 @@ export class SqliteFunctionStore implements FunctionStore {
     );
   }
 
-  async provisioned(): Promise<FunctionRecord[]> {
-    return this.#statements.provisioned
-      .all()
-      .map((row) => parseBody<FunctionRecord>(row['body'], 'provisioned'));
+  async provisioned(onDamaged?: OnDamaged): Promise<FunctionRecord[]> {
+    return readRows(this.#statements.provisioned.all(), nameOfFunction, onDamaged);
   }
 
   async accounts(): Promise<string[]> {
     return this.#statements.accounts.all().map((row) => String(row['account_id']));
   }
 
-  async unfinished(): Promise<FunctionRecord[]> {
-    return this.#statements.unfinished
-      .all()
-      .map((row) => parseBody<FunctionRecord>(row['body'], 'unfinished'));
+  async unfinished(onDamaged?: OnDamaged): Promise<FunctionRecord[]> {
+    return readRows(this.#statements.unfinished.all(), nameOfFunction, onDamaged);
   }
 
   watch(listener: (key: FunctionKey) => void): () => void {
