@@ -45,6 +45,7 @@ export const errorCatalogue = {
   IMAGE_PATH_ESCAPES: callerFault(),
   IMAGE_TOO_LARGE: callerFault(413),
   IMAGE_IN_USE: callerFault(409),
+  FLATTENER_DIED: { retryable: true, fault: 'us', httpStatus: 500 },
   REGISTRY_DENIED: callerFault(403),
   REGISTRY_UNAVAILABLE: transient(),
 

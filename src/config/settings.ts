@@ -161,6 +161,14 @@ const unsupportedSettings = z.strictObject({
   members: z.enum(['refuse', 'warn']).default('refuse'),
 });
 
+const metricsSettings = z.strictObject({
+  /** Opens `/metrics` to callers beyond this host that send it as their bearer token. */
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,256}$/, 'has 16 to 256 printable characters')
+    .optional(),
+});
+
 const settingsSchema = z.strictObject({
   disk: diskSettings.default({}),
   drain: drainSettings.default(drainSettings.parse({})),
@@ -168,6 +176,7 @@ const settingsSchema = z.strictObject({
   helpers: helperSettings.default(helperSettings.parse({})),
   destinations: destinationSettings.default({ allow: [] }),
   outbound: outboundSettings.default({ allow: [], deny: [] }),
+  metrics: metricsSettings.default({}),
   images: imageSettings.default({ local: {}, shareCredentials: false }),
   origin: originSettings.default({ kind: 'directory' }),
   keys: keySettings.default({ kind: 'local' }),

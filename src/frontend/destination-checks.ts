@@ -2,6 +2,7 @@ import { isSluiceError } from '../base/mod.ts';
 import type { FunctionReference } from '../catalogue/mod.ts';
 import type { EventInvokeRecord } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
+import { authorizeOwnInvoke } from './authorization.ts';
 import { isDeliverable, isFunctionArn, isQueueArn } from './destinations.ts';
 import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
@@ -45,9 +46,23 @@ async function requireDestinationFunction(
     throw invalidParameter("You can't specify the function as a destination for itself.");
   }
   const own = target.accountId === request.caller.accountId;
-  if (!own || !(await services.cache.read(target))) {
-    throw invalidParameter(`The destination ARN ${arn} is invalid.`);
-  }
+  const record = own ? await services.cache.read(target) : undefined;
+  if (!record) throw invalidParameter(`The destination ARN ${arn} is invalid.`);
+  // The region invokes it later in the caller's stead, who must not get by it what is not his.
+  authorizeOwnInvoke(services, request, target, record);
+}
+
+/** Throws unless the caller may invoke the function that a dead letter queue's place names. */
+export async function requireDeadLetter(
+  services: Services,
+  request: ApiRequest,
+  arn: string | undefined,
+): Promise<void> {
+  if (arn === undefined || !isFunctionArn(arn)) return;
+  const caller = { accountId: request.caller.accountId, region: services.region };
+  const target = parseFunctionReference(arn, undefined, caller);
+  const own = target.accountId === request.caller.accountId;
+  if (own) authorizeOwnInvoke(services, request, target, await services.cache.read(target));
 }
 
 /** The queue has to be there, and the account's. */

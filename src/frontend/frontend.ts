@@ -25,6 +25,7 @@ import { ByteBudget } from './http/body.ts';
 import { HttpServer, type TlsIdentity } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
+import { mayReadMetrics } from './metrics-access.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
@@ -58,6 +59,8 @@ export interface FrontendOptions {
   readonly meter?: Meter;
   /** Connections at once; `limits.http` says unless given. */
   readonly connections?: number;
+  /** With it metrics may be read from beyond this host. */
+  readonly metricsToken?: string | undefined;
   /** What `GET /metrics` answers, unauthenticated like `/healthz`; 404 without one. */
   readonly metrics?: MetricsText;
 }
@@ -128,7 +131,9 @@ export class Frontend {
       const url = readUrlRequest(request);
       if (url) return urls.handle(request, response, url, signal);
       if (isGet(request, '/healthz')) return answer(response, 'application/json', healthy);
-      if (metrics && isGet(request, '/metrics')) return answerMetrics(response, metrics);
+      if (metrics && isGet(request, '/metrics') && mayReadMetrics(request, options.metricsToken)) {
+        return answerMetrics(response, metrics);
+      }
       if (request.url?.startsWith('/archives/')) return downloads.handle(request, response);
       return api.handle(request, response, signal);
     };

@@ -176,3 +176,26 @@ test('a client that goes away while sending leaves nothing behind', async (t) =>
   assert.equal((await call(port, invoke)).status, 200);
   assert.equal(invoker.requests.length, 1);
 });
+
+test('two Host headers are refused, whatever they name', async (t) => {
+  const { port, invoker } = await withFunction(t);
+  const headers = await sign(invoke);
+  const plain = formatRequest(invoke, headers);
+  for (const second of ['localhost', 'elsewhere']) {
+    const text = plain.replace('\r\n', `\r\nHost: ${second}\r\n`);
+    assert.equal(parseResponse(await exchange(port, text)).status, 400);
+  }
+  assert.equal(invoker.requests.length, 0);
+  assert.equal(parseResponse(await exchange(port, plain)).status, 200);
+});
+
+test('a plus in a query is read as it is signed: %2B in its place is another request', async (t) => {
+  const { port } = await startFrontend(t);
+  const path = '/2015-03-31/functions?Marker=a%2Bb';
+  const request: RawRequest = { method: 'GET', path };
+  const headers = await sign(request);
+  const status = async (asked: string) =>
+    parseResponse(await exchange(port, formatRequest({ ...request, path: asked }, headers))).status;
+  assert.notEqual(await status(path), 403, 'the signature is right');
+  assert.equal(await status(path.replace('%2B', '+')), 403);
+});

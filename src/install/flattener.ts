@@ -104,7 +104,7 @@ export type FindInstalled = (imageDigest: string) => Promise<FlattenedImage | un
 
 /**
  * Flattens one image in a process of its own (docs/decisions/0004). Rejects with the flattener's
- * error, or `INTERNAL` with what the process last said when it died. With `asksFirst` in the job,
+ * error, or `FLATTENER_DIED`, whose data has what the process last said. With `asksFirst` in the job,
  * nothing is read but the image's manifest when `findInstalled` knows it.
  */
 export async function runFlattener(
@@ -148,13 +148,8 @@ export async function runFlattener(
       if (signal?.aborted) return reject(signal.reason);
       if (answer) return reject(SluiceError.of(answer.error));
       const end = killedBy ?? `exit status ${status}`;
-      const tail = said.trim();
-      reject(
-        new SluiceError(
-          'INTERNAL',
-          `${job.imageUri}: the flattener ended with ${end}${tail ? `: ${tail}` : ''}`,
-        ),
-      );
+      const message = `${job.imageUri}: the flattener ended with ${end}`;
+      reject(new SluiceError('FLATTENER_DIED', message, { data: { said: said.trim() } }));
     });
     child.send(job);
   });

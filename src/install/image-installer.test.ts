@@ -102,3 +102,46 @@ test("a tenant's image makes the region connect to nothing near it", async (t) =
   await assert.rejects(install(accountId, 'localhost'), { code: 'IMAGE_NOT_FOUND' });
   assert.equal(requests, 1);
 });
+
+/** Kills `count` flatteners of this process, as they come. Answers what ends that. */
+function killFlatteners(count: number): { readonly killed: Set<number>; stop(): void } {
+  const killed = new Set<number>();
+  const look = () => {
+    const tasks = readdirSync('/proc/self/task');
+    const pids = tasks.flatMap((task) =>
+      readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ').map(Number),
+    );
+    for (const pid of pids.filter((each) => each > 0 && !killed.has(each))) {
+      if (killed.size >= count || !/flattener-main/.test(commandOf(pid))) continue;
+      killed.add(pid);
+      process.kill(pid, 'SIGKILL');
+    }
+  };
+  const timer = setInterval(look, 1);
+  return { killed, stop: () => clearInterval(timer) };
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+test('a flattener that is killed is tried again once, and then fails without a path of ours', async (t) => {
+  const { install } = await setUp(t);
+  const once = killFlatteners(1);
+  t.after(once.stop);
+  await install();
+  assert.equal(once.killed.size, 1);
+  once.stop();
+  const always = killFlatteners(2);
+  t.after(always.stop);
+  await assert.rejects(install(otherAccountId), (error: Error) => {
+    assert.equal((error as Error & { code: string }).code, 'FLATTENER_DIED');
+    assert.match(error.message, /^oci:\S+: the flattener ended with SIGKILL$/);
+    return true;
+  });
+  assert.equal(always.killed.size, 2);
+});

@@ -1,7 +1,14 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RegistryLogins } from '../accounts/mod.ts';
-import { type Clock, isSluiceError, limits, type Random, SharedSemaphore } from '../base/mod.ts';
+import {
+  type Clock,
+  type ErrorCode,
+  isSluiceError,
+  limits,
+  type Random,
+  SharedSemaphore,
+} from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory, ImageSettings, SaltSettings } from '../config/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
@@ -60,6 +67,9 @@ export interface ImageInstallerOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** What may be over when the same is tried again at once. */
+const onceMore: readonly ErrorCode[] = ['ROOT_READ_ONLY', 'FLATTENER_DIED'];
 
 const hostArchitecture = process.arch === 'arm64' ? 'arm64' : 'x86_64';
 
@@ -120,8 +130,9 @@ export class ImageInstaller implements CodeInstaller {
   }
 
   /**
-   * A root that was retired meanwhile takes nothing more; the one after it does. Nobody waits for an
-   * install, so that an origin that is out is waited for.
+   * A root that was retired meanwhile takes nothing more; the one after it does. A flattener that
+   * was killed, for memory or by mistake, has another try too. Nobody waits for an install, so that
+   * an origin that is out is waited for.
    */
   async #attempt(
     request: FlattenRequest,
@@ -130,14 +141,14 @@ export class ImageInstaller implements CodeInstaller {
   ): Promise<FlattenedImage> {
     const { clock } = this.#options;
     const untilMs = clock.monotonicMs() + limits.origin.installPatienceMs;
-    for (let rotated = false; ; ) {
+    for (const tried = new Set<ErrorCode>(); ; ) {
       try {
         return await this.#flatten(request, onProgress, signal);
       } catch (error) {
         const isOut = isSluiceError(error, 'ORIGIN_UNAVAILABLE');
-        const isRotated: boolean = isSluiceError(error, 'ROOT_READ_ONLY') && !rotated;
-        rotated ||= isRotated;
-        if (!isRotated && !(isOut && clock.monotonicMs() < untilMs)) throw error;
+        const once = onceMore.find((code) => isSluiceError(error, code) && !tried.has(code));
+        if (once) tried.add(once);
+        else if (!(isOut && clock.monotonicMs() < untilMs)) throw error;
         if (isOut) await clock.sleep(limits.origin.installRetryMs, signal);
       }
     }

@@ -163,6 +163,8 @@ export interface EventInvokeRecord {
   readonly maximumEventAgeSeconds?: number;
   readonly onSuccess?: string;
   readonly onFailure?: string;
+  /** Who last configured it, and so may invoke the functions that it names. */
+  readonly configuredBy?: string;
   readonly lastModifiedMs: number;
 }
 

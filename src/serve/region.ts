@@ -153,6 +153,7 @@ async function startParts(
     metrics: meter,
     // The other half is for sandboxes, devices and stores, which a flood must not take.
     connections: Math.floor(openFiles / 2),
+    metricsToken: stores.settings.metrics.token,
     functionUrlDomain: stores.settings.urls.domain,
     functionUrlForm: stores.settings.urls.form,
     unsupported: stores.settings.unsupported.members,

@@ -335,3 +335,15 @@ test('objects and lists come without white space, and headers of the connection 
     [],
   );
 });
+
+test('a 204 has no length and no body, whatever the function gave', async (t) => {
+  const { harness, url } = await withUrl(t);
+  const headers = { 'Content-Length': '3', 'x-kept': 'yes' };
+  answering(harness, { statusCode: 204, headers, body: 'abc' });
+  const answer = await ask(harness, url);
+  assert.equal(answer.status, 204);
+  assert.equal(answer.headers['content-length'], undefined);
+  assert.equal(answer.headers['transfer-encoding'], undefined);
+  assert.equal(answer.headers['x-kept'], 'yes');
+  assert.equal(answer.body, '');
+});

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/mod.ts';
 import type { InvokeCall, InvokeOutcome, Invoker, ResponseSink } from '../../dispatch/mod.ts';
-import { finish, writeChunk } from '../http/responses.ts';
+import { finish, headersOf, writeChunk } from '../http/responses.ts';
 import { invokeStreaming, type StreamWriter } from '../stream-relay.ts';
 import { badGateway, readPrelude, type UrlResponse } from './response.ts';
 
@@ -48,7 +48,7 @@ export async function sendStreamed(
     outcome = await streaming.forward(body);
   } else {
     const head = new PreludeReader((status, headers) => {
-      response.writeHead(status, { ...headers, ...extra });
+      response.writeHead(status, headersOf(status, { ...headers, ...extra }));
     }, body);
     outcome = await streaming.forward((chunk) => head.write(chunk));
     // The stream ended, or went wrong, before its head was whole.

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, limits, type Random, SluiceError, systemErrorCode } from '../../base/mod.ts';
 import { Connections } from './connections.ts';
-import { refuseConnection } from './responses.ts';
+import { namesHosts, refuseConnection } from './responses.ts';
 
 export type Handler = (
   request: IncomingMessage,
@@ -22,6 +22,8 @@ export interface HttpServerOptions {
   readonly connections?: number;
 }
 
+const twoHosts = new Error('two Host headers');
+
 /** A listening socket with limits on everything a client can make it hold, and an orderly end. */
 export class HttpServer {
   readonly #server: Server;
@@ -39,7 +41,8 @@ export class HttpServer {
     this.#clock = clock;
     const settings = { maxHeaderSize: limits.http.headerBytes };
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-      void this.#run(handler, request, response);
+      if (namesHosts(request)) refuseConnection(twoHosts, request.socket, random.uuid());
+      else void this.#run(handler, request, response);
     };
     this.#server = tls
       ? createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' }, onRequest)

@@ -43,6 +43,14 @@ export async function send(
   response.end();
 }
 
+/** A 204 has no body, and so no length of one (RFC 9110 section 8.6). */
+export function headersOf(status: number, headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  if (status !== 204) return headers;
+  const none = ['content-length', 'transfer-encoding'];
+  const kept = Object.entries(headers).filter(([name]) => !none.includes(name.toLowerCase()));
+  return Object.fromEntries(kept);
+}
+
 /**
  * Ends an answer. When the client is still sending a body that nobody will read, the connection
  * ends with it, but not at once: closing a socket with unread input resets it, and the client
@@ -52,10 +60,12 @@ export function finish(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,
-  headers: OutgoingHttpHeaders,
-  body: string | Buffer,
+  given: OutgoingHttpHeaders,
+  whole: string | Buffer,
   clock: Clock,
 ): void {
+  const headers = headersOf(status, given);
+  const body = status === 204 ? '' : whole;
   const unread = !request.complete && !request.readableEnded && hasBody(request);
   if (!unread) {
     response.writeHead(status, headers);
@@ -84,6 +94,12 @@ export function writeChunk(response: ServerResponse, chunk: Buffer): Promise<voi
     };
     response.on('drain', done).on('close', done);
   });
+}
+
+/** Whether more than one host is named: who stands in between might go by the other. */
+export function namesHosts({ rawHeaders }: IncomingMessage): boolean {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  return names.filter((name) => name.toLowerCase() === 'host').length > 1;
 }
 
 function hasBody(request: IncomingMessage): boolean {

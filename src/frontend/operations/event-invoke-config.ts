@@ -1,6 +1,7 @@
 import { type FunctionReference, findFunction, functionArn } from '../../catalogue/mod.ts';
 import type { EventInvokeRecord, FunctionRecord } from '../../records/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
+import { principalOf } from '../authorization.ts';
 import { changeFunction } from '../change.ts';
 import { requireDestinations } from '../destination-checks.ts';
 import { destinationPattern } from '../destinations.ts';
@@ -64,7 +65,7 @@ function missing(services: Services, reference: FunctionReference) {
 }
 
 /** The members that the input names; an empty destination takes one away. */
-function readConfig(input: ConfigInput, nowMs: number): EventInvokeRecord {
+function readConfig(input: ConfigInput, configuredBy: string, nowMs: number): EventInvokeRecord {
   const onSuccess = input.DestinationConfig?.OnSuccess?.Destination;
   const onFailure = input.DestinationConfig?.OnFailure?.Destination;
   const { MaximumRetryAttempts, MaximumEventAgeInSeconds } = input;
@@ -82,6 +83,7 @@ function readConfig(input: ConfigInput, nowMs: number): EventInvokeRecord {
       : { maximumEventAgeSeconds: MaximumEventAgeInSeconds }),
     ...(onSuccess === undefined ? {} : { onSuccess }),
     ...(onFailure === undefined ? {} : { onFailure }),
+    configuredBy,
     lastModifiedMs: nowMs,
   };
 }
@@ -94,7 +96,7 @@ async function write(
 ): Promise<ApiResponse> {
   const reference = referenceOf(services, request, operation);
   const input = readInput(request, configInput);
-  const given = readConfig(input, services.clock.nowMs());
+  const given = readConfig(input, principalOf(request.caller), services.clock.nowMs());
   if (!(await services.cache.read(reference))) throw notFound("The function doesn't exist.");
   await requireDestinations(services, request, reference, given);
   const key = keyOf(reference);

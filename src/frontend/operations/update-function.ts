@@ -9,6 +9,7 @@ import {
 import { changeError } from '../change.ts';
 import { resolveSource } from '../code-source.ts';
 import { applyConfiguration } from '../configuration.ts';
+import { requireDeadLetter } from '../destination-checks.ts';
 import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../function-inputs.ts';
 import { resolveLayers } from '../layer-name.ts';
 import {
@@ -71,6 +72,7 @@ async function updateConfiguration(services: Services, request: ApiRequest): Pro
   const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
   const input = readInput(request, updateFunctionConfigurationInput);
   judgeUnsupported(services, reference.name, input);
+  await requireDeadLetter(services, request, input.DeadLetterConfig?.TargetArn);
   const layers = input.Layers && (await resolveLayers(services, request.caller, input.Layers));
   const stamp = stampOf(services);
   const change = (record: FunctionRecord): FunctionChange => {

@@ -21,9 +21,10 @@ function encode(text: string): string {
   );
 }
 
+/** A plus is a space, as whoever reads the query has it: what is signed is what is read. */
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     return text;
   }
