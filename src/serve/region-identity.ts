@@ -34,7 +34,7 @@ interface Parts {
 }
 
 /** Files of the region itself, which say nothing of what else there is. */
-const ownFiles = ['region.json'];
+const ownFiles = ['region.json', 'reserve'];
 
 /**
  * One id stands in `state/`, `keys/` and the origin, and everything that writes or deletes asks

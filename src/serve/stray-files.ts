@@ -7,7 +7,7 @@ import type { DataDirectory } from '../config/mod.ts';
 const known = (data: DataDirectory): readonly (readonly [string, RegExp])[] => [
   [
     data.state,
-    /^((functions|layers|accounts|events|mappings)\.sqlite|usage\.json|region\.json|archives)/,
+    /^((functions|layers|accounts|events|mappings)\.sqlite|usage\.json|region\.json|archives|reserve$)/,
   ],
   [data.keys, /^(master\.key$|dedup\.secret$|region\.json|accounts$|registries$|\.[0-9a-f]{16}$)/],
   [data.logs, /^\d{12}$/],
