@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { SluiceError, systemErrorCode } from '../base/mod.ts';
 
 /** Raised when an older Sluice could not go on with a data directory as this one leaves it. */
-export const DATA_FORMAT = 1;
+const DATA_FORMAT = 1;
 
 const recordSchema = z.object({
   format: z.int().min(1),
