@@ -174,10 +174,6 @@ export const limits = {
     /** Alarms and damaged chunks that one agent may have its worker write down. */
     notes: 10_000,
   },
-  cli: {
-    /** What a failed command has to end in by itself. */
-    exitMs: 5000,
-  },
   drill: {
     /** Requests that stand in line at the drill's origin; more are refused. */
     originWaiting: 100_000,
