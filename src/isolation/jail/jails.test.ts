@@ -139,6 +139,7 @@ test('a helper is in a cgroup of its own, which goes with it', async (t) => {
   const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger: noLogger });
   const jails = new Jails({ random: systemRandom });
   jails.useCgroups(cgroups);
+  t.after(() => jails.close());
   const { child } = await start(t, jails, []);
   assert.match(readFileSync(`/proc/${child.pid}/cgroup`, 'utf8'), new RegExp(`sluice-${ownerId}/`));
   child.kill('SIGKILL');
