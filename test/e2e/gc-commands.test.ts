@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { repositoryRoot } from '../repo/repository.ts';
+import { hostLacks } from '../support/host.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { run, runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -16,7 +17,7 @@ interface RootRow {
   readonly liveManifests: number;
 }
 
-describe('the gc commands', () => {
+describe('the gc commands', { skip: hostLacks('namespaces') }, () => {
   const scratch = scratchDirectory('gc-commands');
   const data = join(scratch.path, 'data');
   let kept: { manifestId: string; newChunks: number };

@@ -3,14 +3,14 @@ import { existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { repositoryRoot } from '../repo/repository.ts';
-import { hostHas } from '../support/host.ts';
+import { hostHas, hostLacks } from '../support/host.ts';
 import { buildTestImage } from '../support/node-image.ts';
 import { run, runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 
 const sluice = join(repositoryRoot, 'bin/sluice');
 
-describe('the image commands', () => {
+describe('the image commands', { skip: hostLacks('namespaces') }, () => {
   const scratch = scratchDirectory('image-commands');
   const data = join(scratch.path, 'data');
   let image: string;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -6,9 +7,11 @@ const LACKS = 'this host lacks ';
 
 /**
  * What a test may need of the host, besides Node. `tool:NAME` is a program on the PATH; with a
- * directory, `tool:/usr/bin/aws`, that one and no other of its name.
+ * directory, `tool:/usr/bin/aws`, that one and no other of its name. `root` is one that may make
+ * namespaces, which a chroot's may not; who runs Sluice's commands as whoever it is asks for
+ * `namespaces`, which only a root without them lacks.
  */
-export type HostNeed = 'root' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
+export type HostNeed = 'root' | 'namespaces' | 'fuse' | 'loop' | 'cgroup' | `tool:${string}`;
 
 /** The package of a program, where it has another name. */
 const debianPackages: Record<string, string> = {
@@ -54,8 +57,19 @@ function isExecutable(path: string): boolean {
   }
 }
 
+let namespaces: boolean | undefined;
+
+function lackOfNamespaces(): string | undefined {
+  // Of both kinds: in a chroot the kernel makes no user namespace, and lets no mount be detached.
+  const probe = ['--user', '--mount', 'true'];
+  namespaces ??= spawnSync('unshare', probe, { stdio: 'ignore' }).status === 0;
+  return namespaces ? undefined : 'namespaces for root (none in a chroot)';
+}
+
 function lack(need: HostNeed): string | undefined {
-  if (need === 'root') return process.getuid?.() === 0 ? undefined : 'root';
+  const isRoot = process.getuid?.() === 0;
+  if (need === 'namespaces') return isRoot ? lackOfNamespaces() : undefined;
+  if (need === 'root') return isRoot ? lackOfNamespaces() : 'root';
   if (need === 'fuse') return existsSync('/dev/fuse') ? undefined : '/dev/fuse';
   if (need === 'loop') return existsSync('/dev/loop-control') ? undefined : '/dev/loop-control';
   if (need === 'cgroup') return existsSync('/sys/fs/cgroup') ? undefined : '/sys/fs/cgroup';
@@ -70,7 +84,7 @@ function lack(need: HostNeed): string | undefined {
  * With `CI=true` a lack is thrown, which fails the file.
  */
 export function hostLacks(...needs: HostNeed[]): string | false {
-  const lacks = needs.map(lack).filter((each) => each !== undefined);
+  const lacks = [...new Set(needs.map(lack))].filter((each) => each !== undefined);
   if (lacks.length === 0) return false;
   const message = `${LACKS}${lacks.join(', ')}`;
   if (process.env['CI'] === 'true') throw new Error(`${message}; in CI that is a failure`);
