@@ -297,6 +297,8 @@ export const limits = {
     deliveryConnections: 16,
     deliveryAnswerBytes: 64 * KIB,
     errorMessageBytes: 1 * KIB,
+    /** Of the last run's answer, kept beside an event that is to run again. */
+    lastAnswerBytes: 256 * KIB,
   },
   eventSources: {
     /** Of the whole region: each costs a connection that waits for messages. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { limits } from '../base/mod.ts';
 import {
   decideAfter,
   decideBefore,
@@ -40,7 +41,9 @@ test('errors are tried again after one minute and after two, as often as is set'
       const { kind, progress } = after(failed, { invokes, refusals: 3 }, by);
       assert.equal(kind, 'again');
       const visibleAtMs = nowMs + waitMs;
-      assert.deepEqual(progress, { visibleAtMs, invokes: invokes + 1, refusals: 0 });
+      const lastAnswer = { executedVersion: '$LATEST', payload: Buffer.from('{}') };
+      const kept = { visibleAtMs, invokes: invokes + 1, refusals: 0, lastAnswer };
+      assert.deepEqual(progress, kept);
     });
     const last = after(failed, { invokes: maximumRetryAttempts }, by);
     assert.equal(last.progress.ending?.condition, 'RetriesExhausted');
@@ -64,6 +67,12 @@ test('an event is run until its age is over, six hours unless less is set', () =
   assert.equal(over?.condition, 'EventAgeExceeded');
   const short = { ...policy, maximumEventAgeMs: 60_000 };
   assert.equal(age(60_001, short)?.progress.ending?.condition, 'EventAgeExceeded');
+});
+
+test('of an answer that is longer than a record is worth the beginning is kept', () => {
+  const { lastAnswerBytes } = limits.queue;
+  const { progress } = after({ ...failed, payload: Buffer.alloc(lastAnswerBytes + 1) });
+  assert.equal(progress.lastAnswer?.payload.length, lastAnswerBytes);
 });
 
 test('who is told depends on how it ended', () => {

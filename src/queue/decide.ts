@@ -1,6 +1,12 @@
 import { limits } from '../base/mod.ts';
 import { destinationRecord, errorMessageOf } from './destination-record.ts';
-import type { Delivery, EndingCondition, EventProgress, StoredEvent } from './types.ts';
+import type {
+  Delivery,
+  EndingCondition,
+  EventProgress,
+  FunctionAnswer,
+  StoredEvent,
+} from './types.ts';
 
 /** What the function's configuration says of its asynchronous invokes. */
 export interface EventPolicy {
@@ -15,8 +21,8 @@ export interface EventPolicy {
 
 /** How one attempt to run an event came out. */
 export type EventResult =
-  | { readonly kind: 'ok'; readonly executedVersion: string; readonly payload: Buffer }
-  | { readonly kind: 'function-error'; readonly executedVersion: string; readonly payload: Buffer }
+  | ({ readonly kind: 'ok' } & FunctionAnswer)
+  | ({ readonly kind: 'function-error' } & FunctionAnswer)
   /** No capacity, a limit, or a fault of ours: the event goes back and waits longer each time. */
   | { readonly kind: 'refused' }
   /** The function's reserved concurrency is zero. */
@@ -42,7 +48,7 @@ export function decideBefore(
   nowMs: number,
 ): Decision | undefined {
   if (nowMs - event.receivedMs <= policy.maximumEventAgeMs) return undefined;
-  return over(event, policy, 'EventAgeExceeded', undefined, event.invokes, nowMs);
+  return over(event, policy, 'EventAgeExceeded', event.lastAnswer, event.invokes, nowMs);
 }
 
 /** After an attempt (contract 2.10): over, or again and when. */
@@ -63,8 +69,9 @@ export function decideAfter(
     case 'refused': {
       const delayMs = times.backoffMinMs * 2 ** Math.min(event.refusals, 30);
       const visibleAtMs = nowMs + Math.min(delayMs, times.backoffMaxMs);
-      const { invokes, refusals } = event;
-      return { kind: 'again', progress: { visibleAtMs, invokes, refusals: refusals + 1 } };
+      const { invokes, refusals, lastAnswer } = event;
+      const progress = { visibleAtMs, invokes, refusals: refusals + 1, lastAnswer };
+      return { kind: 'again', progress };
     }
     case 'function-error': {
       const invokes = event.invokes + 1;
@@ -72,16 +79,22 @@ export function decideAfter(
         return over(event, policy, 'RetriesExhausted', result, invokes, nowMs);
       }
       const delayMs = times.retryDelaysMs[event.invokes] ?? times.retryDelaysMs.at(-1) ?? 0;
-      return { kind: 'again', progress: { visibleAtMs: nowMs + delayMs, invokes, refusals: 0 } };
+      const progress = { visibleAtMs: nowMs + delayMs, invokes, refusals: 0 };
+      return { kind: 'again', progress: { ...progress, lastAnswer: keptOf(result) } };
     }
   }
+}
+
+/** An answer may be as long as a response, and an event waits beside many others. */
+function keptOf({ executedVersion, payload }: FunctionAnswer): FunctionAnswer {
+  return { executedVersion, payload: payload.subarray(0, limits.queue.lastAnswerBytes) };
 }
 
 function over(
   event: StoredEvent,
   policy: EventPolicy,
   condition: EndingCondition,
-  response: { readonly executedVersion: string; readonly payload: Buffer } | undefined,
+  response: FunctionAnswer | undefined,
   invokes: number,
   nowMs: number,
 ): Decision {

@@ -1,11 +1,11 @@
 import { limits } from '../base/mod.ts';
-import type { AsyncEvent, EndingCondition } from './types.ts';
+import type { AsyncEvent, EndingCondition, FunctionAnswer } from './types.ts';
 
 export interface DestinationFacts {
   readonly functionArn: string;
   readonly condition: EndingCondition;
   readonly invokes: number;
-  readonly response: { readonly executedVersion: string; readonly payload: Buffer } | undefined;
+  readonly response: FunctionAnswer | undefined;
   readonly nowMs: number;
 }
 

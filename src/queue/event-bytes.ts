@@ -1,5 +1,5 @@
 import { limits, SluiceError } from '../base/mod.ts';
-import type { AsyncEvent } from './types.ts';
+import type { AsyncEvent, EventProgress } from './types.ts';
 
 /** Whose an event is, and how much of the queue's disk it takes. */
 export interface EventSize {
@@ -8,11 +8,12 @@ export interface EventSize {
   readonly bytes: number;
 }
 
-export function sizeOf({ accountId, functionName, payload }: AsyncEvent): EventSize {
-  return { accountId, functionName, bytes: payload.length };
+export function sizeOf(event: AsyncEvent & Pick<EventProgress, 'lastAnswer'>): EventSize {
+  const { accountId, functionName, payload, lastAnswer } = event;
+  return { accountId, functionName, bytes: payload.length + (lastAnswer?.payload.length ?? 0) };
 }
 
-/** Payloads that the queue holds, in bytes: of all, of each account and of each function. */
+/** Payloads and answers that the queue holds, in bytes: of all, of each account and of each function. */
 export class EventBytes {
   readonly #most: number;
   readonly #held = new Map<string, number>();

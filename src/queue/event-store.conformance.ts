@@ -60,6 +60,25 @@ export function eventStoreConformance(
       assert.equal(await store.nextDueMs(), undefined, 'a claimed event falls due no more');
     });
 
+    test('keeps the last answer of an event that is put back, and counts its bytes', async (t) => {
+      const most = 160 * 16;
+      const store = await open(t, { bytes: most });
+      await store.enqueue(eventOf(1));
+      const [claimed] = await store.claim(2000, 10);
+      const lastAnswer = { executedVersion: '7', payload: Buffer.alloc(most / 16) };
+      const progress = { visibleAtMs: 2000, invokes: 1, refusals: 0 };
+      await store.save(claimed!.eventId, { ...progress, lastAnswer }, true);
+      await assert.rejects(store.enqueue(eventOf(2)), (error) =>
+        isSluiceError(error, 'OVERLOADED'),
+      );
+      const [again] = await store.claim(2000, 10);
+      assert.deepEqual(again?.lastAnswer, lastAnswer);
+      await store.save(claimed!.eventId, progress, true);
+      await store.enqueue(eventOf(3));
+      const [gone] = (await store.claim(2000, 10)).filter((each) => each.requestId === 'r-1');
+      assert.equal(gone?.lastAnswer, undefined);
+    });
+
     test('keeps the ending of an event that is still claimed', async (t) => {
       const store = await open(t);
       await store.enqueue(eventOf(1));

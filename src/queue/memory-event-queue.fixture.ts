@@ -82,7 +82,10 @@ export class MemoryEventQueue implements EventStore {
     const queue = this.#queues[this.#queueOf.get(eventId) ?? -1];
     const event = queue?.get(eventId);
     assert(queue && event, `event ${eventId} is there`);
-    queue.set(eventId, { ...event, ...progress });
+    const saved = { ...event, lastAnswer: undefined, ...progress };
+    queue.set(eventId, saved);
+    this.#bytes.remove(sizeOf(event));
+    this.#bytes.add(sizeOf(saved));
     if (release) this.#claimed.delete(eventId);
   }
 

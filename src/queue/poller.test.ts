@@ -233,6 +233,25 @@ describe('the poller', () => {
     assert.equal((await store.stats()).events, 0);
   });
 
+  test('tells of an event that grew too old what its last run answered', async () => {
+    const refused: EventResult[] = Array.from({ length: 99 }, () => ({ kind: 'refused' }));
+    const { enqueue, pass, delivered } = bench([failed, ...refused], {
+      maximumEventAgeMs: 90_000,
+    });
+    await enqueue();
+    await pass(300_000, 1000);
+    const [destination, deadLetter] = delivered;
+    const record = JSON.parse(destination?.body ?? '') as Record<string, object>;
+    assert.match(JSON.stringify(record['requestContext']), /"EventAgeExceeded"/);
+    const responseContext = { statusCode: 200, executedVersion: '$LATEST' };
+    assert.deepEqual(record['responseContext'], {
+      ...responseContext,
+      functionError: 'Unhandled',
+    });
+    assert.deepEqual(record['responsePayload'], { errorType: 'E', errorMessage: 'no' });
+    assert.equal(deadLetter?.attributes['ErrorMessage'], 'no');
+  });
+
   test('gives up at once where the reserved concurrency is zero', async () => {
     const { enqueue, pass, delivered } = bench([{ kind: 'switched-off' }]);
     await enqueue();

@@ -62,7 +62,7 @@ export class SqliteEventQueue implements EventStore {
 
   async claim(nowMs: number, limit: number): Promise<StoredEvent[]> {
     const events = await this.#call('claim', nowMs, limit);
-    return events.map((event) => ({ ...event, payload: asBuffer(event.payload) }));
+    return events.map(asStored);
   }
 
   save(eventId: number, progress: EventProgress, release: boolean): Promise<void> {
@@ -127,6 +127,14 @@ export class SqliteEventQueue implements EventStore {
 }
 
 /** A buffer comes through the thread's port as plain bytes. */
+/** Buffers come out of the thread as plain bytes. */
+function asStored(event: StoredEvent): StoredEvent {
+  const { payload, lastAnswer } = event;
+  const stored = { ...event, payload: asBuffer(payload) };
+  if (!lastAnswer) return stored;
+  return { ...stored, lastAnswer: { ...lastAnswer, payload: asBuffer(lastAnswer.payload) } };
+}
+
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -2,9 +2,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert, limits } from '../base/mod.ts';
 import { openDatabase } from '../database/mod.ts';
 import { Claims } from './claims.ts';
-import { EventBytes, sizeOf } from './event-bytes.ts';
+import { EventBytes, type EventSize, sizeOf } from './event-bytes.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
-import { eventOfRow, type Row, sizeOfRow } from './sqlite-rows.ts';
+import { eventOfRow, type Row, rowBytes, sizeOfRow } from './sqlite-rows.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
 import type {
   AsyncEvent,
@@ -109,25 +109,31 @@ export class SqliteEvents {
   }
 
   save(eventId: number, progress: EventProgress, release: boolean): void {
-    const { visibleAtMs, invokes, refusals, ending } = progress;
+    const { visibleAtMs, invokes, refusals, ending, lastAnswer } = progress;
+    this.#bytes.remove(this.#sizeOf(eventId));
     this.#run(
-      'UPDATE events SET visible_at_ms = ?, invokes = ?, refusals = ?, ending = ? WHERE event_id = ?',
+      `UPDATE events SET visible_at_ms = ?, invokes = ?, refusals = ?, ending = ?, last_version = ?,
+         last_answer = ? WHERE event_id = ?`,
       Math.ceil(visibleAtMs),
       invokes,
       refusals,
       ending === undefined ? null : JSON.stringify(ending),
+      lastAnswer?.executedVersion ?? null,
+      lastAnswer?.payload ?? null,
       eventId,
     );
+    this.#bytes.add(this.#sizeOf(eventId));
     if (release) this.#claims.release(eventId);
   }
 
   remove(eventId: number, failure: FailedEvent | undefined): void {
     const queue = this.#claims.queueOf(eventId);
     const removed = this.#all(
-      'DELETE FROM events WHERE event_id = ? RETURNING account_id, function_name, length(payload)',
+      `DELETE FROM events WHERE event_id = ? RETURNING account_id, function_name,
+         ${rowBytes} AS bytes`,
       eventId,
     );
-    for (const row of removed) this.#bytes.remove(sizeOfRow(row, 'length(payload)'));
+    for (const row of removed) this.#bytes.remove(sizeOfRow(row));
     if (queue !== undefined) this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
     this.#claims.release(eventId);
     if (!failure) return;
@@ -183,9 +189,17 @@ export class SqliteEvents {
   }
 
   #read(eventId: number): StoredEvent {
-    const [row] = this.#all('SELECT * FROM events WHERE event_id = ?', eventId);
+    return eventOfRow(this.#row('*', eventId));
+  }
+
+  #sizeOf(eventId: number): EventSize {
+    return sizeOfRow(this.#row(`account_id, function_name, ${rowBytes} AS bytes`, eventId));
+  }
+
+  #row(columns: string, eventId: number): Row {
+    const [row] = this.#all(`SELECT ${columns} FROM events WHERE event_id = ?`, eventId);
     assert(row, `event ${eventId} is there`);
-    return eventOfRow(row);
+    return row;
   }
 
   #eventCount(): number {
@@ -199,10 +213,10 @@ export class SqliteEvents {
     }
     this.#bytes.clear();
     const sums = this.#all(
-      `SELECT account_id, function_name, sum(length(payload)) AS bytes FROM events
+      `SELECT account_id, function_name, sum(${rowBytes}) AS bytes FROM events
          GROUP BY account_id, function_name`,
     );
-    for (const row of sums) this.#bytes.add(sizeOfRow(row, 'bytes'));
+    for (const row of sums) this.#bytes.add(sizeOfRow(row));
   }
 
   /** A file of an earlier Sluice keeps its size for ever unless it is written anew once. */

@@ -1,18 +1,21 @@
 import type { EventSize } from './event-bytes.ts';
-import type { EventEnding, StoredEvent } from './types.ts';
+import type { EventEnding, FunctionAnswer, StoredEvent } from './types.ts';
 
 export type Row = Record<string, string | number | bigint | Uint8Array | null>;
 
-export function sizeOfRow(row: Row, bytes: string): EventSize {
+/** What an event's row counts as, in SQL. */
+export const rowBytes = 'length(payload) + coalesce(length(last_answer), 0)';
+
+/** Of a row with `bytes` beside whose it is. */
+export function sizeOfRow(row: Row): EventSize {
   return {
     accountId: String(row['account_id']),
     functionName: String(row['function_name']),
-    bytes: Number(row[bytes]),
+    bytes: Number(row['bytes']),
   };
 }
 
 export function eventOfRow(row: Row): StoredEvent {
-  const payload = row['payload'] as Uint8Array;
   const ending = row['ending'];
   return {
     eventId: Number(row['event_id']),
@@ -22,11 +25,21 @@ export function eventOfRow(row: Row): StoredEvent {
     requestId: String(row['request_id']),
     traceId: String(row['trace_id']),
     tenantId: row['tenant_id'] === null ? undefined : String(row['tenant_id']),
-    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+    payload: bufferOf(row['payload']),
     receivedMs: Number(row['received_ms']),
     visibleAtMs: Number(row['visible_at_ms']),
     invokes: Number(row['invokes']),
     refusals: Number(row['refusals']),
+    ...(row['last_version'] === null ? {} : { lastAnswer: answerOfRow(row) }),
     ending: ending === null ? undefined : (JSON.parse(String(ending)) as EventEnding),
   };
+}
+
+function answerOfRow(row: Row): FunctionAnswer {
+  return { executedVersion: String(row['last_version']), payload: bufferOf(row['last_answer']) };
+}
+
+function bufferOf(value: Row[string] | undefined): Buffer {
+  const { buffer, byteOffset, byteLength } = value as Uint8Array;
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -29,4 +29,8 @@ export const eventQueueMigrations: readonly string[] = [
   CREATE INDEX failures_of_account ON failures (account_id, failure_id);
   `,
   'ALTER TABLE events ADD COLUMN tenant_id TEXT',
+  `
+  ALTER TABLE events ADD COLUMN last_version TEXT;
+  ALTER TABLE events ADD COLUMN last_answer BLOB;
+  `,
 ];

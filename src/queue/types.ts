@@ -12,6 +12,12 @@ export interface AsyncEvent {
   readonly receivedMs: number;
 }
 
+/** What a run of the function answered, well or with an error. */
+export interface FunctionAnswer {
+  readonly executedVersion: string;
+  readonly payload: Buffer;
+}
+
 /** What has become of an event so far. */
 export interface EventProgress {
   /** Not before this time, milliseconds since the epoch. */
@@ -20,6 +26,8 @@ export interface EventProgress {
   readonly invokes: number;
   /** Refused in a row: the exponent of the backoff. */
   readonly refusals: number;
+  /** Of the last run, if there will be another: for the record, should the event grow too old. */
+  readonly lastAnswer?: FunctionAnswer | undefined;
   /** Set once the event is over and only its deliveries are left. */
   readonly ending?: EventEnding | undefined;
 }
@@ -66,7 +74,7 @@ export interface FailedEvent {
 /** How much a store holds; `limits.queue` says where nothing is given. */
 export interface EventCapacity {
   readonly events?: number;
-  /** Of their payloads. */
+  /** Of their payloads, and of the last answers of those that are to run again. */
   readonly bytes?: number;
   /** Records of failed events, of all accounts together; the oldest go first. */
   readonly failures?: number;
