@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { hostHas } from '../../test/support/host.ts';
 import { writeLayout } from '../../test/support/oci-image.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { openStores } from '../serve/stores.ts';
@@ -42,6 +43,7 @@ async function setUp(t: TestContext) {
 const isDocument = (path: string): boolean => readFileSync(path, 'utf8').startsWith('{');
 
 test('the same account installs an image once, and reads no layer the second time', async (t) => {
+  if (!hostHas(t, 'namespaces')) return;
   const { stores, install, loseLayers } = await setUp(t);
   const first = await install();
   loseLayers();
@@ -51,6 +53,7 @@ test('the same account installs an image once, and reads no layer the second tim
 });
 
 test('another account makes its own manifest of the same image', async (t) => {
+  if (!hostHas(t, 'namespaces')) return;
   const { stores, install, loseLayers } = await setUp(t);
   const first = await install();
   const other = await install(otherAccountId);
@@ -63,6 +66,7 @@ test('another account makes its own manifest of the same image', async (t) => {
 });
 
 test('a manifest that is gone, and a root that is retired, mean another manifest', async (t) => {
+  if (!hostHas(t, 'namespaces')) return;
   const { stores, install } = await setUp(t);
   const first = await install();
   await stores.origin.forgetManifest(first.manifestId);
@@ -78,6 +82,7 @@ test('a manifest that is gone, and a root that is retired, mean another manifest
 });
 
 test("a tenant's image makes the region connect to nothing near it", async (t) => {
+  if (!hostHas(t, 'namespaces')) return;
   const { stores } = await setUp(t);
   let requests = 0;
   const server = createServer((_, response) => {
@@ -130,6 +135,7 @@ function commandOf(pid: number): string {
 }
 
 test('a flattener that is killed is tried again once, and then fails without a path of ours', async (t) => {
+  if (!hostHas(t, 'namespaces')) return;
   const { install } = await setUp(t);
   const once = killFlatteners(1);
   t.after(once.stop);
