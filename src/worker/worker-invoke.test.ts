@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { until } from '../../test/support/until.ts';
-import { bench, exitOf, invokeOf, textOf } from './worker.fixture.ts';
+import { bench, exitOf, invokeOf, textOf, timed } from './worker.fixture.ts';
 
 describe('an invoke', () => {
   test('answers with the response and can be followed by another', async (t) => {
@@ -80,11 +80,11 @@ describe('an invoke', () => {
   });
 
   test('that runs out of time ends the sandbox', async (t) => {
-    const { start, sandboxes } = bench(t);
-    const hosted = await start();
+    const { start, sandboxes, within } = timed(t);
+    const hosted = await within(start());
     sandboxes[0]!.handler = () => new Promise(() => {});
     const { answer, settled } = hosted.invoke(invokeOf({ logTail: true }));
-    const { status, payload, logTail } = await answer;
+    const { status, payload, logTail } = await within(answer);
     assert.equal(status, 'function-error');
     assert.match(
       String(logTail),
@@ -94,8 +94,8 @@ describe('an invoke', () => {
       payload.toString(),
       '{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-1 Error: Task timed out after 0.30 seconds"}',
     );
-    assert.equal(await settled, false);
-    await hosted.ended;
+    assert.equal(await within(settled), false);
+    await within(hosted.ended);
     assert.equal(sandboxes[0]!.stops, 1);
   });
 
@@ -109,7 +109,7 @@ describe('an invoke', () => {
       const { start, sandboxes } = bench(t);
       const hosted = await start();
       sandboxes[0]!.handler = () => {
-        setTimeout(() => sandboxes[0]!.exit(exit), 5);
+        setImmediate(() => sandboxes[0]!.exit(exit));
         return new Promise(() => {});
       };
       const { answer, settled } = hosted.invoke(invokeOf());
@@ -143,13 +143,13 @@ describe('an invoke', () => {
   });
 
   test('whose runtime never asks again loses its sandbox at the timeout', async (t) => {
-    const { start, sandboxes } = bench(t);
-    const hosted = await start();
+    const { start, sandboxes, within } = timed(t);
+    const hosted = await within(start());
     sandboxes[0]!.whenSettled = () => new Promise(() => {});
     const { answer, settled } = hosted.invoke(invokeOf());
-    assert.equal((await answer).status, 'ok');
-    assert.equal(await settled, false);
-    await hosted.ended;
+    assert.equal((await within(answer)).status, 'ok');
+    assert.equal(await within(settled), false);
+    await within(hosted.ended);
   });
 
   test('stopped from outside still gets an answer', async (t) => {

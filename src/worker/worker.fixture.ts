@@ -9,7 +9,7 @@ import {
   versionRef,
   type WorkerListener,
 } from '../assignment/mod.ts';
-import { noLogger, SeededRandom, systemClock } from '../base/mod.ts';
+import { type Clock, noLogger, SeededRandom, systemClock, VirtualClock } from '../base/mod.ts';
 import type {
   Sandbox,
   SandboxExit,
@@ -70,6 +70,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
   readonly #owner: SandboxOwner;
+  readonly #clock: Clock;
   #ended = false;
   readonly #ready = Promise.withResolvers<InitOutcome>();
   readonly ready = this.#ready.promise;
@@ -85,9 +86,10 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   /** As last limited, after what the spec began with. */
   cpuMillis: number | undefined;
 
-  constructor(spec: SandboxSpec, owner: SandboxOwner) {
+  constructor(spec: SandboxSpec, owner: SandboxOwner, clock: Clock) {
     this.spec = spec;
     this.#owner = owner;
+    this.#clock = clock;
     this.sandboxId = spec.identity.sandboxId;
   }
 
@@ -154,7 +156,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   frozen = false;
 
   async freeze(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await this.#clock.sleep(5);
     this.frozen = true;
   }
 
@@ -229,11 +231,20 @@ export interface Bench {
   start(sandboxId?: string): Promise<StartedSandbox>;
 }
 
+export interface BenchOptions {
+  readonly initTimeoutMs?: number;
+  readonly coldStartsAtOnce?: number;
+  readonly freezeAfterMs?: number;
+  /** A virtual one for tests of what time does; the system's unless given. */
+  readonly clock?: VirtualClock;
+}
+
 export function bench(
   t: TestContext,
   onStart: (sandbox: FakeSandbox) => void = (sandbox) => sandbox.initDone(),
-  options: { initTimeoutMs?: number; coldStartsAtOnce?: number; freezeAfterMs?: number } = {},
+  options: BenchOptions = {},
 ): Bench {
+  const clock = options.clock ?? systemClock;
   const sandboxes: FakeSandbox[] = [];
   const lines: LogLine[] = [];
   const devices = { opened: 0, closed: 0 };
@@ -242,7 +253,7 @@ export function bench(
     isolation: 'fake',
     restore: refused,
     start: async (spec, owner) => {
-      const sandbox = new FakeSandbox(spec, owner);
+      const sandbox = new FakeSandbox(spec, owner, clock);
       sandboxes.push(sandbox);
       onStart(sandbox);
       return sandbox;
@@ -273,13 +284,14 @@ export function bench(
         };
       },
     },
-    clock: systemClock,
     random: new SeededRandom(1),
     logger: noLogger,
     ...options,
+    clock,
   });
   t.after(async () => {
-    await worker.close();
+    const closed = worker.close();
+    await (clock instanceof VirtualClock ? clock.until(closed) : closed);
     assert.equal(worker.sandboxes, 0);
     assert.equal(devices.closed, devices.opened, 'every device that was opened is closed');
     assert.equal(keys.revoked, keys.issued, 'no key outlives its sandbox');
@@ -304,6 +316,17 @@ export function bench(
     };
   };
   return { worker, sandboxes, lines, devices, keys, start };
+}
+
+/** The bench on a virtual clock: what is awaited through `within` takes as much time as it needs. */
+export function timed(
+  t: TestContext,
+  onStart?: (sandbox: FakeSandbox) => void,
+  options?: BenchOptions,
+) {
+  const clock = new VirtualClock(1_763_700_000_000);
+  const within = <T>(work: Promise<T>) => clock.until(work);
+  return { ...bench(t, onStart, { ...options, clock }), clock, within };
 }
 
 export const invokeOf = (more: Partial<Invocation> = {}): Invocation => ({

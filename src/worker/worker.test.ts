@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isSluiceError, SluiceError } from '../base/mod.ts';
-import { bench, exitOf, type FakeSandbox, invokeOf, textOf, version } from './worker.fixture.ts';
+import {
+  bench,
+  exitOf,
+  type FakeSandbox,
+  invokeOf,
+  textOf,
+  timed,
+  version,
+} from './worker.fixture.ts';
 
 describe('a start', () => {
   test('gives the sandbox the limits and the environment of the function', async (t) => {
@@ -34,13 +42,13 @@ describe('a start', () => {
   });
 
   test('that nobody wants any more leaves nothing', async (t) => {
-    const { worker, devices, sandboxes } = bench(t, () => {});
+    const { worker, devices, sandboxes, clock, within } = timed(t, () => {});
     const controller = new AbortController();
     const { signal } = controller;
     const names = { sandboxId: 'sb-1', initializationType: 'on-demand' } as const;
     const starting = worker.start({ ...names, version, term: 1 }, signal);
-    setTimeout(() => controller.abort(new SluiceError('CANCELLED', 'sb-1: not wanted')), 20);
-    await assert.rejects(starting, (error) => isSluiceError(error, 'CANCELLED'));
+    clock.setTimer(20, () => controller.abort(new SluiceError('CANCELLED', 'sb-1: not wanted')));
+    await assert.rejects(within(starting), (error) => isSluiceError(error, 'CANCELLED'));
     assert.equal(devices.closed, 1);
     assert.equal(sandboxes[0]!.stops, 1);
   });
@@ -72,43 +80,45 @@ describe('init', () => {
       '{"errorMessage":"no module","errorType":"Runtime.ImportModuleError"}',
     );
     const outcome = { kind: 'error', body, errorType: 'Runtime.ImportModuleError' } as const;
-    const { start, sandboxes } = bench(t, (sandbox) => {
+    const { start, sandboxes, clock, within } = timed(t, (sandbox) => {
       sandbox.stderr.write('Traceback\n');
-      setTimeout(() => sandbox.initDone(outcome), 10);
+      clock.setTimer(10, () => sandbox.initDone(outcome));
     });
-    const hosted = await start();
+    const hosted = await within(start());
     assert.equal(hosted.initFailed, true);
     assert.equal(sandboxes[0]!.stops, 1, 'nothing runs while it waits to say so');
     const { answer, settled } = hosted.invoke(invokeOf({ logTail: true }));
-    assert.equal((await answer).payload, body);
+    assert.equal((await within(answer)).payload, body);
     assert.match(String((await answer).logTail), /^Traceback\nSTART RequestId: r-1/);
-    assert.equal(await settled, false);
-    await hosted.ended;
+    assert.equal(await within(settled), false);
+    await within(hosted.ended);
   });
 
   test('whose process exits says so with the request id of the invoke', async (t) => {
-    const { start } = bench(t, (sandbox) => setTimeout(() => sandbox.exit(exitOf(1)), 5));
-    const hosted = await start();
-    const { payload } = await hosted.invoke(invokeOf()).answer;
+    const { start, clock, within } = timed(t, (sandbox) => {
+      clock.setTimer(5, () => sandbox.exit(exitOf(1)));
+    });
+    const hosted = await within(start());
+    const { payload } = await within(hosted.invoke(invokeOf()).answer);
     assert.deepEqual(textOf(payload), {
       errorType: 'Runtime.ExitError',
       errorMessage: 'RequestId: r-1 Error: Runtime exited with error: exit status 1',
     });
-    await hosted.ended;
+    await within(hosted.ended);
   });
 
   test('that takes too long is run again inside the first invoke', async (t) => {
     let starts = 0;
     const onStart = (sandbox: FakeSandbox) => {
-      if (++starts === 2) setTimeout(() => sandbox.initDone(), 50);
+      if (++starts === 2) clock.setTimer(50, () => sandbox.initDone());
     };
-    const { start, sandboxes } = bench(t, onStart, { initTimeoutMs: 30 });
-    const hosted = await start();
+    const { start, sandboxes, clock, within } = timed(t, onStart, { initTimeoutMs: 30 });
+    const hosted = await within(start());
     assert.equal(hosted.initFailed, false);
     const { answer, settled } = hosted.invoke(invokeOf());
-    assert.equal((await answer).status, 'ok');
-    assert.ok((await answer).durationMs >= 45, 'the second init counts as the function’s time');
-    assert.equal(await settled, true);
+    assert.equal((await within(answer)).status, 'ok');
+    assert.equal((await answer).durationMs, 50, 'the second init counts as the function’s time');
+    assert.equal(await within(settled), true);
     assert.deepEqual(
       sandboxes.map((sandbox) => sandbox.stops),
       [1, 0],
@@ -116,11 +126,11 @@ describe('init', () => {
   });
 
   test('that never ends is a timeout of the first invoke', async (t) => {
-    const { start } = bench(t, () => {}, { initTimeoutMs: 30 });
-    const hosted = await start();
-    const { payload } = await hosted.invoke(invokeOf()).answer;
+    const { start, within } = timed(t, () => {}, { initTimeoutMs: 30 });
+    const hosted = await within(start());
+    const { payload } = await within(hosted.invoke(invokeOf()).answer);
     assert.equal(textOf(payload)['errorType'], 'Sandbox.Timedout');
-    await hosted.ended;
+    await within(hosted.ended);
   });
 
   test('the death of an idle sandbox is told before the clearing up', async (t) => {
@@ -145,46 +155,43 @@ describe('init', () => {
 });
 
 describe('an idle sandbox', () => {
-  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  /** A busy machine is late, not wrong. */
-  const eventually = async (holds: () => boolean) => {
-    for (let i = 0; i < 20_000 && !holds(); i++) await pause(5);
-    assert.ok(holds());
-  };
-
   test('is frozen after a while, and thawed for its next invoke', async (t) => {
-    const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 20 });
-    const hosted = await start();
+    const { start, sandboxes, clock, within } = timed(t, undefined, { freezeAfterMs: 20 });
+    const hosted = await within(start());
     for (let i = 0; i < 3; i++) {
       const { answer, settled } = hosted.invoke(invokeOf());
-      assert.equal((await answer).status, 'ok');
-      await settled;
+      assert.equal((await within(answer)).status, 'ok');
+      await within(settled);
+      await clock.advance(19);
       assert.equal(sandboxes[0]!.frozen, false, 'not at once');
-      await eventually(() => sandboxes[0]!.frozen);
+      await clock.advance(6);
+      assert.equal(sandboxes[0]!.frozen, true);
     }
   });
 
   test('that gets an invoke while it freezes runs it', async (t) => {
-    const { start } = bench(t, undefined, { freezeAfterMs: 20 });
-    const hosted = await start();
-    for (let delayMs = 18; delayMs < 28; delayMs++) {
-      await pause(delayMs);
+    const { start, clock, within } = timed(t, undefined, { freezeAfterMs: 20 });
+    const hosted = await within(start());
+    for (let idleMs = 18; idleMs < 28; idleMs++) {
+      await clock.advance(idleMs);
       const { answer, settled } = hosted.invoke(invokeOf());
-      assert.equal((await answer).status, 'ok');
-      await settled;
+      assert.equal((await within(answer)).status, 'ok', `after ${idleMs} ms`);
+      await within(settled);
     }
   });
 
   test('lets extensions end when it goes, also if it was frozen', async (t) => {
-    const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
-    const hosted = await start();
+    const { start, sandboxes, clock, within } = timed(t, undefined, { freezeAfterMs: 10 });
+    const hosted = await within(start());
     sandboxes[0]!.extensions.count = 1;
-    await eventually(() => sandboxes[0]!.frozen);
+    await clock.advance(15);
+    assert.equal(sandboxes[0]!.frozen, true);
     const stopped = hosted.stop();
-    await eventually(() => sandboxes[0]!.terminated > 0);
+    await clock.advance(0);
+    assert.ok(sandboxes[0]!.terminated > 0);
     assert.equal(sandboxes[0]!.frozen, false);
     sandboxes[0]!.exit(exitOf(null, 'SIGTERM'));
-    await stopped;
+    await within(stopped);
     assert.deepEqual(sandboxes[0]!.shutdowns, ['spindown']);
   });
 
@@ -195,13 +202,13 @@ describe('an idle sandbox', () => {
   });
 
   test('is not frozen while it works', async (t) => {
-    const { start, sandboxes } = bench(t, undefined, { freezeAfterMs: 10 });
-    const hosted = await start();
+    const { start, sandboxes, clock, within } = timed(t, undefined, { freezeAfterMs: 10 });
+    const hosted = await within(start());
     sandboxes[0]!.handler = async (event) => {
-      await pause(60);
+      await clock.sleep(60);
       assert.equal(sandboxes[0]!.frozen, false);
       return { kind: 'response', body: event.payload, contentType: 'application/json' };
     };
-    assert.equal((await hosted.invoke(invokeOf()).answer).status, 'ok');
+    assert.equal((await within(hosted.invoke(invokeOf()).answer)).status, 'ok');
   });
 });
