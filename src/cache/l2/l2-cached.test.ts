@@ -4,7 +4,16 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
-import { isSluiceError, limits, noLogger, noMeter, systemClock } from '../../base/mod.ts';
+import { until } from '../../../test/support/until.ts';
+import {
+  isSluiceError,
+  type Logger,
+  limits,
+  noLogger,
+  noMeter,
+  systemClock,
+  VirtualClock,
+} from '../../base/mod.ts';
 import { ErasureCode } from '../../erasure/mod.ts';
 import type { ChunkSource } from '../../seal/mod.ts';
 import type { CacheNode } from './cache-node.ts';
@@ -132,7 +141,10 @@ test('members change while reads go on; a bad file changes nothing', async (t) =
   const write = (nodes: readonly CacheNode[], more = '') =>
     writeFile(file, `# the zone\n${nodes.map(addressOf).join('\n')}\n${more}`);
   await write(running.slice(0, 6));
-  const membership = await FileMembership.open(file, systemClock, noLogger);
+  const clock = new VirtualClock();
+  let refusals = 0;
+  const logger: Logger = { ...noLogger, warn: () => void refusals++ };
+  const membership = await FileMembership.open(file, clock, logger);
   t.after(() => membership.close());
   assert.equal(membership.nodes().length, 6);
 
@@ -149,8 +161,9 @@ test('members change while reads go on; a bad file changes nothing', async (t) =
   await worker.idle();
 
   await write(running);
-  await new Promise((resolve) => setTimeout(resolve, 1200));
-  assert.equal(membership.nodes().length, 7);
+  assert.equal(membership.nodes().length, 6);
+  await clock.advance(limits.l2.membershipPollMs);
+  await until('the seventh member', () => membership.nodes().length === 7);
   for (const ref of refs) assert.ok((await worker.get(ref)).equals(origin.chunks.get(ref.name)!));
   const missed = origin.gets - refs.length;
   // A seventh on average; a sample of thirty chunks strays from it.
@@ -158,7 +171,9 @@ test('members change while reads go on; a bad file changes nothing', async (t) =
   await worker.idle();
 
   await write(running, 'not an address\n');
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await until('the next look', () => clock.pending > 0);
+  await clock.advance(limits.l2.membershipPollMs);
+  await until('a refusal of the file', () => refusals > 0);
   assert.equal(membership.nodes().length, 7);
   await assert.rejects(FileMembership.open(`${file}-none`, systemClock, noLogger), (error) =>
     isSluiceError(error, 'CONFIG_INVALID'),
