@@ -42,6 +42,15 @@ export async function invokeTarget(services: Services, request: ApiRequest): Pro
   return findTarget(services, reference, (alias) => pickVersion(alias, services.random));
 }
 
+/** What an alias may be called (service model). */
+const aliasName = /^(?!\d+$)[a-zA-Z0-9-_]+$/;
+
+/** Whether the reference's qualifier, if any, names something. */
+export function hasQualifier(record: FunctionRecord, { qualifier }: FunctionReference): boolean {
+  const number = versionNumber(record, qualifier);
+  return number !== undefined && versionExists(record, number);
+}
+
 /** Throws the API's error unless the reference's qualifier, if any, names something. */
 export function requireQualifier(
   services: Services,
@@ -49,8 +58,7 @@ export function requireQualifier(
   reference: FunctionReference,
 ): void {
   const { qualifier } = reference;
-  const number = versionNumber(record, qualifier);
-  if (number !== undefined && versionExists(record, number)) return;
-  if (number !== undefined) throw functionNotFound(services.region, reference);
+  if (hasQualifier(record, reference)) return;
+  if (!aliasName.test(qualifier ?? '')) throw functionNotFound(services.region, reference);
   throw notFound(`Cannot find alias arn: ${functionArn(services.region, reference, qualifier)}`);
 }

@@ -68,8 +68,8 @@ export class SqliteEvents {
     const candidates = queuesOf(`${accountId}/${functionName}`, queues, queuesPerFunction);
     const queue = shortest(candidates, (each) => this.#depths[each] ?? 0);
     const depth = this.#depths[queue] ?? 0;
-    const { events: eventsMax } = this.#capacity;
-    requireRoom(functionName, { depth, events: this.#eventCount(), eventsMax });
+    const events = this.#eventCount();
+    requireRoom(functionName, { depth, events, eventsMax: this.#capacity.events });
     const size = sizeOf(event);
     this.#bytes.requireRoom(size);
     this.#run(
@@ -137,12 +137,10 @@ export class SqliteEvents {
     if (queue !== undefined) this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
     this.#claims.release(eventId);
     if (!failure) return;
-    const sql = 'INSERT INTO failures (account_id, body) VALUES (?, ?)';
-    this.#run(sql, failure.accountId, JSON.stringify(failure));
-    this.#run(
-      'DELETE FROM failures WHERE failure_id <= (SELECT max(failure_id) FROM failures) - ?',
-      this.#capacity.failures,
-    );
+    const add = 'INSERT INTO failures (account_id, body) VALUES (?, ?)';
+    this.#run(add, failure.accountId, JSON.stringify(failure));
+    const oldest = '(SELECT max(failure_id) FROM failures) - ?';
+    this.#run(`DELETE FROM failures WHERE failure_id <= ${oldest}`, this.#capacity.failures);
   }
 
   nextDueMs(): number | undefined {
@@ -177,13 +175,10 @@ export class SqliteEvents {
   /** The first event of a queue that may be claimed by `nowMs`; answered by an index alone. */
   #nextOf(queue: number, nowMs: number): { eventId: number; visibleAtMs: number } | undefined {
     if (!this.#isOpen(queue)) return undefined;
-    const rows = this.#all(
-      `SELECT event_id, visible_at_ms FROM events WHERE queue = ? AND visible_at_ms <= ?
-         ORDER BY visible_at_ms, event_id LIMIT ?`,
-      queue,
-      Math.floor(nowMs),
-      this.#claims.countOf(queue) + 1,
-    );
+    const sql = `SELECT event_id, visible_at_ms FROM events WHERE queue = ? AND visible_at_ms <= ?
+      ORDER BY visible_at_ms, event_id LIMIT ?`;
+    const most = this.#claims.countOf(queue) + 1;
+    const rows = this.#all(sql, queue, Math.floor(nowMs), most);
     const row = rows.find((each) => !this.#claims.has(Number(each['event_id'])));
     return row && { eventId: Number(row['event_id']), visibleAtMs: Number(row['visible_at_ms']) };
   }

@@ -1,4 +1,4 @@
-import { type FunctionReference, findFunction, functionArn } from '../../catalogue/mod.ts';
+import { type FunctionReference, functionArn } from '../../catalogue/mod.ts';
 import type { EventInvokeRecord, FunctionRecord } from '../../records/mod.ts';
 import { invalidParameter, notFound } from '../api-error.ts';
 import { principalOf } from '../authorization.ts';
@@ -14,7 +14,7 @@ import {
   readInput,
 } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
-import { referenceOf, requireQualifier } from '../request-target.ts';
+import { hasQualifier, referenceOf } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { number, type ShapeType, string, structure } from '../shapes.ts';
 
@@ -64,6 +64,8 @@ function missing(services: Services, reference: FunctionReference) {
   return notFound(`The function ${arn} doesn't have an EventInvokeConfig`);
 }
 
+const noFunction = () => notFound("The function doesn't exist.");
+
 /** The members that the input names; an empty destination takes one away. */
 function readConfig(input: ConfigInput, configuredBy: string, nowMs: number): EventInvokeRecord {
   const onSuccess = input.DestinationConfig?.OnSuccess?.Destination;
@@ -97,13 +99,15 @@ async function write(
   const reference = referenceOf(services, request, operation);
   const input = readInput(request, configInput);
   const given = readConfig(input, principalOf(request.caller), services.clock.nowMs());
-  if (!(await services.cache.read(reference))) throw notFound("The function doesn't exist.");
-  await requireDestinations(services, request, reference, given);
   const key = keyOf(reference);
+  const combined = (current: FunctionRecord | undefined) => {
+    if (!current || !hasQualifier(current, reference)) throw noFunction();
+    return combine(configOf(current, key), given);
+  };
+  combined(await services.cache.read(reference));
+  await requireDestinations(services, request, reference, given);
   const record = await changeFunction(services, reference, (current) => {
-    requireQualifier(services, current, reference);
-    const known = configOf(current, key);
-    const eventInvokeConfigs = { ...current.eventInvokeConfigs, [key]: combine(known, given) };
+    const eventInvokeConfigs = { ...current.eventInvokeConfigs, [key]: combined(current) };
     return { function: { ...current, eventInvokeConfigs } };
   });
   return json(200, render(services, reference, key, configOf(record, key)!));
@@ -184,7 +188,8 @@ export function listFunctionEventInvokeConfigs(services: Services): Operation {
     path: `${path}/list`,
     async handle(request) {
       const reference = referenceOf(services, request, 'ListFunctionEventInvokeConfigs');
-      const record = await findFunction(services, reference);
+      const record = await services.cache.read(reference);
+      if (!record) throw noFunction();
       const { after, limit } = readPage<Position>(request, 50, isPosition);
       const rows = Object.entries(record.eventInvokeConfigs)
         .filter(([qualifier]) => after === undefined || qualifier > after.qualifier)

@@ -5,7 +5,7 @@ import { changeFunction } from '../change.ts';
 import { type ApiRequest, json, noContent, type Operation, readInput } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
 import { isoDate } from '../rendering.ts';
-import { referenceOf, requireQualifier } from '../request-target.ts';
+import { hasQualifier, referenceOf } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { boolean, list, number, type ShapeType, string, structure, validate } from '../shapes.ts';
 import { refuseForTenancy } from '../tenancy.ts';
@@ -82,6 +82,7 @@ function urlOf(record: FunctionRecord | undefined, key: string): UrlRecord | und
   return record && Object.hasOwn(record.urls, key) ? record.urls[key] : undefined;
 }
 
+const noFunction = () => notFound('Function does not exist');
 const noUrl = () => notFound('The resource you requested does not exist.');
 
 export function createFunctionUrlConfig(services: Services): Operation {
@@ -92,7 +93,7 @@ export function createFunctionUrlConfig(services: Services): Operation {
     async handle(request) {
       const { reference, key } = urlTarget(services, request, 'CreateFunctionUrlConfig');
       const input = readInput(request, createInput);
-      if (!(await services.cache.read(reference))) throw notFound('Function does not exist');
+      if (!(await services.cache.read(reference))) throw noFunction();
       const nowMs = services.clock.nowMs();
       const url: UrlRecord = {
         urlId: services.random.uuid().replaceAll('-', ''),
@@ -103,7 +104,7 @@ export function createFunctionUrlConfig(services: Services): Operation {
         lastModifiedMs: nowMs,
       };
       await changeFunction(services, reference, (record) => {
-        requireQualifier(services, record, reference);
+        if (!hasQualifier(record, reference)) throw noFunction();
         refuseForTenancy(record, 'A function URL');
         if (urlOf(record, key)) {
           const arn = functionArn(services.region, reference, reference.qualifier);
@@ -141,8 +142,9 @@ export function updateFunctionUrlConfig(services: Services): Operation {
     async handle(request) {
       const { reference, key } = urlTarget(services, request, 'UpdateFunctionUrlConfig');
       const input = readInput(request, updateInput);
-      if (!(await services.cache.read(reference))) throw noUrl();
+      if (!(await services.cache.read(reference))) throw noFunction();
       const record = await changeFunction(services, reference, (current) => {
+        if (!hasQualifier(current, reference)) throw noFunction();
         const url = urlOf(current, key);
         if (!url) throw noUrl();
         const updated: UrlRecord = {
@@ -191,7 +193,7 @@ export function listFunctionUrlConfigs(services: Services): Operation {
     async handle(request) {
       const reference = referenceOf(services, request, 'ListFunctionUrlConfigs');
       const record = await services.cache.read(reference);
-      if (!record) throw notFound('Function does not exist');
+      if (!record) throw noFunction();
       const { after, limit } = readPage<Position>(request, 50, isPosition);
       const rows = Object.entries(record.urls)
         .filter(([key]) => after === undefined || key > after.key)

@@ -135,6 +135,7 @@ export function removePermission(services: Services): Operation {
       if (!(await services.cache.read(reference))) throw notFound(`No policy found for: ${arn}`);
       const revisionId = services.random.uuid();
       await changeFunction(services, reference, (record) => {
+        requireQualifier(services, record, reference);
         const policy = policyOf(record, reference);
         const statements = withoutStatement(policy, sid);
         requirePolicyRevision(record, reference, given);
