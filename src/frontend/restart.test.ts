@@ -7,8 +7,13 @@ import {
   PutProvisionedConcurrencyConfigCommand,
 } from '@aws-sdk/client-lambda';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { until } from '../../test/support/until.ts';
 import { isSluiceError, systemClock, systemRandom } from '../base/mod.ts';
-import { MemoryEventSourceMappings, SqliteFunctionStore } from '../records/mod.ts';
+import {
+  type FunctionStore,
+  MemoryEventSourceMappings,
+  SqliteFunctionStore,
+} from '../records/mod.ts';
 import { Frontend } from './frontend.ts';
 import {
   FakeInstaller,
@@ -38,6 +43,12 @@ function openStore(t: TestContext, directory: string): SqliteFunctionStore {
   return store;
 }
 
+function untilActive(store: FunctionStore): Promise<void> {
+  const key = { accountId: owner.accountId, name: 'f' };
+  const state = async () => (await store.read(key))?.latest.state;
+  return until('the function is active', async () => (await state()) === 'Active');
+}
+
 test('a create that was cut off by the end of the process is finished by the next one', async (t) => {
   const directory = temporaryDirectory(t);
   const stuck = new FakeInstaller();
@@ -59,11 +70,7 @@ test('a create that was cut off by the end of the process is finished by the nex
   const key = { accountId: owner.accountId, name: 'f' };
   assert.equal((await secondStore.read(key))?.latest.state, 'Pending');
   await second.start('127.0.0.1', 0);
-  for (let i = 0; i < 100; i++) {
-    if ((await secondStore.read(key))?.latest.state === 'Active') return;
-    await systemClock.sleep(10);
-  }
-  assert.fail('the install was not taken up');
+  await untilActive(secondStore);
 });
 
 test('closing lets a running invoke end, and takes no new ones', async (t) => {
@@ -96,8 +103,7 @@ test('an invoke that outlasts the grace is aborted', async (t) => {
     ...{ FunctionName: 'f', Role: ROLE, PackageType: 'Image', Code: { ImageUri: IMAGE } },
   });
   await call(port, { method: 'POST', path: '/2015-03-31/functions', body });
-  const key = { accountId: owner.accountId, name: 'f' };
-  while ((await store.read(key))?.latest.state !== 'Active') await systemClock.sleep(5);
+  await untilActive(store);
   const aborted = new Promise<unknown>((resolve) => {
     invoker.answer = (request) =>
       new Promise((_, reject) => {
@@ -109,7 +115,7 @@ test('an invoke that outlasts the grace is aborted', async (t) => {
   });
   const path = '/2015-03-31/functions/f/invocations';
   const running = call(port, { method: 'POST', path, body: '{}' }).catch(() => undefined);
-  while (invoker.requests.length === 0) await systemClock.sleep(5);
+  await until('the invoke runs', () => invoker.requests.length > 0);
   await frontend.close(20);
   assert.ok(isSluiceError(await aborted, 'CANCELLED'));
   await running;
@@ -138,14 +144,13 @@ test('a function deleted while it installs is gone, and its successor is its own
     open = resolve;
   });
   await create(lambda);
-  while (installer.requests.length === 0) await systemClock.sleep(5);
+  await until('the install runs', () => installer.requests.length > 0);
   await lambda.send(new DeleteFunctionCommand({ FunctionName: 'f' }));
   assert.deepEqual(aborted, [true]);
   const second = await create(lambda, { Description: 'second' });
   open();
-  const key = { accountId: owner.accountId, name: 'f' };
-  while ((await store.read(key))?.latest.state !== 'Active') await systemClock.sleep(5);
-  const { latest } = (await store.read(key))!;
+  await untilActive(store);
+  const { latest } = (await store.read({ accountId: owner.accountId, name: 'f' }))!;
   assert.equal(latest.configuration.description, 'second');
   assert.notEqual(latest.revisionId, second.RevisionId, 'activated once, by its own install');
 });

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import { until } from '../../test/support/until.ts';
 import { limits, SeededRandom, systemClock } from '../base/mod.ts';
 import { RuntimeApi } from './runtime-api.ts';
 import type { Invocation, PlatformEvent } from './types.ts';
@@ -124,9 +126,10 @@ describe('the Extensions API', () => {
     const { made: many } = await extension('one-more', []);
     assert.deepEqual(typeOf(many), [refused, 'Extension.TooManyExtensions']);
     void next().catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    const { made: late } = await extension('late', []);
-    assert.deepEqual(typeOf(late), [refused, 'Extension.RegistrationClosed']);
+    await until('the registration is closed', async () => {
+      const { made: late } = await extension('late', []);
+      return isDeepStrictEqual(typeOf(late), [refused, 'Extension.RegistrationClosed']);
+    });
   });
 
   test('init, and each invoke, is over when all have asked for the next', async (t) => {

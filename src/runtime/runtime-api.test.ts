@@ -309,7 +309,7 @@ describe('a streamed response', () => {
       begin: (contentType) => void seen.push(contentType),
       write: async (chunk) => {
         assert.equal(++pending, 1, 'the next chunk waits for this one');
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await new Promise((resolve) => setImmediate(resolve));
         pending--;
         seen.push(`${chunk.length}`);
       },

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { until } from '../../../test/support/until.ts';
 import { KIB, noLogger, noMeter, SeededRandom, systemClock, VirtualClock } from '../../base/mod.ts';
 import { CacheNode } from './cache-node.ts';
 import { metricsToken, signRequest, verifyRequest } from './request-signature.ts';
@@ -17,7 +18,6 @@ import { StripeStore } from './stripe-store.ts';
 const SECRETS = ['the first secret of the zone', 'the second secret of it'] as const;
 const STRIPE_BYTES = 4 * KIB;
 const key = (index: number) => ({ chunkName: hash('sha256', String(index)), k: 4, m: 1, index: 0 });
-const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
 const stripeOf = (index: number) => new SeededRandom(index).bytes(STRIPE_BYTES);
 
 async function startNode(
@@ -159,17 +159,15 @@ test('bodies beyond the limit are refused at once with 503 and Retry-After', asy
   });
   slow.on('error', () => {});
   slow.write(stripeOf(2).subarray(0, 10));
-  await settled();
-  for (const refused of [
-    await call(node, 'PUT', pathOf(3), { body: stripeOf(3) }),
-    await call(node, 'GET', pathOf(1)),
-  ]) {
+  const get = () => call(node, 'GET', pathOf(1));
+  await until('a refusal beside the slow body', async () => (await get()).status === 503);
+  const put = await call(node, 'PUT', pathOf(3), { body: stripeOf(3) });
+  for (const refused of [put, await get()]) {
     assert.equal(refused.status, 503);
     assert.equal(refused.retryAfter, '1');
   }
   slow.destroy();
-  await settled();
-  assert.equal((await call(node, 'GET', pathOf(1))).status, 200);
+  await until('room again', async () => (await get()).status === 200);
 });
 
 test('connections are bounded', async (t) => {
@@ -222,17 +220,22 @@ async function openStore(directory: string, clock: VirtualClock, failing: { writ
   const slotBytes = STRIPE_BYTES;
   const { slab, entries } = await Slab.open({ directory, slotBytes, slotCount: 8, openSlabFile });
   const memoryBytes = 2 * STRIPE_BYTES;
-  return new StripeStore({ memoryBytes, slab, entries, clock, meter: noMeter, logger: noLogger });
+  let writes = 0;
+  const write = slab.write.bind(slab);
+  slab.write = (...args) => write(...args).finally(() => void writes++);
+  const options = { memoryBytes, slab, entries, clock, meter: noMeter, logger: noLogger };
+  const written = (count: number) => until(`write ${count} to flash`, () => writes === count);
+  return { store: new StripeStore(options), written };
 }
 
 test('a full disk leaves a node with its memory, and it comes back when there is room', async (t) => {
   const clock = new VirtualClock(1000);
   const failing = { writes: false };
-  const store = await openStore(temporaryDirectory(t, 'store'), clock, failing);
+  const { store, written } = await openStore(temporaryDirectory(t, 'store'), clock, failing);
   t.after(() => store.close());
   failing.writes = true;
   assert.ok(store.put(key(1), stripeOf(1)));
-  await settled();
+  await written(1);
   assert.ok(store.degraded);
   assert.equal(store.flashStripes, 0);
   assert.ok(store.getFromMemory(stripeId(key(1)))?.equals(stripeOf(1)), 'memory serves on');
@@ -240,19 +243,18 @@ test('a full disk leaves a node with its memory, and it comes back when there is
   failing.writes = false;
   clock.jump(11_000);
   assert.ok(store.put(key(2), stripeOf(2)));
-  await settled();
+  await written(2);
   assert.ok(!store.degraded);
   assert.equal(store.flashStripes, 1);
 });
 
 test('the tiers stay within their limits, and flash gives what memory has let go', async (t) => {
-  const store = await openStore(temporaryDirectory(t, 'store'), new VirtualClock(), {
-    writes: false,
-  });
+  const directory = temporaryDirectory(t, 'store');
+  const { store, written } = await openStore(directory, new VirtualClock(), { writes: false });
   t.after(() => store.close());
   for (let i = 0; i < 20; i++) {
     store.put(key(i), stripeOf(i));
-    await settled();
+    await written(i + 1);
   }
   assert.equal(store.flashStripes, 8);
   const held: number[] = [];
