@@ -114,10 +114,11 @@ function killFlatteners(count: number): { readonly killed: Set<number>; stop(): 
   const look = () => {
     const tasks = readdirSync('/proc/self/task');
     const pids = tasks.flatMap((task) =>
-      readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ').map(Number),
+      readIfThere(`/proc/self/task/${task}/children`).trim().split(' ').map(Number),
     );
     for (const pid of pids.filter((each) => each > 0 && !killed.has(each))) {
-      if (killed.size >= count || !/flattener-main/.test(commandOf(pid))) continue;
+      if (killed.size >= count || !/flattener-main/.test(readIfThere(`/proc/${pid}/cmdline`)))
+        continue;
       killed.add(pid);
       process.kill(pid, 'SIGKILL');
     }
@@ -126,9 +127,10 @@ function killFlatteners(count: number): { readonly killed: Set<number>; stop(): 
   return { killed, stop: () => clearInterval(timer) };
 }
 
-function commandOf(pid: number): string {
+/** Of a thread or process that may end meanwhile. */
+function readIfThere(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    return readFileSync(path, 'latin1');
   } catch {
     return '';
   }
