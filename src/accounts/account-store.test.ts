@@ -54,7 +54,7 @@ test('what another process commits is in force at once', (t) => {
   assert.equal(serving.find('AKIA2')?.disabled, false);
 });
 
-test('accounts exist once, have twelve digits, and come before their keys', (t) => {
+test('accounts exist once, have twelve digits, and must exist before their keys', (t) => {
   const store = open(t, ':memory:');
   store.addAccount(account);
   assert.throws(

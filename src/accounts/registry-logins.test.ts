@@ -20,7 +20,7 @@ function setUp(t: TestContext, shared = false) {
   return { directory, logins: new RegistryLogins({ directory, shared, operatorFile }) };
 }
 
-test('no account pulls with the credentials of another, nor with the operator’s', async (t) => {
+test('no account pulls with the credentials of another or of the operator', async (t) => {
   const { logins } = setUp(t);
   await logins.login({ accountId: tenant, registry, username: 'me' }, 'pass:word');
   const mine = { username: 'me', password: 'pass:word' };

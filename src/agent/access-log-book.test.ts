@@ -15,7 +15,7 @@ const start = (...chunks: number[]): AccessLog => ({
 });
 const pagesOf = (log: AccessLog | undefined) => log?.runs.map(([page]) => page / PAGES_PER_CHUNK);
 
-test('the first starts are merged, later ones that they foretell change nothing', async (t) => {
+test('the first starts are merged; later ones that they predict change nothing', async (t) => {
   const book = new AccessLogBook(temporaryDirectory(t), noLogger);
   assert.equal(await book.logOf('m'), undefined);
   const common = [1, 2, 3, 4, 5, 6, 7];
@@ -29,14 +29,14 @@ test('the first starts are merged, later ones that they foretell change nothing'
   assert.deepEqual(pagesOf(await book.logOf('m')), merged);
 });
 
-test('a start that the log did not foretell begins the record anew', async (t) => {
+test('a start that the log did not predict begins a new record', async (t) => {
   const book = new AccessLogBook(temporaryDirectory(t), noLogger);
   await book.started(start(1, 2, 3));
   await book.started(start(7, 8, 9));
   assert.deepEqual(pagesOf(await book.logOf('m')), [7, 8, 9]);
 });
 
-test('a log survives a restart; one that is damaged is as good as none', async (t) => {
+test('a log survives a restart; a damaged one counts as absent', async (t) => {
   const directory = temporaryDirectory(t);
   await new AccessLogBook(directory, noLogger).started(start(1, 2));
   assert.deepEqual(pagesOf(await new AccessLogBook(directory, noLogger).logOf('m')), [1, 2]);

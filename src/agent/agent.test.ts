@@ -78,7 +78,7 @@ function mountsBelow(directory: string): string[] {
   return table.filter((line) => line.includes(` ${directory}/`));
 }
 
-test('a device shows the bytes of its disk, and nothing of it is in the host mounts', async (t) => {
+test('a device shows the bytes of its disk, and does not appear in the host’s mounts', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
   const { seal, show, directory } = rig(t);
   const disk = someDisk(8 * MIB);
@@ -361,7 +361,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('any mix of reads, writes and discards is as on a plain file', async (t) => {
+test('any mix of reads, writes and discards behaves as on a plain file', async (t) => {
   if (!hostHas(t, 'root', 'fuse', 'tool:fallocate')) return;
   const { seal, show } = rig(t, 64 * MIB);
   const size = 6 * MIB;

@@ -15,7 +15,7 @@ const [mine, theirs] = ['111111111111', '222222222222'];
 const hasCode = (code: string) => (error: unknown) =>
   error instanceof SluiceError && error.code === code;
 
-test('tiers below memory, near and far, have only what an open manifest names', async () => {
+test('tiers below memory, near and far, serve only what an open manifest names', async () => {
   const chunks = ['a', 'b', 'c'].map((fill) => Buffer.alloc(64, fill));
   const [a = '', b = '', c = ''] = chunks.map(nameOf);
   const bytesOf = ({ name }: ChunkRef) => chunks[[a, b, c].indexOf(name)] ?? assert.fail(name);

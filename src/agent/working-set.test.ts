@@ -62,7 +62,7 @@ function kept(slab: string): number {
   return count;
 }
 
-test('a start of more than memory holds leaves nothing for the next to fetch', async (t) => {
+test('after a start that reads more than memory holds, the next has nothing to fetch', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
   const { directory, origin, settings, slab, fetched } = await rig(t);
   const disk = randomBytes(DISK_BYTES);

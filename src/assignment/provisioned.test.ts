@@ -60,7 +60,7 @@ describe('provisioned concurrency', () => {
     assert.equal(region.state.versions.get(f.key)?.provisionFailure, 'start');
   });
 
-  test('that takes all of a reservation leaves the other versions nothing', () => {
+  test('that uses up a reservation leaves the other versions nothing', () => {
     const latest = versionOf('f', 'a1', '$LATEST');
     const reserved = { ...view, reserved: 2 };
     const refusal = 'ReservedFunctionConcurrentInvocationLimitExceeded';

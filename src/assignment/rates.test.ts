@@ -22,7 +22,7 @@ describe('rates', () => {
     assert.equal(region.starting.size, 4);
   });
 
-  test('a function whose starts all fail is held to its rate though it is forgotten', () => {
+  test('a function whose starts all fail is held to its rate even after it is forgotten', () => {
     const starts = { startsPerFunctionBurst: 2, startsPerFunctionPerSecond: 10 };
     const region = new Region(starts);
     const invokeInVain = () => {
@@ -40,7 +40,7 @@ describe('rates', () => {
     assert.equal(region.reasons.length, 2);
   });
 
-  test('what is remembered of forgotten functions is bounded, and goes when it is worth nothing', () => {
+  test('what is remembered of forgotten functions is bounded, and dropped once it no longer matters', () => {
     const region = new Region({ ratesKept: 3 });
     for (let n = 0; n < 5; n++) {
       region.invoke(versionOf(`f${n}`));

@@ -61,7 +61,7 @@ describe('the assignment service', () => {
     assert.equal(worker.mostStarting, 8);
   });
 
-  test('a start that fails by our fault fails one invoke, and the next starts anew', async (t) => {
+  test('a start that fails by our fault fails one invoke, and the next tries a new start', async (t) => {
     const { clock, worker, invoke } = region(t);
     worker.fail = (n) => (n === 0 ? new Error('no memory') : undefined);
     await assert.rejects(clock.until(invoke()), (error) =>
@@ -99,7 +99,7 @@ describe('the assignment service', () => {
     assert.equal((await clock.until(invoke())).coldStart, true);
   });
 
-  test('a sandbox that its worker has no more is not lent twice', async (t) => {
+  test('a sandbox that its worker no longer has is not lent twice', async (t) => {
     const { clock, service, invoke } = region(t);
     const { sandboxId } = await clock.until(invoke());
     await clock.advance(1);
@@ -173,7 +173,7 @@ describe('the assignment service', () => {
     assert.deepEqual(await status(), ['IN_PROGRESS', 'READY', undefined]);
   });
 
-  test('a drained version is provisioned no more', async (t) => {
+  test('a drained version is no longer provisioned', async (t) => {
     const { clock, worker, service } = region(t);
     const version = versionNamed('f');
     await service.provision(version, 2);

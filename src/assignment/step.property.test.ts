@@ -83,7 +83,7 @@ function checkEnd(region: Region): void {
   assert.deepEqual([inFlight, starting], [0, 0]);
 }
 
-test('whatever comes in whatever order, no limit is passed and no invoke lost', () => {
+test('whatever happens in whatever order, no limit is exceeded and no invoke is lost', () => {
   fc.assert(
     fc.property(calmMoves, (moves) => {
       const region = free();
@@ -112,7 +112,7 @@ test('leaders and clocks change, and leases get lost: every sandbox stays accoun
   );
 });
 
-test('a state that went through its snapshot steps as one that did not', () => {
+test('a state restored from its snapshot steps like the original', () => {
   fc.assert(
     fc.property(roughMoves, fc.nat(120), (moves, cut) => {
       const region = free();
@@ -130,7 +130,7 @@ test('a state that went through its snapshot steps as one that did not', () => {
   );
 });
 
-test('to live through all events is to replay some, write down, read, and replay the rest', () => {
+test('living through all events equals replaying some, saving, loading, and replaying the rest', () => {
   const run = (events: readonly AssignmentEvent[], cut: number) => {
     const effects: unknown[] = [];
     let state = createState(limits);

@@ -94,7 +94,7 @@ describe('a successor', () => {
     }
   });
 
-  test('knows what is dead that its predecessor had up, and ends what nobody knows', () => {
+  test('learns which of its predecessor’s sandboxes are dead, and ends those that nobody knows', () => {
     const { region } = working();
     const [first = '', ...rest] = region.hosted.keys();
     region.takeover('journal');
@@ -129,7 +129,7 @@ describe('a successor', () => {
 });
 
 describe('a leader', () => {
-  test('whose clock leaps, or that stood still, ends nothing before its time', () => {
+  test('whose clock leaps, or that was paused, ends nothing before its time', () => {
     const { region } = working();
     const waiting = [region.invoke(g), region.invoke(g)];
     region.nowMs += HOUR_MS;
@@ -142,7 +142,7 @@ describe('a leader', () => {
 });
 
 describe('a worker', () => {
-  test('that leaves takes its sandboxes with it, and who waits starts elsewhere', () => {
+  test('that leaves takes its sandboxes with it, and waiting callers start elsewhere', () => {
     const { region } = working();
     region.placeOn = 'w2';
     const running = region.invoke(f);

@@ -30,7 +30,7 @@ test('one account never holds all slots, whatever it starts', async () => {
   assert.deepEqual(running, ['greedy', 'greedy', 'other']);
 });
 
-test('a free slot goes to whoever has fewest, and a full line is refused for its own', async () => {
+test('a free slot goes to whoever has fewest, and a full queue refuses only its own account', async () => {
   const { start, running, ends, turn } = setUp(2, 2);
   void start('a');
   void start('a');
@@ -48,7 +48,7 @@ test('a free slot goes to whoever has fewest, and a full line is refused for its
   void start('b');
 });
 
-test('who gives up waiting leaves the line', async () => {
+test('a waiter that gives up leaves the queue', async () => {
   const { start, running, ends, turn } = setUp(1, 1);
   void start('a');
   const controller = new AbortController();

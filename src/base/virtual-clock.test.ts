@@ -112,7 +112,7 @@ describe('a virtual clock', () => {
     await assert.rejects(clock.until(clock.sleep(101), 100), /took more than 100 ms/);
   });
 
-  test('is moved by one at a time', async () => {
+  test('can be moved by only one caller at a time', async () => {
     const clock = new VirtualClock();
     const first = clock.advance(10);
     await assert.rejects(clock.advance(10), /being advanced/);

@@ -5,7 +5,7 @@ import { VirtualClock, WorkBudget } from './mod.ts';
 const budgetOf = (clock: VirtualClock) =>
   new WorkBudget({ clock, units: 100, unitsPerSecond: 1000 });
 
-test('a rest gives no more than the bucket holds, and a debt is waited for', async () => {
+test('a pause gives no more than the bucket holds, and a debt must be waited out', async () => {
   const clock = new VirtualClock();
   const budget = budgetOf(clock);
   await clock.advance(60_000);
@@ -19,7 +19,7 @@ test('a rest gives no more than the bucket holds, and a debt is waited for', asy
   assert.equal(budget.isSpent, false);
 });
 
-test('who waits goes on in turn, each only once something is left again', async () => {
+test('waiters continue in turn, each only once something is left again', async () => {
   const clock = new VirtualClock();
   const budget = budgetOf(clock);
   budget.spend(150);

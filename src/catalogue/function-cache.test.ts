@@ -47,7 +47,7 @@ const tagOf = async (cache: FunctionCache, name: string) =>
 const setTag = (store: MemoryFunctionStore, name: string, t: string) =>
   store.change({ accountId, name }, (each) => ({ function: { ...each, tags: { t } } }));
 
-test('a function is read once, by however many at once, and answered without waiting then', async () => {
+test('a function is read once for all concurrent callers, and answered without waiting from then on', async () => {
   const store = new SlowStore();
   await store.insert(record('f'));
   const cache = new FunctionCache(store, 10);
@@ -56,7 +56,7 @@ test('a function is read once, by however many at once, and answered without wai
   assert.ok(!(cache.read({ accountId, name: 'f' }) instanceof Promise));
 });
 
-test('whoever has written reads what was written', async () => {
+test('a writer reads its own writes', async () => {
   const store = new SlowStore();
   await store.insert(record('f'));
   const cache = new FunctionCache(store, 10);
@@ -85,7 +85,7 @@ test('a read that a write has overtaken is not kept', async () => {
   assert.equal(await tagOf(cache, 'f'), '1');
 });
 
-test('absent functions take no room, and the limit holds', async () => {
+test('absent functions take no space, and the limit holds', async () => {
   const store = new SlowStore();
   for (const name of ['a', 'b', 'c']) await store.insert(record(name));
   const cache = new FunctionCache(store, 2);

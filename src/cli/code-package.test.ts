@@ -7,7 +7,7 @@ import { isSluiceError } from '../base/mod.ts';
 import { readZipDirectory, writeZip } from '../zip/mod.ts';
 import { packCode } from './code-package.ts';
 
-test('a directory is packed with modes and links, without what is no code', (t) => {
+test('a directory is packed with modes and links, leaving out what is not code', (t) => {
   const directory = temporaryDirectory(t);
   for (const path of ['lib', '.git', '__pycache__']) mkdirSync(join(directory, path));
   for (const path of ['bootstrap', 'lib/a.txt', '.git/config', '__pycache__/a.pyc']) {
@@ -28,7 +28,7 @@ test('a directory is packed with modes and links, without what is no code', (t) 
   assert.deepEqual(packCode(directory).archive, archive);
 });
 
-test('files tell what runs them; archives go as they are', (t) => {
+test('the files decide the runtime; archives are sent unchanged', (t) => {
   const directory = temporaryDirectory(t);
   const guessOf = (name: string) => {
     writeFileSync(join(directory, name), '');

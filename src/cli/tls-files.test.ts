@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { readTlsFiles } from './tls-files.ts';
 
-test('plain HTTP is for this host, unless more is asked for', () => {
+test('plain HTTP is for this host only, unless more is asked for', () => {
   for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost']) {
     assert.equal(readTlsFiles({ plainHttp: false }, host), undefined);
   }
@@ -15,7 +15,7 @@ test('plain HTTP is for this host, unless more is asked for', () => {
   }
 });
 
-test('half a pair and files that are no certificate are refused', (t) => {
+test('half a pair, and files that are not certificates, are refused', (t) => {
   const options = { tlsCert: 'a', plainHttp: false };
   assert.throws(() => readTlsFiles(options, '127.0.0.1'), { code: 'USAGE' });
   const missing = { ...options, tlsKey: 'b' };

@@ -29,7 +29,7 @@ test('a damaged credentials file is an error that names it', () => {
   }
 });
 
-test('one region a data directory: the second lock is refused until the first is released', (t) => {
+test('one region per data directory: a second lock is refused until the first is released', (t) => {
   const data = ensureDataDirectory(temporaryDirectory(t));
   const lock = lockDataDirectory(data);
   assert.throws(

@@ -36,7 +36,7 @@ test('a database takes the steps that it lacks, each once', (t) => {
   assert.equal(database.prepare('SELECT count(*) AS n FROM a').get()?.['n'], 1);
 });
 
-test('a step that fails leaves the database as it was', (t) => {
+test('a failed step leaves the database unchanged', (t) => {
   const path = pathOf(t);
   openFor(t, path).close();
   assert.throws(() => openFor(t, path, [first, second, 'CREATE nonsense']), corrupt);
@@ -130,7 +130,7 @@ describe('a database whose log is synced by another thread', () => {
     await file.close();
   });
 
-  test('closes when what waits has been answered', async (t) => {
+  test('closes when all that wait have been answered', async (t) => {
     const { file, held, turns, insert } = await rig(t);
     insert();
     const waiting = file.synced();
@@ -141,7 +141,7 @@ describe('a database whose log is synced by another thread', () => {
     await file.close();
   });
 
-  test('fails whoever waits for a sync that fails', async (t) => {
+  test('fails all that wait for a failed sync', async (t) => {
     const { file, held, turns, insert } = await rig(t);
     t.mock.restoreAll();
     const probe = await open('/');
@@ -184,7 +184,7 @@ test('every error of a database names its file', (t) => {
   }, named);
 });
 
-test('what breaks a constraint stays what it was', (t) => {
+test('a broken constraint keeps its own error', (t) => {
   const database = openFor(t, pathOf(t), ['CREATE TABLE a (n INTEGER PRIMARY KEY)']);
   const insert = database.prepare('INSERT INTO a VALUES (1)');
   insert.run();

@@ -120,7 +120,7 @@ test('a directory of the account gets a file a message, also when it comes twice
   }
 });
 
-test('an account’s directories hold so much, whatever their names', async (t) => {
+test('an account’s directories share one limit, whatever their names', async (t) => {
   const { destinations, directory } = setUp(t, { bytesPerAccount: 3 * 4096 });
   const write = (n: number, of = event) =>
     destinations.deliver(destination(`directory:d${n}`), { ...of, requestId: `r-${n}` });
@@ -154,7 +154,7 @@ test('a webhook gets the body, and a dead letter’s attributes as headers', asy
   assert.equal(headers['x-sluice-errormessage'], 'no?w?y', 'no line breaks out of a header');
 });
 
-test('a receiver that refuses, redirects or is silent has not got it', async (t) => {
+test('a receiver that refuses, redirects or is silent counts as not reached', async (t) => {
   const { destinations, clock } = setUp(t);
   const refusing = await receiver(t, 503);
   const refused = destinations.deliver(destination(refusing.url), event);
@@ -229,7 +229,7 @@ test('a queue’s ARN is sent to through the region’s queues', async (t) => {
   await assert.rejects(without, failsWith('CONFIG_INVALID'));
 });
 
-test('a tenant reaches nothing of the host unless the operator allows it', async (t) => {
+test('a tenant reaches nothing on the host unless the operator allows it', async (t) => {
   const { received, port } = await receiver(t);
   const { destinations } = setUp(t);
   const hosts = ['127.0.0.1', 'localhost', '[::1]', '0.0.0.0', '2130706433', '[::ffff:127.0.0.1]'];
@@ -246,7 +246,7 @@ test('a tenant reaches nothing of the host unless the operator allows it', async
   assert.equal(received.length, 1);
 });
 
-test('what is no destination is said to be none', async (t) => {
+test('what is not a destination is refused as such', async (t) => {
   const { destinations } = setUp(t);
   for (const target of ['', 'ftp://host/', 'arn:aws:sns:us-east-1:000000000000:t', 'file:///etc']) {
     const delivered = destinations.deliver(destination(target), event);

@@ -91,7 +91,7 @@ describe('an attempt at an event', () => {
     assert.equal(payload, event.payload);
   });
 
-  test('of a function that is gone, there is none', async (t) => {
+  test('of a deleted function does not happen', async (t) => {
     const { queued, store } = await weighted(t);
     await store.remove(key);
     assert.equal(await queued.resolve(event), undefined);

@@ -106,7 +106,7 @@ describe('queues that speak SQS', () => {
     assert.ok(server.calls.length <= 3, 'what is refused here does not reach the service');
   });
 
-  test('a service that is away is told apart from a queue that is', async (t) => {
+  test('an unavailable service is told apart from a missing queue', async (t) => {
     const server = new SqsServer();
     const endpoint = await server.listen();
     t.after(() => server.close());

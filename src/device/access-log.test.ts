@@ -26,7 +26,7 @@ test('a recorder notes each page once, in order', () => {
   ]);
 });
 
-test('a log survives its encoding; bytes that are none are refused', () => {
+test('a log survives encoding; bytes that are not a log are refused', () => {
   const some = log([0, 1, 0], [300, 20, 7]);
   assert.deepEqual(parseAccessLog(encodeAccessLog(some)), some);
   for (const text of [

@@ -68,7 +68,7 @@ test('no spare agent is started beside the start that takes one, but some time a
   assert.equal(spawned(), 2);
 });
 
-test('a second account that comes before the spare is back gets an agent all the same', async (t) => {
+test('a second account that comes before the spare is back still gets an agent', async (t) => {
   const { agents, open, spawned } = pool(t);
   await agents.warm();
   await open('a');

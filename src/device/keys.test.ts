@@ -61,7 +61,7 @@ function tableOver(t: TestContext, memory: ChunkSlots): DeviceTable {
 const plaintext = Buffer.alloc(CHUNK_SIZE_BYTES, 'plaintext ');
 const chunk = sealChunk(random.bytes(32), plaintext);
 
-test('a chunk that two manifests give two keys for is refused to the second', async (t) => {
+test('a chunk for which two manifests give different keys is refused to the second', async (t) => {
   const table = tableOver(t, memoryWith(chunk));
   const open = async (deviceId: string, key: Buffer) =>
     table.open(toDeviceRequest(await seal(deviceId, [{ name: chunk.name, key }]))).disk;
@@ -100,7 +100,7 @@ test('a closed device’s manifest holds no keys', async (t) => {
   assert.equal(table.byName('other'), undefined);
 });
 
-test('the data key that a device was opened with is overwritten, whether it opens or not', async (t) => {
+test('the data key given to open a device is overwritten, whether it opens or not', async (t) => {
   const table = tableOver(t, memoryWith(chunk));
   const request = await seal('disk', [chunk]);
   const message = toDeviceRequest(request);

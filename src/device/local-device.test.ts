@@ -79,7 +79,7 @@ test('sixteen readers of a cold chunk are one fetch', async (t) => {
   assert.equal(source.names.length, 1);
 });
 
-test('many large reads at once through a small memory all end, and right', async (t) => {
+test('many large reads at once through a small memory all end with the right bytes', async (t) => {
   const disk = randomBytes(40 * CHUNK_SIZE_BYTES);
   const { open } = await rig(t, disk);
   const device = await open();
@@ -90,7 +90,7 @@ test('many large reads at once through a small memory all end, and right', async
   }
 });
 
-test('a chunk that cannot be had fails its reads with its error, and is asked for anew', async (t) => {
+test('a chunk that cannot be fetched fails its reads with its error, and is requested again later', async (t) => {
   const disk = randomBytes(2 * CHUNK_SIZE_BYTES);
   const { open, source } = await rig(t, disk);
   const device = await open();
@@ -116,7 +116,7 @@ test('a source that never answers fails the read at its deadline', async (t) => 
   await read;
 });
 
-test('a large read of one chunk that is in memory shows what was written over it', async (t) => {
+test('a large read of one cached chunk shows what was written over it', async (t) => {
   const disk = randomBytes(2 * CHUNK_SIZE_BYTES);
   const { open } = await rig(t, disk);
   const device = await open({ writable: true });
@@ -193,7 +193,7 @@ test('the overlay on disk holds no plaintext, and has no name', async (t) => {
   assert.equal(new Set(pages).size, pages.length, 'equal pages look different');
 });
 
-test('a replayed log brings its chunks before anyone reads, and none that it does not name', async (t) => {
+test('a replayed log fetches its chunks before anyone reads, and no others', async (t) => {
   const disk = randomBytes(12 * CHUNK_SIZE_BYTES);
   const { open, source, sealed } = await rig(t, disk);
   const recording = await open({ record: true }, 32);
@@ -228,7 +228,7 @@ test('reading in order fetches the next chunk ahead', async (t) => {
   assert.equal((await device.stats()).prefetchedUsed, 1);
 });
 
-test('any mix of reads, writes and discards, many at once, is as on plain bytes', async (t) => {
+test('any mix of concurrent reads, writes and discards behaves as on plain bytes', async (t) => {
   const disk = randomBytes(24 * CHUNK_SIZE_BYTES);
   disk.fill(0, 4 * MIB, 6 * MIB);
   const { open } = await rig(t, disk);

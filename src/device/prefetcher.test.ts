@@ -22,7 +22,7 @@ class Asked {
 
 const log = Uint32Array.from({ length: 100 }, (_, index) => 1000 - index);
 
-test('has so many chunks in flight, in the log’s order, and one more for each that came', () => {
+test('keeps a number of chunks in flight, in the log’s order, and adds one for each that arrives', () => {
   const asked = new Asked();
   const prefetcher = new Prefetcher(asked, log, log.length);
   prefetcher.advance();
@@ -51,7 +51,7 @@ test('has fewer in flight while a read waits', () => {
   assert.equal(asked.chunks.length, prefetchAtOnce + 1);
 });
 
-test('brings no more of a log than it may, and is done when all of them have come', () => {
+test('fetches no more of a log than allowed, and is done when all of it has arrived', () => {
   const asked = new Asked();
   const prefetcher = new Prefetcher(asked, log, 20);
   prefetcher.advance();
@@ -63,7 +63,7 @@ test('brings no more of a log than it may, and is done when all of them have com
   assert.deepEqual(asked.chunks, [...log.subarray(0, 20)]);
 });
 
-test('passes over what is there, waits while memory is full, and stops when told to', () => {
+test('skips what is there, waits while memory is full, and stops when told to', () => {
   const asked = new Asked();
   asked.present.add(log[0]!).add(log[2]!);
   asked.full = true;

@@ -90,7 +90,7 @@ function bench(answers: (InvokeOutcome | Error)[]) {
 }
 
 describe('an event', () => {
-  test('goes with its lease to the worker, as it is', async () => {
+  test('goes with its lease to the worker, unchanged', async () => {
     const { clock, dispatcher, sent, asked, released, usage } = bench([{ ...outcome, start }]);
     const got = await clock.until(dispatcher.invoke(call));
     assert.equal(got.payload.toString(), '1');
@@ -123,7 +123,7 @@ describe('an event', () => {
     );
   });
 
-  test('that nobody takes is given up after a few leases', async () => {
+  test('that no worker takes is given up after a few leases', async () => {
     const busy = Array.from({ length: 9 }, () => refusal('busy'));
     const { clock, dispatcher, sent } = bench(busy);
     await assert.rejects(clock.until(dispatcher.invoke(call)), (error) =>
@@ -163,7 +163,7 @@ describe('an event', () => {
     assert.equal(usage.usage(accountId)[0]?.throttles, 1);
   });
 
-  test('of a tenant asks for a sandbox of that tenant and no other', async () => {
+  test('of a tenant asks for a sandbox of that tenant only', async () => {
     const { clock, dispatcher, asked } = bench([]);
     for (const tenantId of ['blue', 'green', undefined]) {
       const invocation = { ...call.invocation, tenantId };

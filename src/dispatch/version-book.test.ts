@@ -43,7 +43,7 @@ test('references of tenants are kept apart, and lead to one version', async () =
   }
 });
 
-test('one that is not remembered is read from the store while it serves, and not after', async () => {
+test('a forgotten version is read from the store while it serves, and not afterwards', async () => {
   const { store, version } = await stored();
   const ref = new VersionBook(region, store).refOf(version);
   const other = new VersionBook(region, store);

@@ -22,7 +22,7 @@ const cases = fc
     });
   });
 
-test('any k of k+m stripes give the chunk back, whatever was lost', () => {
+test('any k of k+m stripes give the chunk back, whichever were lost', () => {
   fc.assert(
     fc.property(cases, ({ base: { k, m, sizeBytes, seed }, lost }) => {
       const code = ErasureCode.create({ k, m, chunkSizeBytes: sizeBytes });

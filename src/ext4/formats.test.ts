@@ -31,7 +31,7 @@ test('times from 1901 to 2446 come back to the nanosecond, others are clamped', 
   assert.deepEqual(decodeTime(late.low, late.extra), latest);
 });
 
-test('names hash as debugfs says', (t) => {
+test('names have the hashes that debugfs computes', (t) => {
   if (!hostHas(t, 'tool:debugfs')) return;
   const seedBytes = Buffer.alloc(16);
   for (const [i, word] of HASH_SEED.entries()) seedBytes.writeUInt32LE(word, 4 * i);

@@ -44,7 +44,7 @@ function sharedShare(before: Map<number, Buffer>, after: Map<number, Buffer>): n
   return found.filter((each) => known.has(each)).length / found.length;
 }
 
-test('more layers leave every data chunk of the layers below as it was', async (t) => {
+test('adding layers changes no data chunk of the layers below', async (t) => {
   const work = temporaryDirectory(t, 'layout');
   const whiteouts: LayerStep[] = [{ remove: 'base/package-3' }, { removeChildren: 'middle' }];
   const { disk: lower } = await writeLayers(layers.slice(0, 2), work);
@@ -145,7 +145,7 @@ async function diskHash(steps: readonly (readonly LayerStep[])[], work: string):
   return hash.digest('hex');
 }
 
-test('equal layers give the bytes that they always gave', async (t) => {
+test('equal layers give the same bytes as in earlier versions', async (t) => {
   const work = temporaryDirectory(t, 'layout');
   // A change here changes the chunks of every image in every store: say so in the changelog.
   assert.equal(

@@ -35,7 +35,7 @@ async function readAll(source: DiskSource): Promise<number> {
   return entries;
 }
 
-test('garbled metadata ends with DISK_MALFORMED or is read, and never hangs or crashes', async () => {
+test('garbled metadata is read or fails with DISK_MALFORMED, and never hangs or crashes', async () => {
   const metadata = [...disk.chunks.keys()].filter((index) => index * 128 <= LOW_AREA_BLOCK + 128);
   const flips = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(255)), {
     minLength: 1,
@@ -64,7 +64,7 @@ test('garbled metadata ends with DISK_MALFORMED or is read, and never hangs or c
   );
 });
 
-test('bytes that are no disk are refused', async () => {
+test('bytes that are not a disk are refused', async () => {
   for (const sizeBytes of [0, 100, 1 << 20]) {
     const empty = new MemoryDisk();
     empty.sizeBytes = sizeBytes;

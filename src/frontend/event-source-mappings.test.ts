@@ -93,7 +93,7 @@ test('a mapping that has not settled is in use', async (t) => {
   assert.deepEqual(await refusal(deleting), { ...expected, message: message('delete') });
 });
 
-test('what is refused is refused in AWS’s words', async (t) => {
+test('refusals use AWS’s words', async (t) => {
   const { create, created, update, queues } = await setUp(t);
   const window =
     'Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10';

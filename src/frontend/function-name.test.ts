@@ -32,7 +32,7 @@ test('every form of a name leads to the same parts', () => {
   );
 });
 
-test('whatever else is given is refused as the caller’s mistake', () => {
+test('anything else is refused as the caller’s mistake', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 200 }), fc.string({ maxLength: 40 }), (text, asked) => {
       try {

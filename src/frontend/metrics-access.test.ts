@@ -7,7 +7,7 @@ const token = 'a-token-of-some-length';
 const may = (remoteAddress: string, headers: Record<string, string> = {}, known?: string) =>
   mayReadMetrics({ headers, socket: { remoteAddress } as IncomingMessage['socket'] }, known);
 
-test('metrics are not for callers beyond this host, but for those with the token', () => {
+test('metrics are for callers on this host and those with the token', () => {
   for (const near of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
     assert.equal(may(near), true);
     assert.equal(may(near, { 'x-forwarded-for': '198.51.100.7' }), false, 'through a proxy');

@@ -150,7 +150,7 @@ test('a body without end is refused at the limit, and the sender still gets the 
   assert.ok(sent < 64 * MIB, `${sent} bytes were taken`);
 });
 
-test('what is not HTTP gets 400, an endless head 431, and the server goes on', async (t) => {
+test('non-HTTP gets 400, an endless head 431, and the server goes on', async (t) => {
   const { port } = await withFunction(t);
   const garbage = parseResponse(await exchange(port, 'nonsense\r\n\r\n'));
   assert.equal(garbage.status, 400);

@@ -75,7 +75,7 @@ test('an invoke by a durable name is refused in words', async (t) => {
   assert.match(message, /^DurableExecutionName is not supported/);
 });
 
-test('operations that a region has nothing for say so', async (t) => {
+test('operations that a region does not support say so', async (t) => {
   const lambda = (await startFrontend(t)).client();
   const AllowedPublishers = { SigningProfileVersionArns: ['arn:aws:signer:::/p/1'] };
   const asked = lambda.send(new CreateCodeSigningConfigCommand({ AllowedPublishers }));
@@ -159,7 +159,7 @@ test("permissions go by the policy's revision, or that of the function or alias"
   assert.equal(name, 'PreconditionFailedException');
 });
 
-test('a principal that can be nobody is refused', async (t) => {
+test('a principal that cannot exist is refused', async (t) => {
   const lambda = (await startFrontend(t)).client();
   await createActive(lambda);
   const add = (StatementId: string, Principal: string) =>

@@ -178,7 +178,7 @@ test('permissions: statements as the service writes them, added and removed', as
   );
 });
 
-test('a resource policy lets another account invoke, and do nothing else', async (t) => {
+test('a resource policy lets another account invoke and nothing else', async (t) => {
   const { lambda, client } = await withFunction(t);
   const other = client(stranger);
   const invoke = () => other.send(new sdk.InvokeCommand({ FunctionName: arn }));
@@ -300,7 +300,7 @@ const allow = (Action: string, Resource: string): IdentityPolicy => ({
   Statement: [{ Effect: 'Allow', Action, Resource }],
 });
 
-test('a key with policies may do what they allow, and no more', async (t) => {
+test('a key with policies may do only what they allow', async (t) => {
   const { credentials, client } = await withFunction(t);
   const limited = {
     ...owner,
@@ -326,7 +326,7 @@ test('a key with policies may do what they allow, and no more', async (t) => {
   assert.match((await refusal(lambda.send(secret))).message, /explicit deny/);
 });
 
-test('a function’s policy may name a user of its own account, whom a deny still stops', async (t) => {
+test('a function’s policy may name a user of its own account, who is still stopped by a deny', async (t) => {
   const { lambda, credentials, client } = await withFunction(t);
   const userArn = 'arn:aws:iam::000000000000:user/guest';
   const guest = (policies: IdentityPolicy[]) => {

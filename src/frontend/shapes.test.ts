@@ -28,7 +28,7 @@ function refusal(value: unknown): string {
 
 const one = (text: string) => `ValidationException: 1 validation error detected: ${text}`;
 
-test('what fits comes back as it was; unknown members are left out, null is absent', () => {
+test('valid values come back unchanged; unknown members are left out, null counts as absent', () => {
   const value = { Name: 'n', Count: 2, Mode: 'A', Flag: false, Items: ['a'], Tags: { a: '1' } };
   assert.deepEqual(validate(shape, { ...value, More: 1, Inner: null }), value);
 });

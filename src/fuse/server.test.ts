@@ -89,7 +89,7 @@ test('a directory lists its files, and reads them in requests larger than one tr
   });
 });
 
-test('what a file per inode does not need is refused, and the server goes on', async (t) => {
+test('operations beyond one file per inode are refused, and the server goes on', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
   await withMount(t, 'directory', async ({ mountPoint }) => {
     const one = join(mountPoint, 'one');

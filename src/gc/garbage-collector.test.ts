@@ -38,7 +38,7 @@ test('a whole life: what is live moves on, what is not goes with its root', asyn
   assert.deepEqual((await region.collector.status()).lost, []);
 });
 
-test('copied chunks keep their names; the same plaintext uploaded anew gets others', async () => {
+test('copied chunks keep their names; the same plaintext uploaded again gets new ones', async () => {
   const region = world();
   const old = await region.upload(1);
   await region.collector.rotate();
@@ -191,7 +191,7 @@ test("several active roots: each manifest moves to its account's, and readers fi
   assert.deepEqual(await states(region), ['expired', 'active', 'active']);
 });
 
-test('what is live and nowhere is reported, and an only copy is not deleted', async () => {
+test('a live manifest that is missing is reported, and an only copy is not deleted', async () => {
   const region = world();
   region.live.set('never-stored', []);
   const manifestId = await region.upload(1);

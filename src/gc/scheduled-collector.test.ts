@@ -27,7 +27,7 @@ function setUp(t: TestContext) {
   return { world, chunks, pass };
 }
 
-test('what nothing runs any more goes by itself, what is live stays', async (t) => {
+test('what nothing uses any more is collected without being asked, what is live stays', async (t) => {
   const { world, chunks, pass } = setUp(t);
   const kept = await world.upload(1, 2);
   const gone = await world.upload(3, 4);
@@ -40,7 +40,7 @@ test('what nothing runs any more goes by itself, what is live stays', async (t) 
   await world.checkRootsAreWhole();
 });
 
-test('nothing goes when nothing is live, as after a lost database', async (t) => {
+test('nothing is deleted when nothing is live, as after a lost database', async (t) => {
   const { world, chunks, pass } = setUp(t);
   await world.upload(1, 2);
   world.live.clear();
@@ -48,7 +48,7 @@ test('nothing goes when nothing is live, as after a lost database', async (t) =>
   assert.equal((await chunks()).length, 2);
 });
 
-test('nothing goes while a live manifest is nowhere', async (t) => {
+test('nothing is deleted while a live manifest is missing', async (t) => {
   const { world, chunks, pass } = setUp(t);
   await world.upload(1, 2);
   const gone = await world.upload(3, 4);

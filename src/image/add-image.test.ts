@@ -85,7 +85,7 @@ async function setUp(t: TestContext, change: Partial<AddImageOptions> = {}) {
   return { image, origin, options, spoolDirectory, layout };
 }
 
-test('what is stored opens to the very disk that flattening to a file writes', async (t) => {
+test('a stored image opens to the same disk that flattening to a file writes', async (t) => {
   const { image, origin, options, spoolDirectory } = await setUp(t);
   const progress: ImageProgress[] = [];
   const record = await addImage(image, { ...options, onProgress: (each) => progress.push(each) });

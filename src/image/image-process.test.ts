@@ -11,7 +11,7 @@ const plain: ImageConfig = {
 };
 const of = (change: Partial<ImageConfig>) => imageProcess({ ...plain, ...change }, 'app@sha256:1');
 
-test('what is right goes through without a word', () => {
+test('a correct configuration passes without a warning', () => {
   assert.deepEqual(of({ cmd: ['x'], workingDir: '/w', user: '5' }), {
     process: {
       entrypoint: ['/run'],
@@ -25,7 +25,7 @@ test('what is right goes through without a word', () => {
   assert.equal(of({}).process.workingDirectory, '/');
 });
 
-test('what can be mended is mended, and said', () => {
+test('what can be repaired is repaired, with a warning', () => {
   const env = ['=x', 'NAME', '', 'A=', 'B=c=d'];
   const { process, warnings } = of({ env, workingDir: 'app' });
   assert.deepEqual(process.environment, ['A=', 'B=c=d']);
@@ -36,7 +36,7 @@ test('what can be mended is mended, and said', () => {
   assert.match(idle.join(), /no ENTRYPOINT and no CMD/);
 });
 
-test('words that no program can be given are refused by field', () => {
+test('words that cannot be passed to a program are refused by field', () => {
   const cases: [Partial<ImageConfig>, RegExp][] = [
     [{ entrypoint: ['/run\0'] }, /Entrypoint and Cmd has a NUL/],
     [{ env: ['A=\0'] }, /Env has a NUL/],

@@ -17,7 +17,7 @@ function setUp(isFar = true) {
   return { watch, came, codeAfter };
 }
 
-test('a registry that sends next to nothing does not keep an install', async () => {
+test('a registry that sends next to nothing cannot hold up an install', async () => {
   const { came, codeAfter } = setUp();
   came(installWindowBytes);
   assert.equal(await codeAfter(installWindowMs), undefined);
@@ -25,12 +25,12 @@ test('a registry that sends next to nothing does not keep an install', async () 
   assert.equal(await codeAfter(installWindowMs), 'REGISTRY_UNAVAILABLE');
 });
 
-test('one that never answers neither', async () => {
+test('nor can one that never answers', async () => {
   const { codeAfter } = setUp();
   assert.equal(await codeAfter(installWindowMs), 'REGISTRY_UNAVAILABLE');
 });
 
-test('what is here already has its time, and no more than that', async () => {
+test('data that is already here has its own limited time', async () => {
   const { came, codeAfter } = setUp(false);
   came(10);
   assert.equal(await codeAfter(installMs - 1), undefined);

@@ -28,7 +28,7 @@ test('a base is gathered once, whole, and the same from the same host', async (t
   assert.equal(digests[0], digests[1]);
 });
 
-test('an image that the operator has set goes before the host', async (t) => {
+test('an image that the operator has set takes precedence over the host', async (t) => {
   const directory = temporaryDirectory(t);
   const configured = { 'python3.13': 'registry.example/python:3.13' };
   const bases = new RuntimeBases({ directory, configured, random: systemRandom });
@@ -39,7 +39,7 @@ test('an image that the operator has set goes before the host', async (t) => {
   assert.deepEqual(readdirSync(directory), []);
 });
 
-test('a kept base that is damaged is gathered anew by the install that finds it so', async (t) => {
+test('a damaged kept base is gathered again by the install that finds it', async (t) => {
   if (!hostHas(t, 'tool:ldd')) return;
   const directory = temporaryDirectory(t);
   const bases = new RuntimeBases({ directory, configured: {}, random: systemRandom });

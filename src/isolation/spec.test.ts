@@ -67,7 +67,7 @@ test('takes what can be started, and refuses what cannot, naming it', () => {
   }
 });
 
-test('what the image says wrongly is an error of the function, in words', () => {
+test('a wrong setting in the image is an error of the function, told in words', () => {
   const faults: [Partial<SandboxShape>, string, string][] = [
     [{ argv: [] }, 'InvalidEntryPoint', 'entrypoint: there is none; set ENTRYPOINT or CMD in'],
     [{ argv: [''] }, 'InvalidEntryPoint', 'entrypoint: there is none'],
@@ -96,7 +96,7 @@ test('what the image says wrongly is an error of the function, in words', () => 
   }
 });
 
-test('an error of a start says what is at fault, and how Lambda calls that', () => {
+test('a start error says what is at fault, and gives Lambda’s name for it', () => {
   const EACCES = 13;
   const EIO = 5;
   const entrypoint = startError(good, 'run the entrypoint', EACCES);

@@ -41,7 +41,7 @@ function flip(bytes: Buffer): Buffer {
   return flipped;
 }
 
-test('documents that are none, or of kinds that nobody knows, are refused', async (t) => {
+test('documents that are malformed or of unknown kinds are refused', async (t) => {
   const cases: [string, (manifest: Json) => object, ErrorCode, RegExp][] = [
     [
       'schema 1',

@@ -32,7 +32,7 @@ const rejects = (bytes: Buffer, code: 'IMAGE_LAYER_TRUNCATED' | 'IMAGE_LAYER_COR
     return error.message.includes(layer);
   });
 
-test('plain bytes go through, none and few as well', async () => {
+test('plain bytes go through, also none and few', async () => {
   for (const text of ['', 'a', 'abc', 'plain bytes']) {
     assert.equal(`${await through(Buffer.from(text), 1)}`, text);
   }

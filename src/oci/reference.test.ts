@@ -43,7 +43,7 @@ test('registry references: defaults of docker, plain HTTP for this host only', (
   }
 });
 
-test('what is no reference is refused, with the text in the message', () => {
+test('what is not a reference is refused, with the text in the message', () => {
   const bad = [
     '',
     'oci:',

@@ -133,7 +133,7 @@ test('a reader who guesses a plaintext cannot confirm the guess', async (t) => {
   assert.ok(filesBelow(files).every((file) => !file.endsWith(name)));
 });
 
-test('a manifest put in the place of another is refused', async (t) => {
+test('a manifest put in another’s place is refused', async (t) => {
   const { put, read, manifestPath } = await region(t);
   await put('m-1', account, 1);
   await put('m-2', account, 2);
@@ -141,7 +141,7 @@ test('a manifest put in the place of another is refused', async (t) => {
   await assert.rejects(read('m-1'), { code: 'MANIFEST_TAMPERED' });
 });
 
-test('a manifest is not read for another account, nor with its keys', async (t) => {
+test('a manifest is not read for another account or with its keys', async (t) => {
   const { put, read, origin, keys } = await region(t);
   await put('m-1', account, 1);
   await put('m-2', '000000000001', 2);
@@ -151,7 +151,7 @@ test('a manifest is not read for another account, nor with its keys', async (t) 
   assert.throws(() => openManifest(theirs.bytes, myKey), { code: 'MANIFEST_TAMPERED' });
 });
 
-test('a forger with a key service of his own makes no manifest that opens', async (t) => {
+test('a forger with their own key service cannot make a manifest that opens', async (t) => {
   const { directory, put, read, rootId, manifestPath } = await region(t);
   await put('m-1', account, 1);
   const own = new LocalKeyService(join(directory, 'forger'), systemClock, systemRandom);

@@ -85,7 +85,7 @@ test('retrying: when the store is back, all who waited have their answers at onc
   assert.equal(answered, gets.length);
 });
 
-test('retrying: leaves alone what will not pass', async () => {
+test('retrying: does not retry what will not pass', async () => {
   for (const code of ['ACCESS_DENIED', 'DISK_FULL', 'CONFIG_INVALID'] as const) {
     const { store, calls } = failing(1, () => new SluiceError(code, 'no'));
     const retrying = retryingObjects(store, new VirtualClock(), new SeededRandom(1));
@@ -106,7 +106,7 @@ test('retrying: all callers share one budget, so a dead store sees hardly more l
   assert.ok(calls() <= 200 + tokensMax + 10 * perSecond, `${calls()} calls`);
 });
 
-test('retrying: not once the caller has gone', async () => {
+test('retrying: stops once the caller has gone', async () => {
   const gone = failing(1000, unavailable);
   const retrying = retryingObjects(gone.store, new VirtualClock(), new SeededRandom(1));
   await assert.rejects(retrying.get('a', AbortSignal.abort()), { code: 'ORIGIN_UNAVAILABLE' });
@@ -130,7 +130,7 @@ test('a budget refills by successes and by time, to its limit', () => {
   assert.deepEqual([spend(1e6), spend(1e6), spend(1e6)], [true, true, false]);
 });
 
-test('limited: so many at once, so many waiting, the rest refused at once', async () => {
+test('limited: a number run, a number wait, the rest are refused at once', async () => {
   const waiting: (() => void)[] = [];
   const slow = new OwnGet(() => new Promise((resolve) => waiting.push(() => resolve(undefined))));
   const store = limitedObjects(slow, 2, 1);

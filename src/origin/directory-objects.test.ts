@@ -71,7 +71,7 @@ test('two processes that put the same chunks store each once', async (t) => {
   assert.equal(checkChunks(directory, rootId), 30);
 });
 
-test('a full disk is said to be full, and keeps what it has whole', async (t) => {
+test('a full disk is reported as full, and keeps its objects whole', async (t) => {
   if (!hostHas(t, 'root', 'tool:unshare')) return;
   const directory = temporaryDirectory(t);
   // The mount is the script's own: it is gone with its namespace, whatever happens.
@@ -128,7 +128,7 @@ test('a damaged chunk is named, counted and never returned', async (t) => {
   assert.equal(corrupt.length, 3);
 });
 
-test('nothing is left of a deleted root but its state', async (t) => {
+test('only its state is left of a deleted root', async (t) => {
   const directory = temporaryDirectory(t);
   const origin = open(directory);
   const rootId = await origin.activeRoot();

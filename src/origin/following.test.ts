@@ -40,7 +40,7 @@ test('the last copy is read first, whatever root is asked for', async () => {
   for (const rootId of roots) assert.deepEqual(await source.get({ rootId, name }), chunk);
 });
 
-test('a chunk that was left behind is found there, and alarms if its root is expired', async () => {
+test('a chunk that was left behind is found in its old root, and raises an alarm if that has expired', async () => {
   const { origin, roots, retire, source } = await chain(3);
   const [oldest, , newest] = roots as [string, string, string];
   await origin.put({ rootId: oldest, name }, chunk);
@@ -62,7 +62,7 @@ test('a chunk in several roots is copied to several, and found in the one that h
   assert.deepEqual(await source.get({ rootId: old, name }), chunk);
 });
 
-test('what is nowhere is missing, and other failures are not passed over', async () => {
+test('a chunk in no root is missing, and other failures are not hidden', async () => {
   const { origin, roots, retire, source } = await chain(2);
   await retire();
   const ref = { rootId: roots[0] as string, name };
@@ -77,7 +77,7 @@ test('what is nowhere is missing, and other failures are not passed over', async
   });
 });
 
-test('a manifest in use alarms only if nothing but an expired root has it', async () => {
+test('a manifest in use raises an alarm only if it is in an expired root alone', async () => {
   const { origin, roots, retire } = await chain(3);
   const [oldest, middle, newest] = roots as [string, string, string];
   const manifestId = 'm1';

@@ -42,7 +42,7 @@ test('a directory is read without a wait only from a root whose state is known a
   assert.equal(await readNear(origin, rootId), undefined, 'an alarm must come first');
 });
 
-test('wrong, short and long bytes are no chunk, and a store elsewhere is not near', async (t) => {
+test('wrong, short and long bytes are not taken for a chunk, and a remote store is not near', async (t) => {
   const directory = temporaryDirectory(t);
   const options = { clock: new VirtualClock(1e6), random: systemRandom };
   const origin = directoryOrigin(directory, options);

@@ -24,7 +24,7 @@ test('a reader leaves alarms and damage in the origin, and nothing else', async 
   await assert.rejects(keep('alarms/r/chunk/x', Buffer.alloc(1000)), { code: 'ACCESS_DENIED' });
 });
 
-test('a store that is noted elsewhere reads, and changes nothing itself', async () => {
+test('a store whose notes are kept elsewhere reads, and changes nothing itself', async () => {
   const inner = new MemoryObjects();
   await inner.putIfAbsent('roots/r/x', Buffer.from('there'));
   const noted: string[] = [];

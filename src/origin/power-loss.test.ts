@@ -33,7 +33,7 @@ class Volatile extends MemoryObjects {
   }
 }
 
-test('a manifest is put when its chunks are settled, and answered when it is', async () => {
+test('a manifest is put after its chunks are durable, and acknowledged once it is durable itself', async () => {
   const objects = new Volatile();
   const origin = new StoredOrigin(objects, { clock: new VirtualClock(1e6), random });
   const rootId = await origin.activeRoot();

@@ -79,7 +79,7 @@ test('an agent gets the chunks of the manifests it was handed, and no other', as
   await assert.rejects(scoped.get(absent), { code: 'ACCESS_DENIED' }, 'absence is not told either');
 });
 
-test('a manifest handed over later counts, and one taken back no more', async () => {
+test('a manifest handed over later counts, and one taken back no longer does', async () => {
   const origin = open();
   const [a, b] = [await storedChunk(origin), await storedChunk(origin)];
   const scoped = scopedChunkSource(origin, []);

@@ -41,7 +41,7 @@ test('states are read once for many, and again when they may have changed', asyn
   assert.equal(objects.lists, 2);
 });
 
-test('a step by another process shows after the time that states may be remembered', async () => {
+test('a step by another process shows once remembered states expire', async () => {
   const { clock, open } = book();
   const [here, there] = [open(), open()];
   const rootId = await here.createRoot();

@@ -32,7 +32,7 @@ async function serve(t: TestContext, credentials = [credential]) {
 objectStoreConformance('S3 objects', async (t) => (await serve(t)).objects());
 originConformance('S3 origin', async (t) => s3Origin((await serve(t)).locate(), options));
 
-test('S3: a wrong secret and an unknown key id are refused, and said to be', async (t) => {
+test('S3: a wrong secret and an unknown key id are refused with an error that says so', async (t) => {
   const { objects, server } = await serve(t);
   const wrong = { ...credential, secretAccessKey: 'wrong' };
   await assert.rejects(objects(wrong).putIfAbsent('a', Buffer.from('x')), {
@@ -43,7 +43,7 @@ test('S3: a wrong secret and an unknown key id are refused, and said to be', asy
   assert.equal(server.objects.size, 0);
 });
 
-test('S3: what fails in passing is tried again, as long as there is patience', async (t) => {
+test('S3: passing failures are retried for as long as the caller has patience', async (t) => {
   const { objects, server } = await serve(t);
   const store = retryingObjects(objects(), systemClock, systemRandom);
   const faults = [{ status: 503 }, { hangUp: true }, { cutShort: true }];
@@ -67,7 +67,7 @@ test('S3: a put whose answer was lost counts once', async (t) => {
   assert.equal(String(await store.get('a')), 'body');
 });
 
-test('S3: a long list that breaks off goes on where it was', async (t) => {
+test('S3: a long list that breaks off continues where it stopped', async (t) => {
   const { objects, server } = await serve(t);
   for (let i = 0; i < 2500; i++) server.objects.set(`p/k/${10_000 + i}`, Buffer.from('x'));
   let lists = 0;
@@ -140,7 +140,7 @@ test('S3: a flattener whose root was retired under it says so, though it may not
   await assert.rejects(flattener.putManifest(rootId, 'm-1', bytes), { code: 'ROOT_READ_ONLY' });
 });
 
-test('S3: a bucket that is not there is named', async (t) => {
+test('S3: a bucket that does not exist is named', async (t) => {
   const { locate } = await serve(t);
   const origin = await s3Origin({ ...locate(), bucket: 'another' }, options);
   await assert.rejects(origin.activeRoot(), { code: 'CONFIG_INVALID' });

@@ -7,7 +7,7 @@ import { systemClock, systemRandom } from '../base/mod.ts';
 import { directoryOrigin } from './open-origin.ts';
 import { collect } from './origin.fixture.ts';
 
-test('files that are nothing of ours are no roots, no manifests and no hindrance', async (t) => {
+test('unknown files are not taken for roots or manifests and get in nobody’s way', async (t) => {
   const directory = temporaryDirectory(t);
   const open = () => directoryOrigin(directory, { clock: systemClock, random: systemRandom });
   const rootId = await open().createRoot();

@@ -34,7 +34,7 @@ test('starts go to the worker that has fewest under way, counting those just sen
   assert.equal(zone.place(), 'b', 'a report says what became of them');
 });
 
-test('who has no memory left for it comes after who has', () => {
+test('workers without enough memory come after those with enough', () => {
   const zone = new Zone();
   zone.report('a', { freeMemoryBytes: GIB / 2 });
   zone.report('b', { startsUnderWay: 9 });
@@ -49,7 +49,7 @@ test('of two that start equally many, the one with more memory left', () => {
   assert.equal(zone.place(), 'b');
 });
 
-test('a draining worker gets none, and one that left is not there', () => {
+test('a draining worker gets no starts, and one that left is not considered', () => {
   const zone = new Zone();
   assert.equal(zone.place(), 'no-worker');
   zone.report('a', { draining: true });

@@ -69,7 +69,7 @@ test('an event is run until its age is over, six hours unless less is set', () =
   assert.equal(age(60_001, short)?.progress.ending?.condition, 'EventAgeExceeded');
 });
 
-test('of an answer that is longer than a record is worth the beginning is kept', () => {
+test('only the beginning is kept of an answer too long for a record', () => {
   const { lastAnswerBytes } = limits.queue;
   const { progress } = after({ ...failed, payload: Buffer.alloc(lastAnswerBytes + 1) });
   assert.equal(progress.lastAnswer?.payload.length, lastAnswerBytes);

@@ -47,7 +47,7 @@ export function eventStoreConformance(
       assert.equal((await store.stats()).events, 0);
     });
 
-    test('shows an event that is put back only when it is due, with its progress', async (t) => {
+    test('shows an event that was put back only when it is due, with its progress', async (t) => {
       const store = await open(t);
       await store.enqueue(eventOf(1));
       const [claimed] = await store.claim(2000, 10);
@@ -96,7 +96,7 @@ export function eventStoreConformance(
       assert.deepEqual(again?.ending, ending);
     });
 
-    test('claims of all functions in turn, however many events one of them has', async (t) => {
+    test('claims from all functions in turn, however many events one of them has', async (t) => {
       const store = await open(t);
       for (let n = 0; n < 300; n++) await store.enqueue(eventOf(n, { functionName: 'greedy' }));
       const names = Array.from({ length: 20 }, (_, n) => `modest-${n}`);
@@ -107,7 +107,7 @@ export function eventStoreConformance(
       assert.ok(modest.size >= 15, `${modest.size} of 20 in the first 64`);
     });
 
-    test('has only so many of a function’s events claimed, and says so', async (t) => {
+    test('claims a limited number of a function’s events, and says so', async (t) => {
       const store = await open(t);
       const { claimsPerQueue, queuesPerFunction } = limits.queue;
       const most = claimsPerQueue * queuesPerFunction;

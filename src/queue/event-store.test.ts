@@ -24,7 +24,7 @@ eventStoreConformance('memory', async (_, capacity) => new MemoryEventQueue(capa
 eventStoreConformance('SQLite', openSqlite);
 
 describe('the SQLite event store', () => {
-  test('has after a crash what it acknowledged, and claims it anew', async (t) => {
+  test('has after a crash what it acknowledged, and claims it again', async (t) => {
     const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
     const first = await SqliteEventQueue.open({ path });
     await Promise.all(Array.from({ length: 50 }, (_, n) => first.enqueue(eventOf(n))));

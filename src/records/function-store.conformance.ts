@@ -29,7 +29,7 @@ export function functionStoreConformance(
     assert.equal(await store.read({ ...key, accountId: '222222222222' }), undefined);
   });
 
-  test(`${name}: a name is taken once an account`, async (t) => {
+  test(`${name}: a name can be taken once per account`, async (t) => {
     const store = await open(t);
     await store.insert(sampleFunction(key));
     await assert.rejects(store.insert(sampleFunction(key)), (e) =>

@@ -36,7 +36,7 @@ test('create: Pending, then Active with a new revision', () => {
   assert.deepEqual(done.latest.serving?.code, sampleCode);
 });
 
-test('create that fails: Failed with the reason, nothing serves; an update may mend it', () => {
+test('create that fails: Failed with the reason, nothing serves; an update may repair it', () => {
   const created = sampleFunction(key);
   const failed = installFailed(created, workOf(created), reason, sampleStamp())!;
   assert.equal(failed.latest.state, 'Failed');

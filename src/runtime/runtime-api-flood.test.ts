@@ -48,7 +48,7 @@ async function answersTo(socket: Socket, text: string): Promise<number> {
   return answers.get(socket) ?? 0;
 }
 
-test('who sends requests ahead is broken off, and pays for what had been read', async (t) => {
+test('a client that pipelines requests is disconnected, and pays for what was read', async (t) => {
   const { clock, open } = await flooded(t);
   const first = open();
   const count = await answersTo(first, ping.repeat(1000));
@@ -60,7 +60,7 @@ test('who sends requests ahead is broken off, and pays for what had been read', 
   assert.equal(await answersTo(second, ''), 1);
 });
 
-test('what further connections send ahead is not looked at until the first one is paid for', async (t) => {
+test('requests pipelined on further connections are not read until the first is paid for', async (t) => {
   const { clock, open } = await flooded(t);
   const sockets: Socket[] = [];
   for (let count = 0; count < 3; count += 1) {
@@ -76,7 +76,7 @@ test('what further connections send ahead is not looked at until the first one i
   assert.ok(closed() > 1);
 });
 
-test('requests one after the other are answered as far as the budget goes, later as it fills', async (t) => {
+test('sequential requests are answered as far as the budget goes, and further ones as it refills', async (t) => {
   const { clock, open } = await flooded(t);
   const socket = open();
   let count = 0;
@@ -97,7 +97,7 @@ test('requests one after the other are answered as far as the budget goes, later
   assert.ok(count <= burst + more + 1, `${count}`);
 });
 
-test('requests that nobody knows cost as much, read or not', async (t) => {
+test('unknown requests cost as much, read or not', async (t) => {
   const { open } = await flooded(t);
   const socket = open();
   let count = 0;
@@ -112,7 +112,7 @@ test('requests that nobody knows cost as much, read or not', async (t) => {
   assert.equal(count, burst);
 });
 
-test('a body in parts of a byte waits as others do', async (t) => {
+test('a body in parts of one byte waits like others', async (t) => {
   const { clock, open } = await flooded(t);
   const socket = open();
   const path = '/2018-06-01/runtime/init/error';

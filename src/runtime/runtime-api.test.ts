@@ -166,7 +166,7 @@ describe('the Runtime API', () => {
     assert.deepEqual([again.status, typeOf(again)], [403, 'InvalidStateTransition']);
   });
 
-  test('refuses what its rules forbid, and goes on', async (t) => {
+  test('refuses what the rules forbid, and goes on', async (t) => {
     const { api, call, next, respond } = await runtime(t);
     const early = await respond('r-1', '1');
     assert.deepEqual([early.status, typeOf(early)], [403, 'InvalidStateTransition']);
@@ -265,7 +265,7 @@ describe('the Runtime API', () => {
     assert.equal((await outcome).kind, 'response');
   });
 
-  test('close answers whoever waits', async (t) => {
+  test('close answers all that wait', async (t) => {
     const { api, next } = await runtime(t);
     const outcome = api.invoke(eventOf('r-1'), deadlineEpochMs);
     await next();

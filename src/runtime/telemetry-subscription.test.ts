@@ -84,7 +84,7 @@ test('a batch goes when it is old enough, or full', async () => {
   assert.equal(batches[1]?.length, 1000);
 });
 
-test('the Logs API has no init, and names of its own', async () => {
+test('the Logs API has no init events, and uses its own names', async () => {
   const { subscription, push, types } = bench('logs');
   const all = ['initStart', 'telemetrySubscription', 'start', 'end', 'report'];
   for (const name of all) push(`platform.${name}`);
@@ -93,7 +93,7 @@ test('the Logs API has no init, and names of its own', async () => {
   assert.deepEqual(types(), [own.map((name) => `platform.${name}`)]);
 });
 
-test('what comes faster than it is taken is dropped beyond a bound, and counted', async () => {
+test('events that come faster than they are taken are dropped beyond a bound, and counted', async () => {
   const { clock, push, batches, answers, subscription } = bench();
   const taken = Promise.withResolvers<boolean>();
   answers(() => taken.promise);

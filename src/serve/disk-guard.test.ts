@@ -38,14 +38,14 @@ test('a disk that fills up refuses what takes room, before it is full', async (t
   await when(6 * GIB, () => !guard.isLow);
 });
 
-test('a full disk has the reserve for deletes, which is there again when there is room', async (t) => {
+test('deletes on a full disk use the reserve, which is restored when there is room', async (t) => {
   const { when, reserve, isWhole } = setUp(t);
   await when(50 * GIB, isWhole);
   await when(MIB, () => !existsSync(reserve));
   await when(50 * GIB, isWhole);
 });
 
-test('sandboxes are promised a part of what the disk has, above the floor', () => {
+test('sandboxes are promised a share of the disk, above the floor', () => {
   const budget = DiskGuard.budgetOf({ availableBytes: 50 * GIB, totalBytes });
   assert.equal(budget, Math.floor(45 * GIB * limits.host.scratchPart));
   assert.equal(DiskGuard.budgetOf({ availableBytes: GIB, totalBytes }), 0);

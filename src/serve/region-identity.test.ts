@@ -40,7 +40,7 @@ test('an empty data directory becomes a region, also by many at once', async (t)
   await openStores(path);
 });
 
-test('no part that is lost or not mounted is made anew: it is named, until one says so', async (t) => {
+test('a lost or unmounted part is named, and not recreated unless told to', async (t) => {
   for (const part of ['state', 'keys', 'origin'] as const) {
     const { data } = await makeRegion(t);
     renameSync(data[part], `${data[part]}.gone`);
@@ -55,7 +55,7 @@ test('no part that is lost or not mounted is made anew: it is named, until one s
   }
 });
 
-test('no database that is lost or emptied is made anew', async (t) => {
+test('a lost or emptied database is not recreated', async (t) => {
   const { data } = await makeRegion(t);
   const path = join(data.state, 'functions.sqlite');
   truncateSync(path);
@@ -92,7 +92,7 @@ test('an old backup of the state is refused, so that nothing newer is collected'
   await openStores(data.path);
 });
 
-test('garbage collection needs no keys, and runs on no state that lacks or is behind', async (t) => {
+test('garbage collection needs no keys, and refuses a state that is missing or behind', async (t) => {
   const { data, identity } = await makeRegion(t);
   renameSync(data.keys, `${data.keys}.away`);
   await (await openCollector(data.path)).close();

@@ -11,7 +11,7 @@ const partsOf = (text: string): PartFinding[] =>
     return { name, regionId, isEmpty: mark === ' ' };
   });
 
-test('only parts of one region go together, and only nothing becomes a new one', () => {
+test('only parts of one region go together, and only an empty directory becomes a new region', () => {
   const verdicts: Record<string, string> = {};
   const marks = ['A', 'B', '-', ' '];
   for (const a of marks)
@@ -26,7 +26,7 @@ test('only parts of one region go together, and only nothing becomes a new one',
   assert.deepEqual(taken('unnamed'), ['---', '-- ', '- -', '-  ', '   ']);
 });
 
-test('a refusal names the part that lacks or differs', () => {
+test('a refusal names the part that is missing or different', () => {
   const why = (text: string) => {
     const verdict = judgeParts(partsOf(text));
     return verdict.kind === 'refused' ? verdict.why : '';

@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { strayFiles } from './stray-files.ts';
 
-test('of a data directory only what is nothing of ours is called stray', async (t) => {
+test('only unknown files in a data directory are called stray', async (t) => {
   const { data, origin } = await openStores(join(temporaryDirectory(t), 'data'));
   const functions = openFunctions(data);
   t.after(() => functions.close());

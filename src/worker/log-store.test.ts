@@ -55,7 +55,7 @@ describe('the log store', () => {
     assert.ok((await texts(loud)).length < 20);
   });
 
-  test('one account’s haste drops its own lines, never another’s', async (t) => {
+  test('an account that writes too fast loses its own lines, never another’s', async (t) => {
     const { store, texts } = await bench(t, { pendingBytes: 1000 });
     for (let i = 0; i < 100; i++) {
       store.write(lineOf('x'.repeat(100), { accountId: '111111111111' }));
@@ -83,7 +83,7 @@ describe('the log store', () => {
     assert.deepEqual(damaged, new Array(6).fill(path));
   });
 
-  test('what is not of the log store keeps it from nothing', async (t) => {
+  test('unknown files do not disturb the log store', async (t) => {
     const { directory, options } = await bench(t);
     for (const name of ['x', '.DS_Store']) writeFileSync(join(directory, name), '');
     for (const name of ['lost+found', join(accountId, 'g'), '111111111111']) {

@@ -37,7 +37,7 @@ test('a flood of short lines is taken in slices, then no faster than lines are a
   assert.ok(seen.lines <= outputLines + outputLinesPerSecond + outputBurstLines, `${seen.lines}`);
 });
 
-test('its writer waits meanwhile: no more is read than one part', async () => {
+test('its writer waits meanwhile: only one part is read', async () => {
   const { stream, seen } = reader();
   for (let part = 0; part < 100; part += 1) stream.write('\n'.repeat(16 * 1024));
   await turn();
@@ -45,7 +45,7 @@ test('its writer waits meanwhile: no more is read than one part', async () => {
   assert.ok(stream.isPaused());
 });
 
-test('what a writer leaves behind when it goes is counted, not taken at any price', async () => {
+test('what a writer leaves behind when it ends is counted, not read without limit', async () => {
   const { stream, seen, reading } = reader();
   stream.write('\n'.repeat(64 * 1024));
   await turn();
@@ -55,7 +55,7 @@ test('what a writer leaves behind when it goes is counted, not taken at any pric
   assert.equal(seen.lines + seen.droppedBytes, 64 * 1024);
 });
 
-test('lines that come few at a time are no more than many at once', async () => {
+test('lines that come a few at a time are limited like many at once', async () => {
   const { clock, stream, seen } = reader();
   for (let elapsedMs = 0; elapsedMs < 1000; elapsedMs += 10) {
     for (let part = 0; part < 10; part += 1) {

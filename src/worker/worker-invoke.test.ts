@@ -131,7 +131,7 @@ describe('an invoke', () => {
     });
   });
 
-  test('whose runtime exits after the response is answered all the same', async (t) => {
+  test('whose runtime exits after the response is still answered', async (t) => {
     const { start, sandboxes } = bench(t);
     const hosted = await start();
     sandboxes[0]!.whenSettled = () => new Promise(() => {});

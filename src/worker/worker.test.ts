@@ -41,7 +41,7 @@ describe('a start', () => {
     await first;
   });
 
-  test('that nobody wants any more leaves nothing', async (t) => {
+  test('that is no longer wanted leaves nothing behind', async (t) => {
     const { worker, devices, sandboxes, clock, within } = timed(t, () => {});
     const controller = new AbortController();
     const { signal } = controller;

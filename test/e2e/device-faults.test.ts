@@ -90,7 +90,7 @@ describe('a served device whose processes are killed', { skip: lacks }, () => {
     await until('the agent ends', () => !existsSync(`/proc/${agent}`));
   });
 
-  test('both: the next start takes away what they left', async () => {
+  test('both: the next start cleans up what they left', async () => {
     await killBoth(await serve());
     assert.ok(isMounted(file));
     assert.throws(() => statSync(file), { code: /^(ENOTCONN|ECONNABORTED)$/ });

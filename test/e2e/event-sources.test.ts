@@ -93,7 +93,7 @@ describe('event source mappings', { skip: lacks }, () => {
     );
   });
 
-  test('a message whose function ran when the region was killed is not lost', async () => {
+  test('a message whose function was running when the region was killed is not lost', async () => {
     const queue = server.queues.get('q')!;
     server.send('q', JSON.stringify({ ms: 2000 }));
     await until('a receive', () => queue.messages[0]?.receives === 1);
@@ -138,7 +138,7 @@ describe('event source mappings', { skip: lacks }, () => {
     });
   });
 
-  test('a mapping that is deleted reads no more', async () => {
+  test('a deleted mapping stops reading', async () => {
     const deleted = await region.client().send(new DeleteEventSourceMappingCommand({ UUID: uuid }));
     assert.equal(deleted.State, 'Deleting');
     await settled('ResourceNotFoundException');

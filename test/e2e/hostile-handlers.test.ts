@@ -151,7 +151,7 @@ describe('a hostile handler hurts only itself', { skip: lacks }, () => {
     assert.ok(refused > 100, `${refused} of 900 connections were refused`);
   });
 
-  test('that breaks its answer off, or answers more than there may be', async () => {
+  test('that breaks off its answer, or answers more than allowed', async () => {
     assert.equal((await deed('halves')).errorType, 'Runtime.TruncatedResponse');
     assert.equal((await deed('exceeds')).errorType, 'Function.ResponseSizeTooLarge');
   });
@@ -162,7 +162,7 @@ describe('a hostile handler hurts only itself', { skip: lacks }, () => {
     for (const status of answers) assert.match(status, /^4\d\d$/);
   });
 
-  test('while its neighbour answered throughout, and it is itself again afterwards', async () => {
+  test('while its neighbour answers throughout, and it works again afterwards', async () => {
     watching = false;
     const { answers, wrong } = await neighbour;
     assert.deepEqual(wrong, []);

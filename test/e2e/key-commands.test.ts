@@ -55,7 +55,7 @@ describe("an account's key", { skip: lacks }, () => {
     assert.equal((await invoke()).StatusCode, 200);
   });
 
-  test('that is disabled makes an invoke a KMS error that names it, until it is enabled', async () => {
+  test('when disabled, fails an invoke with a KMS error that names it, until it is enabled', async () => {
     const keyId = `local:${account}:2`;
     await json('key', 'disable', keyId);
     await restart();

@@ -124,7 +124,7 @@ test('kill -9 of any node in the middle of reads fails none and misses none', as
   assert.equal(worker.counts.origin, 0);
 });
 
-test('with m = 2, kill -9 of two nodes at once fails none and misses none', async (t) => {
+test('with m = 2, kill -9 of two nodes at once causes no failures and no misses', async (t) => {
   const nodes = await startZone(t, 7);
   const worker = startWorker(t, addressesOf(nodes), { m: 2 });
   await worker.fill();
@@ -135,7 +135,7 @@ test('with m = 2, kill -9 of two nodes at once fails none and misses none', asyn
   assert.equal(worker.counts.origin, 0);
 });
 
-test('a stopped node costs no read its time; four of four would wait for it', async (t) => {
+test('a stopped node delays no read; a code of four of four would wait for it', async (t) => {
   const nodes = await startZone(t);
   const worker = startWorker(t, addressesOf(nodes));
   await worker.fill();
@@ -164,7 +164,7 @@ async function slowLine(t: TestContext, port: number, delayMs: number): Promise<
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('a node that answers late does not make reads take that', async (t) => {
+test('a node that answers late does not delay reads', async (t) => {
   const nodes = await startZone(t);
   const addresses = addressesOf(nodes);
   addresses[3] = await slowLine(t, nodes[3]!.port, LATE_MS);
@@ -176,7 +176,7 @@ test('a node that answers late does not make reads take that', async (t) => {
   assert.ok(percentile(fourOfFour(await worker.allTimings()), 0.9) >= LATE_MS);
 });
 
-test('a node that accepts and never answers is one that is not there', async (t) => {
+test('a node that accepts and never answers counts as absent', async (t) => {
   const nodes = await startZone(t, 5);
   const mute = createServer((socket) => socket.on('error', () => {}).resume());
   await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
@@ -251,7 +251,7 @@ test('all nodes are restarted one by one under load and no read fails or misses'
   assert.equal(worker.counts.origin, 0);
 });
 
-test('a node whose disk is full says so and serves on from memory', async (t) => {
+test('a node whose disk is full says so and keeps serving from memory', async (t) => {
   if (!hostHas(t, 'root', 'tool:mount')) return;
   const directory = temporaryDirectory(t, 'l2');
   mkdirSync(join(directory, 'node-0'));

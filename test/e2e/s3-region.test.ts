@@ -82,7 +82,7 @@ describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: l
     assert.ok(gets > 0 && gets < chunks, `${gets} gets of ${chunks} chunks`);
   });
 
-  test('survives errors of S3 that pass, and answers one that stays', async () => {
+  test('survives passing errors of S3, and reports one that stays', async () => {
     await startCold();
     let refused = 0;
     s3.fault = () => (refused++ % 5 === 0 ? { status: 503 } : undefined);

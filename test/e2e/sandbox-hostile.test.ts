@@ -97,7 +97,7 @@ test('a crash runs no handler of the host’s, whatever the sandbox does to its 
   assert.match(stdout, /units\s*$|Max realtime timeout[^\n]*\n$/, 'no core file');
 });
 
-test('of /proc it sees its own processes and what is on a list, of /sys its cgroups', async (t) => {
+test('sees only its own processes and listed files in /proc, and its cgroups in /sys', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t);
   const factory = await makeFactory(t);
@@ -118,7 +118,7 @@ test('of /proc it sees its own processes and what is on a list, of /sys its cgro
   assert.deepEqual(shown, listed);
 });
 
-test('it is a user that passwd knows, by the image’s file and ours', async (t) => {
+test('runs as a user that passwd knows, by the image’s file and ours', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const factory = await makeFactory(t);
   const script = 'id -un; id -gn; echo ~sbx_user1051; grep -c root /etc/passwd; ls -ln /etc/passwd';
@@ -158,7 +158,7 @@ test('it is a user that passwd knows, by the image’s file and ours', async (t)
   }
 });
 
-test('it reads what an image gives to all, and not what is root’s alone', async (t) => {
+test('reads what an image gives to all, but not what only root may read', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t, (root) => {
     writeFileSync(join(root, 'for-all'), 'read by all\n', { mode: 0o644 });

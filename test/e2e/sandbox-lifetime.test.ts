@@ -125,7 +125,7 @@ test('close stops what runs; a start after it is refused', async (t) => {
   await assert.rejects(factory.start(spec), { code: 'CANCELLED' });
 });
 
-test('a sandbox that does not stop keeps close from nothing else, and is told of', async (t) => {
+test('a sandbox that does not stop prevents nothing else in close, and is reported', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t);
   const ownerId = `unwilling-${process.pid}`;
@@ -180,7 +180,7 @@ test('orphans are reaped, and all go when the entrypoint does', async (t) => {
   await sandbox.stop();
 });
 
-test('an entrypoint that ends at once did start, every time', async (t) => {
+test('an entrypoint that ends at once counts as started, every time', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk } = makeDisk(t);
   const factory = await makeFactory(t);

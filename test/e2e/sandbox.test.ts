@@ -69,7 +69,7 @@ test('stop leaves nothing, however often it is called', async (t) => {
   assert.ok((await sandbox.peakMemoryBytes()) > 0);
 });
 
-test('a start that cannot be says which step failed and why', async (t) => {
+test('a start that is impossible says which step failed and why', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
   const { disk, directory } = makeDisk(t);
   const factory = await makeFactory(t);

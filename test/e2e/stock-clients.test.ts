@@ -81,7 +81,7 @@ describe('one table of cases, three stock clients', { skip: lacks }, () => {
     judge(cases, await runWithAwsCli(region, cases, scratch.path));
   });
 
-  test('a signature that is wrong is refused in the words that the aws command knows', async (t) => {
+  test('a wrong signature is refused in the words that the aws command knows', async (t) => {
     if (!hostHas(t, AWS_NEED)) return;
     const words = ['lambda', 'list-functions', '--endpoint-url', region.endpoint];
     const env = region.awsEnvironment();

@@ -55,7 +55,7 @@ test('a region serves HTTPS to stock clients that trust its authority', async (t
   await assert.rejects(fetch(`http://localhost:${port}/healthz`));
 });
 
-test('what could be read on the way, and what does not exist, is wrong usage', async () => {
+test('plain HTTP to other hosts, an unknown isolation and a missing file are wrong usage', async () => {
   const wrong = [
     ['--listen', '0.0.0.0:0'],
     ['--isolation', 'microvm'],

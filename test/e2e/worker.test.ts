@@ -99,7 +99,7 @@ describe('a worker with lean sandboxes', () => {
     assert.equal(assignment?.stats().sandboxes, 4);
   });
 
-  test('answers what the function does wrong as Lambda does', async (t) => {
+  test('answers errors of the function as Lambda does', async (t) => {
     const { invoke } = (await compute(t)) ?? {};
     if (!invoke) return;
     const template = templateOf({ timeoutMs: 1000, revision: '2' });
@@ -205,7 +205,7 @@ describe('a worker with lean sandboxes', () => {
     );
   });
 
-  test('answers what an image says wrongly in words, which its log has too', async (t) => {
+  test('answers wrong settings of an image in words, which are also in its log', async (t) => {
     const { invoke, lines } = (await compute(t)) ?? {};
     if (!invoke || !lines) return;
     const wrong = [

@@ -170,7 +170,7 @@ describe('zip functions and layers', { skip: lacks }, () => {
     assert.match(failed.body.stackTrace[0], /File "\/var\/task\/app\.py", line 7, in handler/);
   });
 
-  test('a bootstrap of the function’s own runs, be it in the code or in a layer', async () => {
+  test('a function’s own bootstrap runs, whether in the code or in a layer', async () => {
     await create('own', 'provided.al2023', 'any', zipOf({ bootstrap }, 0o700));
     assert.deepEqual((await invoke('own', { a: 1 })).body, { event: { a: 1 }, task: '/var/task' });
     const [script, code] = [join(scratch.path, 'bootstrap'), join(scratch.path, 'code.zip')];

@@ -69,7 +69,7 @@ const closing = (lines: readonly string[]) =>
     }),
   );
 
-test('a host that lacks tools passes, with the lacks in one list at the end', async (t) => {
+test('a host that lacks tools passes, and what is missing is listed at the end', async (t) => {
   const { status, lines } = await runOn(t, { 'src/a.test.ts': needy, 'test/b.test.ts': plain });
   assert.equal(status, 0, lines.join('\n'));
   assert.ok(lines.includes('skipped, needs: awscli (1 test), no-such-tool (2 tests)'));
@@ -90,7 +90,7 @@ test('with CI=true a lack fails, and so does any other skip', async (t) => {
   assert.ok(skipping.lines.includes('with CI=true a skip is a failure'));
 });
 
-test('a test that fails fails the run, and is told again after the closing lines', async (t) => {
+test('a failing test fails the run, and is shown again after the closing lines', async (t) => {
   const { status, lines } = await runOn(t, { 'src/a.test.ts': broken, 'src/b.test.ts': plain });
   assert.equal(status, 1);
   assert.deepEqual([closing(lines)['fail'], closing(lines)['pass']], [1, 1]);
@@ -104,7 +104,7 @@ test('a file that ends before its tests do is a failure', async (t) => {
   assert.match(lines.at(-2) ?? '', /^0 passed, 1 failed/);
 });
 
-test('words choose files, and a word that no file has is an error', async (t) => {
+test('words choose files, and a word that matches no file is an error', async (t) => {
   const files = { 'src/a.test.ts': plain, 'bench/b.test.ts': broken };
   assert.equal((await runOn(t, files, { words: ['src/a'] })).status, 0);
   assert.equal((await runOn(t, files, { words: ['nothing'] })).status, 2);

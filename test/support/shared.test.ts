@@ -40,7 +40,7 @@ test('what many processes ask for at once is built by one of them', async (t) =>
   assert.deepEqual(readdirSync(directory).sort(), ['log', 'thing']);
 });
 
-test('a builder that is killed gives its place to the next', async (t) => {
+test('a killed builder is replaced by the next', async (t) => {
   const directory = temporaryDirectory(t, 'shared');
   const log = join(directory, 'log');
   const env = { ...process.env, [RUN_DIRECTORY]: directory };

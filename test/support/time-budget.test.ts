@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { timeBudget } from './time-budget.ts';
 
-test('a property whose time is spent ends, and no run goes on behind it', async () => {
+test('a property whose time is used up ends, and no run continues afterwards', async () => {
   let [begun, ended] = [0, 0];
   const property = fc.asyncProperty(fc.nat(), async () => {
     begun++;
@@ -26,7 +26,7 @@ test('a property has its least number of runs, however late it is', async () => 
   assert.equal(runs, 30);
 });
 
-test('a failure within the time is told', async () => {
+test('a failure within the time is reported', async () => {
   const property = fc.asyncProperty(fc.nat(), async (value) => value < 5);
   await assert.rejects(async () => {
     await fc.assert(property, { plugins: [timeBudget(60_000)] });

@@ -162,7 +162,7 @@ test('a full disk makes the slab pass chunks through, and it recovers', async (t
   assert.ok(bytes.equals(read(slab, name)!));
 });
 
-test('what farther tiers answer is kept once no more of it comes, and read from then on', async (t) => {
+test('chunks from farther tiers are kept once they stop coming, and read locally from then on', async (t) => {
   const clock = new VirtualClock(1e6);
   const slab = await slabIn(t, temporaryDirectory(t, 'slab'), 64, clock);
   const tier = new SlabTier({ slab, clock });
@@ -183,7 +183,7 @@ test('what farther tiers answer is kept once no more of it comes, and read from 
   }
 });
 
-test('what comes faster than the disk takes it is all kept: further chunks are asked for later', async () => {
+test('chunks that come faster than the disk takes them are all kept: further ones are requested later', async () => {
   const kept: string[] = [];
   const slow = { readIntoSync: () => false, readInto: async () => false };
   const slab = {
@@ -208,7 +208,7 @@ test('what comes faster than the disk takes it is all kept: further chunks are a
   });
 });
 
-test('a disk that takes nothing holds nobody up', async () => {
+test('a disk that accepts no writes delays nobody', async () => {
   const clock = new VirtualClock(1e6);
   const slab = {
     ...{ readIntoSync: () => false, readInto: async () => false },

@@ -85,7 +85,7 @@ test('pinned and filling slots stay; when all are, none is given', () => {
   assert.equal(memory.reserve('one more'), filling);
 });
 
-test('a slot given to another chunk has another generation', () => {
+test('a slot given to another chunk gets a new generation', () => {
   const memory = slots();
   const slot = memory.reserve('first');
   const before = memory.generation(slot);

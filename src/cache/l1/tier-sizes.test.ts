@@ -22,7 +22,7 @@ test('tiers are shares of the host, within bounds', () => {
   });
 });
 
-test('what an operator chose goes before that', () => {
+test('the operator’s choice takes precedence', () => {
   assert.deepEqual(tierSizes(host, { slabBytes: 1 * GIB }), {
     memoryBytes: 512 * MIB,
     slabBytes: 1 * GIB,

@@ -92,7 +92,7 @@ test('a node keeps what it is given, answers 404 for the rest, and forgets on re
   assert.equal((await call(node, 'GET', pathOf(1))).status, 404);
 });
 
-test('nothing is answered without a signature of a shared secret, of now', async (t) => {
+test('nothing is answered without a recent signature by a shared secret', async (t) => {
   const node = await startNode(t);
   const path = pathOf(1);
   await call(node, 'PUT', path, { body: stripeOf(1) });
@@ -115,7 +115,7 @@ test('nothing is answered without a signature of a shared secret, of now', async
   assert.equal((await call(node, 'GET', path, { secret: SECRETS[1] })).status, 200);
 });
 
-test('a body is the one that was signed, and a whole chunk is the one that it is named', async (t) => {
+test('a body must be the one that was signed, and a whole chunk must match its name', async (t) => {
   const node = await startNode(t);
   const body = stripeOf(1);
   const bodySha256 = hash('sha256', body);
@@ -131,7 +131,7 @@ test('a body is the one that was signed, and a whole chunk is the one that it is
   assert.equal((await call(node, 'PUT', whole(liesAbout), { body })).status, 422);
 });
 
-test('what is no stripe, too large or unknown is refused by status', async (t) => {
+test('what is not a stripe, too large or unknown is refused by status', async (t) => {
   const node = await startNode(t);
   const large = Buffer.alloc(STRIPE_BYTES + 1);
   assert.equal((await call(node, 'PUT', pathOf(1), { body: large })).status, 413);
@@ -178,7 +178,7 @@ test('connections are bounded', async (t) => {
   for (const socket of sockets) socket.destroy();
 });
 
-test('a node that starts again has what its slab held, and not what was changed in it', async (t) => {
+test('a restarted node has what its slab held, except what was tampered with', async (t) => {
   const directory = temporaryDirectory(t, 'node');
   const first = await startNode(t, directory);
   for (let i = 0; i < 8; i++) await call(first, 'PUT', pathOf(i), { body: stripeOf(i) });
@@ -228,7 +228,7 @@ async function openStore(directory: string, clock: VirtualClock, failing: { writ
   return { store: new StripeStore(options), written };
 }
 
-test('a full disk leaves a node with its memory, and it comes back when there is room', async (t) => {
+test('a node with a full disk serves from memory, and uses flash again when there is room', async (t) => {
   const clock = new VirtualClock(1000);
   const failing = { writes: false };
   const { store, written } = await openStore(temporaryDirectory(t, 'store'), clock, failing);
@@ -248,7 +248,7 @@ test('a full disk leaves a node with its memory, and it comes back when there is
   assert.equal(store.flashStripes, 1);
 });
 
-test('the tiers stay within their limits, and flash gives what memory has let go', async (t) => {
+test('the tiers stay within their limits, and flash serves what memory has evicted', async (t) => {
   const directory = temporaryDirectory(t, 'store');
   const { store, written } = await openStore(directory, new VirtualClock(), { writes: false });
   t.after(() => store.close());

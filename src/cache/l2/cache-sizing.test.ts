@@ -95,7 +95,7 @@ test('the size for cost holds what is used again within the break-even time', ()
   assert.ok(Math.abs(size.hitShareMost - 10 / 11) < 0.001);
 });
 
-test('the larger of the two sizes is taken, and a goal out of reach is said to be', () => {
+test('the larger of the two sizes is taken, and an unreachable goal is reported', () => {
   const sizingWith = (hitShareGoal: number, originGet: number) => {
     const prices = { ...fiveMinutes, originGet };
     const sizing = new CacheSizing({
@@ -116,7 +116,7 @@ test('the larger of the two sizes is taken, and a goal out of reach is said to b
   assert.ok(outOfReach.hitShareMost < 0.999);
 });
 
-test('an empty trace has a size of nothing', () => {
+test('an empty trace gives a size of zero', () => {
   const sizing = new CacheSizing({
     ...{ chunkBytes: CHUNK_BYTES, hitShareGoal: 0.9, codeOverhead: 1, prices: fiveMinutes },
   });

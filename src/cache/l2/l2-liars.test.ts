@@ -50,7 +50,7 @@ async function line(t: TestContext, node: CacheNode) {
   return { address: `127.0.0.1:${(server.address() as { port: number }).port}`, delay };
 }
 
-test('a stripe that lies is found out, and replaced by the true one', async (t) => {
+test('a lying stripe is found and replaced by the true one', async (t) => {
   for (const [m, index] of [
     [1, 0],
     [1, 4],

@@ -32,7 +32,7 @@ test('a trace keeps the last loads in two files of half its limit, through resta
   assert.ok(statSync(path).size + statSync(olderTrace(path)).size <= limitBytes);
 });
 
-test('a trace that cannot be written fails nobody', async (t) => {
+test('a trace that cannot be written makes nothing fail', async (t) => {
   const path = join(temporaryDirectory(t, 'trace'), 'absent', 'loads');
   const trace = new LoadTraceFile({ path, logger: noLogger });
   trace.append(line(1));

@@ -72,7 +72,7 @@ test('a node that joins or leaves takes its share with it and little more', () =
   }
 });
 
-test('with fewer nodes than stripes they share them evenly, and with none there is no place', () => {
+test('fewer nodes than stripes share them evenly, and no nodes means no place', () => {
   const places = placesOf(new Placement(nodeNames(2), 5), names[0]!);
   const onFirst = places.filter((node) => node === places[0]).length;
   assert.ok(onFirst === 2 || onFirst === 3);

@@ -27,7 +27,7 @@ test('a head as workers and collectors send it', () => {
   );
 });
 
-test('what could be read in two ways is refused', () => {
+test('ambiguous heads are refused', () => {
   const first = `GET ${path} HTTP/1.1`;
   for (const text of [
     '',

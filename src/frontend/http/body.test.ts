@@ -27,7 +27,7 @@ test('bodies that are held back leave room for every other caller', () => {
   assert.equal(fill(budget, owner('victim', true)), 250, 'who signs the hash has a share');
 });
 
-test('what is given back may be taken again', () => {
+test('bytes given back can be taken again', () => {
   const budget = new ByteBudget(1000);
   for (let i = 0; i < 10; i++) {
     for (const proven of [true, false]) {

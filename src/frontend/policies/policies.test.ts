@@ -62,7 +62,7 @@ test('the parts of an ARN match one by one', () => {
   assert.equal(arnMatches('arn:aws:iam:*:111111111111:user/admin', user), false);
 });
 
-test('a statement of another effect than the two says nothing', () => {
+test('a statement with an unknown effect has no effect', () => {
   const odd = policy({ Effect: 'allow' as 'Allow' });
   assert.equal(verdict({}, odd), 'none');
 });

@@ -57,7 +57,7 @@ describe('which cgroups a host has', () => {
     });
   }
 
-  test('none that would do: says what is missing', async (t) => {
+  test('when none is usable, the error says what is missing', async (t) => {
     const { options } = fakeHost(t, 'v2 without controllers');
     await assert.rejects(probeCgroups(options), (error) => isSluiceError(error, 'HOST_LACKS'));
   });
@@ -209,7 +209,7 @@ describe('version 2', () => {
     assert.equal(read(parent, 'memory.max'), `${7 * MIB}`);
   });
 
-  test('a sandbox is born into its cgroup', async (t) => {
+  test('a sandbox starts in its cgroup', async (t) => {
     const { cgroup, path } = await make(t);
     assert.deepEqual(cgroup.join, { kind: 'clone', directory: path });
   });
@@ -226,7 +226,7 @@ describe('version 2', () => {
     assert.equal(read(path, 'cpu.weight'), '177');
   });
 
-  test('counts kills since the start, and the peak, or what there is for it', async (t) => {
+  test('counts kills since the start, and the peak or the nearest value that exists', async (t) => {
     const { cgroup, path } = await make(t);
     cgroup.limit({ memoryBytes: MIB, processes: 1 });
     fill(path, { 'memory.events': 'oom 3\noom_kill 2\noom_group_kill 0\n' });
@@ -271,7 +271,7 @@ describe('the pool', () => {
     assert.equal(names(directory).length, 3);
   });
 
-  test('sweeps what others left and not what it lent', async (t) => {
+  test('sweeps what others left behind, but not what it has lent', async (t) => {
     const { directory, parent, pool } = await open(t, 0);
     mkdirSync(join(parent, 'of-an-earlier-life'));
     const mine = await pool.acquire();
@@ -293,7 +293,7 @@ describe('the pool', () => {
   });
 });
 
-test('the tree type says whether a cgroup may serve twice', async (t) => {
+test('the tree type says whether a cgroup may be reused', async (t) => {
   const trees: CgroupTree[] = [];
   for (const kind of ['v1', 'v2'] as const) {
     trees.push(await probeCgroups(fakeHost(t, kind).options));

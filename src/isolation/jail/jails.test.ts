@@ -58,7 +58,7 @@ function statusOf({ pid }: ChildProcess): Record<string, string> {
   return Object.fromEntries(lines.map((line) => line.split(/:\s+/) as [string, string]));
 }
 
-test('a helper has an uid of its own, no capability, and no way to more', async (t) => {
+test('a helper has its own uid, no capabilities, and no way to gain any', async (t) => {
   if (!hostHas(t, 'root')) return;
   const jails = new Jails({ random: systemRandom });
   const one = await start(t, jails, []);
@@ -148,7 +148,7 @@ test('a helper is in a cgroup of its own, which goes with it', async (t) => {
   assert.equal(existsSync(`/sys/fs/cgroup/pids/sluice-${ownerId}`), false);
 });
 
-test('what a jail cannot be made of is an error that names the step', async (t) => {
+test('a jail that cannot be made is an error that names the step', async (t) => {
   if (!hostHas(t, 'root')) return;
   const jails = new Jails({ random: systemRandom });
   const missing = join(temporaryDirectory(t), 'missing');

@@ -135,7 +135,7 @@ for (const architecture of ['x86_64', 'aarch64'] as const) {
       assert.equal(status.toString(), 'argument value\n');
     });
 
-    test('leaves when nobody is there any more, even in the middle of a program', async (t) => {
+    test('ends when nobody is left to talk to, even in the middle of a program', async (t) => {
       if (!ready(t)) return;
       const program = new LaunchProgram(architecture);
       program.call('never run', 'write', [STATUS, program.text('x'), 1]);

@@ -25,7 +25,7 @@ const host = {
   bootEpochSeconds: 1_700_000_000,
 };
 
-test('shows of /proc what is on a list, and of nothing else', () => {
+test('shows only the listed parts of /proc', () => {
   const { hiddenFiles, hiddenDirectories } = procViewOf(host, shape);
   for (const name of ['diskstats', 'new-in-some-kernel', 'mdstat']) {
     assert.ok(hiddenFiles.includes(name), name);

@@ -29,7 +29,7 @@ for (const sizeMib of [1, 16, 96, 600]) {
   });
 }
 
-test('keeps nothing but what was made, and sweeps that', async (t) => {
+test('keeps only disks that were made, and sweeps them', async (t) => {
   if (!hostHas(t, ...NEEDS)) return;
   const directory = join(temporaryDirectory(t, 'scratch'), 'made', 'when', 'needed');
   const disks = new ScratchDisks(directory);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { claimsOf, UserPool } from './user-pool.ts';
 
-test('no two sandboxes at once have one user, and a user comes again as late as can be', () => {
+test('no two running sandboxes share a user, and a user is reused as late as possible', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 100 }),
@@ -31,7 +31,7 @@ test('no two sandboxes at once have one user, and a user comes again as late as 
   assert.throws(() => pool.acquire(), { code: 'OVERLOADED' });
 });
 
-test('sees who else was given numbers of the range', () => {
+test('notices who else uses numbers of the range', () => {
   const range = { first: 1000, count: 100 };
   const passwd = 'root:x:0:0::/root:/bin/sh\nann:x:1099:7::/:\nbob:x:1100:7::/:\n\n';
   assert.deepEqual(claimsOf(range, 'passwd', passwd), ['ann:x:1099:7::/:']);

@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { AddressBlock } from './addresses.ts';
 import { hostNameservers } from './nameservers.ts';
 
-test('a block gives out each address once, and a returned one as late as it can', () => {
+test('a block gives out each address once, and reuses a returned one as late as possible', () => {
   const block = new AddressBlock(1);
   assert.deepEqual([block.subnet, block.gateway], ['100.64.4.0/22', '100.64.4.1']);
   const first = block.take();
@@ -34,7 +34,7 @@ test('a block knows which routes lead to it', () => {
   }
 });
 
-test('name servers are those that a sandbox can reach', (t) => {
+test('only name servers that a sandbox can reach are used', (t) => {
   const directory = temporaryDirectory(t);
   const file = (name: string, text: string) => {
     writeFileSync(join(directory, name), text);

@@ -64,7 +64,7 @@ function describeReturn(value: number): string {
 
 for (const architecture of ARCHITECTURES) {
   describe(`the filter for ${architecture}`, () => {
-    test('allows what is listed and refuses what is not, whatever the arguments', () => {
+    test('allows listed calls and refuses all others, whatever the arguments', () => {
       const numbers = systemCallNumbers[architecture];
       const names = [...numbers.keys()];
       const conditional = 'clone clone3 socket socketpair ioctl personality setrlimit prlimit64';
@@ -97,7 +97,7 @@ for (const architecture of ARCHITECTURES) {
       }
     });
 
-    test('refuses the probes’ calls, which no table of names has', () => {
+    test('refuses the calls of the probes, which are in no table of names', () => {
       for (const number of [335, 336]) {
         const call = { architecture: AUDIT[architecture], number, values: [] };
         const answer = describeReturn(evaluate(seccompInstructions(architecture), call));
@@ -105,7 +105,7 @@ for (const architecture of ARCHITECTURES) {
       }
     });
 
-    test('keeps the limit of core files, which else could have the host run a handler', () => {
+    test('keeps the core file limit, without which the host could run a core handler', () => {
       const core = 4;
       const openFiles = 7;
       const high = 2 ** 40;
@@ -156,7 +156,7 @@ for (const architecture of ARCHITECTURES) {
       });
     }
 
-    test('lets nobody type into a terminal, nor change the personality at will', () => {
+    test('refuses typing into a terminal, and personalities that are not listed', () => {
       assert.equal(decide(architecture, 'ioctl', 0, 0x5412), 'EPERM');
       assert.equal(decide(architecture, 'ioctl', 0, 0x541c), 'EPERM');
       assert.equal(decide(architecture, 'ioctl', 0, 0x5401), 'allow');
@@ -182,7 +182,7 @@ for (const architecture of ARCHITECTURES) {
   });
 }
 
-test('no call gets through by the x32 bit', () => {
+test('no call gets through with the x32 bit', () => {
   const instructions = seccompInstructions('x86_64');
   for (const number of [...systemCallNumbers.x86_64.values(), 512, 547]) {
     const call = { architecture: AUDIT.x86_64, number: (number | 0x40000000) >>> 0, values: [] };

@@ -39,7 +39,7 @@ const auths = {
   'broken.example': { auth: Buffer.from('no colon').toString('base64') },
 };
 
-test('the entry with the longest path goes before all others', async (t) => {
+test('the entry with the longest path wins', async (t) => {
   const cases: [string, object | undefined][] = [
     ['reg.example/app', of('host', '1')],
     ['reg.example/q', of('q', '2')],

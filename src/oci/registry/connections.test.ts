@@ -37,7 +37,7 @@ async function openGuarded(t: TestContext, allowed: string) {
   return asked;
 }
 
-test('no redirect of a registry leads past who decides about connections', async (t) => {
+test('no redirect of a registry bypasses the connection policy', async (t) => {
   const inside = await serve(t, (_, response) => response.end());
   const registry = await serve(t, (_, response) =>
     response.writeHead(307, { location: `http://${inside.host}/secret` }).end(),
@@ -46,7 +46,7 @@ test('no redirect of a registry leads past who decides about connections', async
   assert.deepEqual(inside.seen, []);
 });
 
-test('no token realm of a registry leads past who decides about connections', async (t) => {
+test('no token realm of a registry bypasses the connection policy', async (t) => {
   const inside = await serve(t, (_, response) => response.end());
   const challenge = `Bearer realm="http://${inside.host}/token",service="x"`;
   const registry = await serve(t, (_, response) =>

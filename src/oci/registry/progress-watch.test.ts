@@ -7,7 +7,7 @@ const limits = { waitedMs: 100_000, progressMs: 1000, progressBytes: 500 };
 const isRefusal = (pattern: RegExp) => (error: unknown) =>
   isSluiceError(error, 'REGISTRY_UNAVAILABLE') && pattern.test(error.message);
 
-test('a drip is told from a stream by its bytes within the time', () => {
+test('a drip is told from a stream by its bytes per time', () => {
   const steady = new ProgressWatch('reg/app', limits);
   for (let i = 0; i < 1000; i++) steady.note(100, 50);
   const drip = new ProgressWatch('reg/app', limits);
@@ -29,7 +29,7 @@ test('a stream that never ends has an end, however fast it is', () => {
   );
 });
 
-test('what the reader takes for itself is nobody’s fault', () => {
+test('time that the reader itself takes is not counted', () => {
   const watch = new ProgressWatch('reg/app', limits);
   for (let i = 0; i < 10_000; i++) watch.note(0, 1);
 });

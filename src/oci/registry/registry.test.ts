@@ -204,7 +204,7 @@ test('a redirect that never ends, and one to what is not HTTP', async (t) => {
   await rejects(`${file}/a:x`, 'REGISTRY_DENIED');
 });
 
-test('a connection that breaks is taken up by range; a busy registry is asked again', async (t) => {
+test('a broken connection is resumed by range; a busy registry is asked again', async (t) => {
   const layout = serveLayout(await layoutOf(t));
   let requests = 0;
   const ranges: string[] = [];

@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { isSluiceError } from '../../base/mod.ts';
 import { openImage, registryAgent } from '../mod.ts';
 
-test('a certificate of its own is good for the host that the operator named it for', async (t) => {
+test('a registry’s own certificate is trusted only for the host that the operator named', async (t) => {
   if (!hostHas(t, 'tool:openssl')) return;
   const directory = temporaryDirectory(t, 'tls');
   const [keyFile, certificateFile] = [join(directory, 'key'), join(directory, 'certificate')];

@@ -155,7 +155,7 @@ test('times with a fraction, before the epoch too', async () => {
   }
 });
 
-test('type 7 is a file; a volume label is passed over', async () => {
+test('type 7 is a file; a volume label is skipped', async () => {
   const bytes = Buffer.concat([
     header({ 0: 'label\0' }, 'V'),
     header({ 0: 'file\0', 124: '00000000002' }, '7'),
@@ -169,7 +169,7 @@ test('type 7 is a file; a volume label is passed over', async () => {
   );
 });
 
-test('ends: none, one zero block, many; what follows the mark is no entry', async () => {
+test('ends: none, one zero block, many; what follows the mark is not an entry', async () => {
   const one = header({ 0: 'one\0' });
   for (const tail of [0, 512, 1024, 10_240]) {
     const entries = await readAll(pieces(Buffer.concat([one, Buffer.alloc(tail)])));

@@ -74,7 +74,7 @@ test('local keys: many that start at once agree on every key', async (t) => {
   }
 });
 
-test('local keys: a lost master key is missed, not made anew', async (t) => {
+test('local keys: a lost master key is reported, not replaced', async (t) => {
   const directory = temporaryDirectory(t);
   const key = await open(directory).generateDataKey(context);
   rmSync(join(directory, 'master.key'));
@@ -101,7 +101,7 @@ test('local keys: a damaged file is named', async (t) => {
   });
 });
 
-test('local keys: an account whose id is a path gets none', async (t) => {
+test('local keys: an account whose id is a path gets no key', async (t) => {
   const service = open(temporaryDirectory(t));
   const climbing = { ...context, accountId: '../up' };
   await assert.rejects(service.generateDataKey(climbing), { code: 'KEY_NOT_FOUND' });

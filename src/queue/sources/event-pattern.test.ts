@@ -51,7 +51,7 @@ test('each operator takes what it asks for and nothing else', () => {
   }
 });
 
-test('fields are all asked for, lists are any of theirs, $or is any branch', () => {
+test('all fields must match, any item of a list, any branch of $or', () => {
   const pattern = { body: { kind: ['order'], total: [{ numeric: ['>', 5] }] } };
   assert.equal(matches(pattern, { body: { kind: 'order', total: 6 } }), true);
   assert.equal(matches(pattern, { body: { kind: 'order', total: 5 } }), false);
@@ -71,7 +71,7 @@ test('an event cannot borrow from the prototype', () => {
   assert.equal(matches({ toString: [{ exists: true }] }, {}), false);
 });
 
-test('what is no pattern is refused, and an operator that is not there by its name', () => {
+test('what is not a pattern is refused, and an unknown operator by its name', () => {
   const bad = [
     ...[null, 'text', [], 5, { a: 'b' }, { a: [] }, { a: {} }, { a: [[]] }, { a: [{}] }],
     ...[{ a: [{ prefix: 1 }] }, { a: [{ numeric: ['>'] }] }, { a: [{ numeric: ['~', 1] }] }],

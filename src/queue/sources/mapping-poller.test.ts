@@ -94,7 +94,7 @@ test('an answer is not read where the mapping does not ask for it', async (t) =>
   assert.equal(source.left, 0);
 });
 
-test('messages that no filter lets through are done with', async (t) => {
+test('messages that no filter lets through are deleted', async (t) => {
   const filters = ['{"body":{"n":[2]}}', '{"body":["plain"]}'];
   const { source, invoker, pass } = bench(t, { filters });
   const bodies = [1, 2, 3].map((n) => messageOf(n));

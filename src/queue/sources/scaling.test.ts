@@ -21,7 +21,7 @@ function after(events: readonly ScalingEvent[], everyMs: number, maximum = 1000)
   );
 }
 
-test('one receive waits at an empty queue, five batches are read at first', () => {
+test('one receive waits at an empty queue, and five batches are read at first', () => {
   const begun = beginScaling(0, 1000);
   assert.equal(receivesWanted(begun, none, 0), 1);
   assert.equal(receivesWanted(begun, { receiving: 1, running: 0 }, 0), 0);

@@ -27,7 +27,7 @@ async function storeWithDamage(t: TestContext) {
   return { store, damaged, onDamaged: (record: string) => void damaged.push(record) };
 }
 
-test('one damaged record hides no other: it is named and passed over', async (t) => {
+test('one damaged record hides no other: it is named and skipped', async (t) => {
   const { store, damaged, onDamaged } = await storeWithDamage(t);
   const names = async (after: string | undefined, limit: number) =>
     (await store.list(accountId, after, limit, onDamaged)).map(({ name }) => name);
@@ -44,7 +44,7 @@ test('one damaged record hides no other: it is named and passed over', async (t)
   );
 });
 
-test('what decides about garbage is told of no list that misses a record', async (t) => {
+test('garbage collection is never given a list that misses a record', async (t) => {
   const { store } = await storeWithDamage(t);
   await assert.rejects(store.list(accountId, undefined, 10), { code: 'STORE_CORRUPT' });
   const versions = store.listVersions({ accountId, name: 'a' }, 0, 10);

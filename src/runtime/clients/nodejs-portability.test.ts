@@ -22,7 +22,7 @@ test('a promise that never settles is an error, and the process ends as Node wou
   }
 });
 
-test('a handler that calls nobody back answers null, and its own listeners are left to it', async (t) => {
+test('a handler that never calls back answers null, and its own listeners stay its own', async (t) => {
   const own = "process.on('beforeExit', () => console.log('idle'));\n";
   const files = { 'index.js': `${own}exports.handler = (event, context, done) => {};` };
   const client = await startClient(t, { family: 'nodejs', handler: 'index.handler', files });
@@ -32,7 +32,7 @@ test('a handler that calls nobody back answers null, and its own listeners are l
   assert.match((await client.lines(2))[1] ?? '', /idle$/);
 });
 
-test('what a function or its tracer does to http and net.connect is not done to the client', async (t) => {
+test('changes that a function or its tracer makes to http and net.connect do not affect the client', async (t) => {
   const index = `
 for (const name of ['http', 'https']) {
   const module = require('node:' + name);

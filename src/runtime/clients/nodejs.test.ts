@@ -140,7 +140,7 @@ test('modules of every kind are found: ES modules, directories, nested paths, la
   }
 });
 
-test('what nobody catches ends the process with the reason', async (t) => {
+test('an uncaught error ends the process with the reason', async (t) => {
   const cases = [
     ['Promise.reject(new Error("lost"))', 'Runtime.UnhandledPromiseRejection', 'Error: lost', 128],
     ['setTimeout(() => { throw new TypeError("late"); })', 'TypeError', 'late', 129],

@@ -61,7 +61,7 @@ test('a Python handler answers, and knows its context', async (t) => {
   assert.deepEqual(bodyOf(about, 'response'), [REQUEST_ID, 'f', '128', true, 'ü', null]);
 });
 
-test('an exception is answered with its stack, logged on one line, and survived', async (t) => {
+test('an exception is answered with its stack, logged on one line, and the process goes on', async (t) => {
   if (!hostHas(t, 'tool:python3')) return;
   const client = await start(t);
   const body = bodyOf(await client.invoke({ name: 'raises' }), 'error');

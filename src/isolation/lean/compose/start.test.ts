@@ -65,7 +65,7 @@ for (const [version, join] of Object.entries(joins)) {
       const last = (call: string) => places(call).at(-1) ?? Number.NaN;
       const named = (name: string) => program.steps.findIndex((step) => step.name === name);
 
-      test('leaves the host before the image has a say', () => {
+      test('leaves the host before the image can influence anything', () => {
         assert.ok(first('clone3') < first('mount'));
         assert.ok(first('mount') < first('pivot_root'));
         assert.ok(first('pivot_root') < first('umount2'));
@@ -75,7 +75,7 @@ for (const [version, join] of Object.entries(joins)) {
         assert.ok(named('write /etc/hosts') < named('make / read-only'));
       });
 
-      test('gives up privileges in the order in which they can be', () => {
+      test('gives up privileges in the only order that works', () => {
         const order = [
           last('mount'),
           named('empty the bounding set'),
@@ -105,7 +105,7 @@ for (const [version, join] of Object.entries(joins)) {
         for (const call of calls) assert.ok(allowed.includes(call), `${call}`);
       });
 
-      test('gives up what extensions must not have before it runs them', () => {
+      test('gives up what extensions must not have before running them', () => {
         const { environment } = shape;
         const names = ['one', 'two'];
         const second = composeExtensions({ architecture, names, environment, ...privileges });
@@ -151,7 +151,7 @@ for (const [version, join] of Object.entries(joins)) {
   }
 }
 
-test('an entrypoint is sought as execvp would', () => {
+test('an entrypoint is looked up as execvp does', () => {
   const environment = { PATH: '/a::/b' };
   assert.deepEqual(entrypointCandidates(['run'], environment), ['/a/run', './run', '/b/run']);
   assert.deepEqual(entrypointCandidates(['./run'], environment), ['./run']);
