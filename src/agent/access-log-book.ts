@@ -18,7 +18,7 @@ interface Entry {
 
 /**
  * Remembers what starts of a disk read: the first few starts are recorded and merged, later ones
- * replay that. A start that the log did not foretell begins the record anew. In memory it keeps as
+ * replay that. A start that the log did not predict begins a new record. In memory it keeps as
  * many logs as `limits` says, the rest on disk.
  */
 export class AccessLogBook {
@@ -84,7 +84,7 @@ export class AccessLogBook {
     }
   }
 
-  /** The least recent go, beyond so many, and what writers that were killed left. */
+  /** Removes the oldest beyond a limit, and what killed writers left. */
   async #sweep(): Promise<void> {
     const names = await readdir(this.#directory);
     const files = await Promise.all(

@@ -35,7 +35,7 @@ export function sendNotes(agent: NodeJS.Process): KeepNote {
   };
 }
 
-/** The worker's end. One agent leaves so many notes and no more. */
+/** The worker's end. An agent may leave only a limited number of notes. */
 export function hearNotes(agent: ChildProcess, keep: KeepNote): ChildProcess {
   let left = limits.agent.notes;
   const hear = async (message: unknown) => {

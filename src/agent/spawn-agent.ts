@@ -83,7 +83,7 @@ function spawnInMountNamespace(environment: NodeJS.ProcessEnv): ChildProcess {
 
 /**
  * An agent in this process's mount namespace and with its rights, for a device that the whole host
- * shall see: the operator's own command alone does that.
+ * can see: only the operator's own command does that.
  */
 export function spawnHostAgent(environment?: NodeJS.ProcessEnv): ChildProcess {
   const agent = [process.execPath, ...NODE_FLAGS, AGENT_MAIN];

@@ -3,7 +3,7 @@ import type { AssignmentState, FunctionCounts, SandboxRecord, VersionState } fro
 import { takeToken } from './token-bucket.ts';
 import type { ConcurrencyAllowance, InvokePool } from './types.ts';
 
-/** Lambda's own: so many requests a second for each unit of concurrency (contract 2.5). */
+/** Lambda's own: this many requests a second for each unit of concurrency (contract 2.5). */
 const requestsPerSecondPerUnit = 10;
 
 export type Admission = { readonly pool: InvokePool } | { readonly refusal: RefusalReason };

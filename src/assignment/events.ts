@@ -25,7 +25,7 @@ interface Timed {
  * are to stand ready. Everything else is learnt from the workers' reports within a second.
  */
 export type DurableEvent =
-  /** A start has its worker; the worker is told after this is recorded. */
+  /** A start has its worker, which is told after this is recorded. */
   | (Timed & {
       readonly type: 'born';
       readonly sandboxId: string;
@@ -45,7 +45,7 @@ export type DurableEvent =
       readonly sandboxId: string;
       readonly error?: StartError | undefined;
     })
-  /** So many sandboxes of the version shall stand ready from now on. */
+  /** From now on this many sandboxes of the version are to be kept ready. */
   | (Timed & {
       readonly type: 'provisioned';
       readonly version: VersionRef;
@@ -145,9 +145,9 @@ export type StopReason =
   | 'reclaimed'
   | 'init-failed'
   | 'closing'
-  /** Its worker has it no more, or has gone. */
+  /** Its worker no longer has it, or has gone. */
   | 'lost'
-  /** A worker has it and nobody else knows of it. */
+  /** A worker has it, but nobody else knows of it. */
   | 'orphaned';
 
 export type AssignmentEffect =

@@ -12,7 +12,7 @@ import { step } from './step.ts';
 import { nextTickMs } from './time.ts';
 import { WorkerOrders } from './worker-orders.ts';
 
-/** What is said to those who wait for a lease. */
+/** What callers that wait for a lease are told. */
 export interface LeaseAnswers {
   lend(effect: AssignmentEffect & { type: 'lend' }): void;
   refuse(effect: AssignmentEffect & { type: 'refuse' }): void;

@@ -63,7 +63,7 @@ export function release(turn: Turn, sandbox: SandboxRecord): void {
   else enterIdle(turn.state, sandbox);
 }
 
-/** The sandbox that has or last had this very lease; what is said of an older one is no news. */
+/** The sandbox that has or last had this very lease; reports about an older one are ignored. */
 function holderOf(state: AssignmentState, ref: LeaseRef): SandboxRecord | undefined {
   const sandbox = state.sandboxes.get(ref.sandboxId);
   if (!sandbox || sandbox.leaseId !== ref.leaseId || sandbox.leaseTerm !== ref.term) return;

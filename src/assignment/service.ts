@@ -109,7 +109,7 @@ export class AssignmentService implements WorkerListener {
     });
   }
 
-  /** How a lease went on. What is said of a lease that is over already changes nothing. */
+  /** How a lease went on. Reports about a lease that is already over change nothing. */
   release({ sandboxId, leaseId, term }: LeaseRef, outcome: LeaseOutcome): void {
     const atMs = this.#leader.nowMs();
     if (outcome === 'answered' || outcome === 'settled') {

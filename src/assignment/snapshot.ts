@@ -54,7 +54,7 @@ interface SandboxSnapshot {
   readonly misses: number;
 }
 
-/** A state as plain data: JSON, and nothing that is not in it matters. Counts are counted anew. */
+/** A state as plain data: JSON, complete in itself. Counts are counted again. */
 export interface AssignmentSnapshot extends Scalars {
   readonly format: typeof FORMAT;
   readonly workers: readonly {

@@ -44,7 +44,7 @@ export interface SandboxRecord {
   leaseId: number;
   leaseTerm: number;
   sinceMs: number;
-  /** Takes no further invoke of its own accord: its version was drained. */
+  /** Is stopped as soon as its invoke is over: its version was drained. */
   doomed: boolean;
   /** Kept ready whether or not it is used. */
   provisioned: boolean;

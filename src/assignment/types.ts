@@ -130,7 +130,7 @@ export interface WorkerReport {
 /** What workers tell the leader without being asked. */
 export interface WorkerListener {
   release(lease: LeaseRef, outcome: LeaseOutcome): void;
-  /** The sandbox can serve no more, for whatever reason. */
+  /** The sandbox can no longer serve, for whatever reason. */
   ended(sandboxId: string): void;
   reported(report: WorkerReport): void;
 }

@@ -9,7 +9,7 @@ import type { SandboxReport } from './types.ts';
 
 /**
  * This node leads from now on. The sandboxes are known; which of them are at work, and for whom,
- * only the workers know. Whoever waited did so at the predecessor and asks anew.
+ * only the workers know. Callers that waited did so at the predecessor and ask again.
  */
 export function onElected(turn: Turn, term: number, idPrefix: string): void {
   const { state } = turn;
@@ -40,7 +40,7 @@ export function onWorkerJoined(
   workerOf(state, workerId).address = address;
 }
 
-/** What it had is gone with it. */
+/** Whatever it had is gone with it. */
 export function onWorkerLeft(turn: Turn, workerId: string): void {
   const { state } = turn;
   const worker = state.workers.get(workerId);

@@ -48,7 +48,7 @@ export const limits = {
     retryPaceMs: 250,
     connectMs: 2000,
     requestMs: 20_000,
-    /** A get's answer begins by then, and no part of it is awaited longer: else it is asked anew. */
+    /** A get's answer begins by then, and no part of it is awaited longer: else it is retried. */
     answerMs: 4000,
     connections: 16,
     /** Requests that wait for a connection; more are refused. */
@@ -90,7 +90,7 @@ export const limits = {
     /** Starts that make one log, and logs that a worker keeps in memory. */
     accessLogsMerged: 3,
     accessLogsKept: 1000,
-    /** On disk, looked over once in so many that are written. */
+    /** On disk, swept once per this many written. */
     accessLogsOnDisk: 10_000,
     accessLogsPerSweep: 100,
     fuseMaxReadBytes: 1 * MIB,
@@ -332,7 +332,7 @@ export const limits = {
     logSettleMs: 50,
     /** A caller who wants the log's tail waits so long for the runtime to be done with the invoke. */
     logTailMs: 3000,
-    /** A runtime that has printed nothing for this long is taken to have no more to say. */
+    /** A runtime that has printed nothing for this long is taken to have finished printing. */
     logQuietMs: 5,
     peakMemoryMs: 1000,
     /** How long a sandbox idles before it is frozen. */

@@ -32,7 +32,7 @@ interface Totals extends Mutable<Omit<HistogramReport, 'counts' | 'sums'>> {
 
 /**
  * Adds up what a process measures until it is taken to the one that shows it. Only sums travel:
- * gauges are dropped, for one of several processes' levels is nobody's.
+ * gauges are dropped, for one of several processes' levels describes none of them.
  */
 export class RelayMeter implements Meter {
   readonly #series = new Map<string, Mutable<CounterReport> | Totals>();

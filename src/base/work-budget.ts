@@ -9,7 +9,7 @@ export interface WorkBudgetOptions {
 
 /**
  * What one party may have done for it: a bucket of units that fills with time. Work whose size shows
- * only afterwards is spent all the same, and the debt is waited for before the next.
+ * only afterwards is still spent, and the debt is waited out before the next.
  */
 export class WorkBudget {
   readonly #clock: Clock;

@@ -51,7 +51,7 @@ export class FunctionCache {
     return loading;
   }
 
-  /** Read anew after every write to the account. */
+  /** Read again after every write to the account. */
   totals(accountId: string): Promise<AccountTotals> {
     const known = this.#totals.get(accountId);
     if (known) return known;

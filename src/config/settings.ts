@@ -35,7 +35,7 @@ const saltSettings = z.strictObject({
   scope: z.enum(['region', 'account']).default('region'),
   /** Days until new chunks get a new salt; 0 is never. */
   rotationDays: z.int().min(0).max(ROTATION_DAYS_MAX).default(0),
-  /** A cell or zone that shall not share chunks with another. */
+  /** A cell or zone that must not share chunks with another. */
   placement: z.string().max(64).default(''),
 });
 

@@ -88,7 +88,7 @@ export class AsyncEvents implements EventQueue {
     this.#poller.wake();
   }
 
-  /** Claims no more events; those under way end or stay in the queue. */
+  /** Stops claiming events; those under way end or stay in the queue. */
   async close(): Promise<void> {
     await this.#poller?.close();
     await this.#http.close();

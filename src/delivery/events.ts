@@ -3,7 +3,7 @@ import type { EventSourceMappingStore } from '../records/mod.ts';
 export interface QueuedEvent {
   readonly accountId: string;
   readonly functionName: string;
-  /** As the caller gave it; resolved anew at each attempt. */
+  /** As the caller gave it; resolved again at each attempt. */
   readonly qualifier?: string | undefined;
   readonly requestId: string;
   readonly traceId: string;

@@ -15,7 +15,7 @@ export class AheadFetcher {
   readonly #byDevice = new Map<ShownDevice, Prefetcher>();
   readonly #replaying = new WeakSet<ShownDevice>();
 
-  /** `chunksMax`: how many one replay may bring, lest its end pushes out its start. */
+  /** `chunksMax`: how many one replay may fetch, so that its end does not push out its start. */
   constructor(misses: MissTable<ShownDevice>, chunksMax: number) {
     this.#misses = misses;
     this.#chunksMax = chunksMax;

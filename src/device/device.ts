@@ -20,7 +20,7 @@ export interface AgentDeviceOptions {
   readonly deviceId: string;
   readonly path: string;
   readonly agent: AgentProcess<never>;
-  /** Called once the agent shows the device no more. */
+  /** Called once the agent no longer shows the device. */
   readonly onClose: () => Promise<void> | void;
 }
 

@@ -10,7 +10,7 @@ export interface PrefetchTarget {
 
 /**
  * Brings the chunks of an access log into memory ahead of the reads, in the log's order, a few at
- * once, fewer while a read waits, and no more of them than the memory tier can keep.
+ * once, fewer while a read waits, and at most as many as the memory tier can keep.
  */
 export class Prefetcher {
   readonly #target: PrefetchTarget;

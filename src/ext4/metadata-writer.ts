@@ -24,7 +24,7 @@ import { Directory, type Inode } from './tree.ts';
 import { XattrBlocks } from './xattr-blocks.ts';
 
 const CUT_AFTER_BLOCKS = (BLOCKS_PER_CHUNK * 3) / 4;
-/** One in so many directories may begin a chunk. */
+/** One in this many directories may begin a chunk. */
 const CUT_ODDS = 8;
 
 const noExtents: ExtentTree = buildExtentTree([], () => 0);

@@ -71,7 +71,7 @@ export class Numbering {
   }
 }
 
-/** A table so large has no more than so many times the numbers that it needs. */
+/** A table so large has at most this many times the numbers that it needs. */
 const LARGE_TABLE_INODES = INODES_PER_GROUP;
 const LARGE_TABLE_SLACK = 4;
 

@@ -1,7 +1,7 @@
 import type { Logger, Meter } from '../base/mod.ts';
 import type { OnDamaged } from '../records/mod.ts';
 
-/** Names each damaged record in the log and counts it; the others are served all the same. */
+/** Names each damaged record in the log and counts it; the others are still served. */
 export function reportDamaged(logger: Logger, meter: Meter): OnDamaged {
   const count = meter.counter(
     'sluice_damaged_records_total',

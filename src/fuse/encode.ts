@@ -2,7 +2,7 @@ import { PAGE_SIZE_BYTES } from '../base/mod.ts';
 import type { FuseFile } from './files.ts';
 import { FUSE_MAJOR, FUSE_MINOR, fileType, initFlag, ROOT_NODE_ID, size } from './protocol.ts';
 
-/** A name is asked for anew each time, so that a closed device cannot be found; its size is kept. */
+/** Names are looked up again each time, so that a closed device cannot be found; sizes are kept. */
 const ATTRIBUTES_VALID_SECONDS = 3600;
 const NAME_BYTES_MAX = 255;
 

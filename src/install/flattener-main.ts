@@ -103,7 +103,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
   }
 }
 
-/** The cache's write side: what it does not have is nobody's to fetch here. */
+/** The cache's write side: nothing is fetched through it. */
 async function openPrimer(settings: L2Settings): Promise<L2Source> {
   const source = {
     get: async () => {

@@ -43,7 +43,7 @@ export class InstalledImages {
     }
   }
 
-  /** Keeps no more than a bounded number; an image that is not kept is flattened again. */
+  /** Keeps a bounded number; an image that is not kept is flattened again. */
   async keep(key: InstalledImageKey, image: FlattenedImage): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const path = this.#path(key);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Random, SingleFlight } from '../base/mod.ts';
 import { type HostLanguage, hostLanguage, writeHostBase } from './host-base.ts';
 
-/** Raised when bases are put together in another way, so that kept ones are made anew. */
+/** Raised when bases are put together in another way, so that kept ones are made again. */
 const FORMAT = 1;
 
 /** The image that zip functions of a runtime stand on. */

@@ -205,7 +205,7 @@ export class DirectoryObjects implements ObjectStore {
  */
 async function* walk(folder: string, after = ''): AsyncIterable<string> {
   const found = await absentAs([], readdir(folder, { withFileTypes: true }), folder);
-  // `lost+found`, `.DS_Store`: no key has such a name, so it is nothing of ours.
+  // `lost+found`, `.DS_Store`: no key has such a name, so it is not ours.
   const entries = found.filter(({ name }) => isKeySegment(name));
   const keyOf = (entry: (typeof entries)[number]) =>
     entry.isDirectory() ? `${entry.name}/` : entry.name;

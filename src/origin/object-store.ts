@@ -8,7 +8,7 @@ export interface ObjectUsage {
 }
 
 /**
- * What an origin asks of the place where its bytes rest, and no more: a directory, S3, memory.
+ * All that an origin asks of the place where its bytes are stored: a directory, S3, memory.
  * Keys are paths of `[A-Za-z0-9._-]` segments joined by `/`; a prefix ends in `/`. Every answer
  * is strongly consistent: what a put has answered, the next get and list of anyone see.
  * Rejects with `ORIGIN_UNAVAILABLE` (may be tried again), `ACCESS_DENIED` or `DISK_FULL`.

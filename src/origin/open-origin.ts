@@ -31,7 +31,7 @@ export function memoryOrigin(options: OriginOptions): Origin {
 /**
  * An origin in an S3 bucket: as many requests at once as there are connections, retries within a
  * budget, each try measured. The SDK is loaded only here: it takes a third of a second, which no
- * start of an agent on a directory shall pay.
+ * start of an agent on a directory should have to pay.
  */
 export async function s3Origin(location: S3Location, options: OriginOptions): Promise<Origin> {
   const { S3Objects } = await import('./s3-objects.ts');

@@ -4,7 +4,7 @@ import { type Logger, type Meter, systemClock, systemRandom } from '../base/mod.
 import type { DataDirectory, OriginSettings } from '../config/mod.ts';
 import { directoryOrigin, type KeepNote, type Origin, type S3Location, s3Origin } from './mod.ts';
 
-/** Where a region's origin is, as its processes are told of it. */
+/** Where a region's origin is, as its processes are told. */
 export type OriginPlace =
   | { readonly kind: 'directory'; readonly directory: string }
   | ({ readonly kind: 's3' } & S3Location);
@@ -65,7 +65,7 @@ export function originCredentialFiles(place: OriginPlace): string[] {
   return files.filter((path) => path !== undefined && path !== '' && existsSync(path)) as string[];
 }
 
-/** The environment of a process that opens the origin: nothing of ours but a way into S3. */
+/** The environment of a process that opens the origin: nothing of ours except access to S3. */
 export function originEnvironment(place: OriginPlace | undefined): NodeJS.ProcessEnv {
   const path = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
   if (place?.kind !== 's3') return path;

@@ -58,7 +58,7 @@ export interface ManifestUse {
 }
 
 export interface ManifestEditor {
-  /** The same manifest with its data key wrapped anew. */
+  /** The same manifest with its data key rewrapped. */
   replaceManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
   /**
    * Takes the manifest out of every root that is active or retired, and its pin; its chunks stay

@@ -8,10 +8,10 @@ export interface OriginOwner {
   readonly generation: number;
 }
 
-/** Says whose an origin is: whatever deletes from it compares that with its own region. */
+/** Says who owns an origin: whatever deletes from it compares that with its own region. */
 export interface OriginOwnership {
   readOwner(): Promise<OriginOwner | undefined>;
-  /** Takes an origin that is nobody's; answers whose it is then. */
+  /** Takes an origin that has no owner; answers who owns it then. */
   claimOwner(owner: OriginOwner): Promise<OriginOwner>;
   /** Writes whatever is there. */
   replaceOwner(owner: OriginOwner): Promise<void>;

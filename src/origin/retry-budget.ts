@@ -9,7 +9,7 @@ export interface RetryBudgetOptions {
 
 /**
  * Tokens that retries spend, and time and successes earn back: however many callers wait, a store
- * that is down sees so many tries a second and no more, and one that is back has all of them at once.
+ * that is down sees few tries a second, and one that is back gets all of them at once.
  */
 export class RetryBudget {
   readonly #options: RetryBudgetOptions;

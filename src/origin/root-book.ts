@@ -29,7 +29,7 @@ export class RootBook implements RootSource {
   }
 
   async activeRoot(key = ''): Promise<string> {
-    // Uploads are rare and long: one that starts in a root just retired would be in vain.
+    // Uploads are rare and long: one that starts in a root just retired would be wasted.
     const known = chooseActive(await this.refresh(), key);
     if (known) return known;
     return await this.#creations.run('first', async () => {
@@ -83,7 +83,7 @@ export class RootBook implements RootSource {
     });
   }
 
-  /** Reads the states anew, whatever is remembered. */
+  /** Reads the states again, whatever is remembered. */
   async refresh(): Promise<ReadonlyMap<string, RootStatus>> {
     const number = ++this.#begun;
     const startedAtMs = this.#clock.monotonicMs();

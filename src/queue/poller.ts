@@ -68,7 +68,7 @@ export class Poller {
     });
   }
 
-  /** Claims no more, and waits for what is under way. */
+  /** Stops claiming, and waits for what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();

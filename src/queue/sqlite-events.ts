@@ -214,7 +214,7 @@ export class SqliteEvents {
     for (const row of sums) this.#bytes.add(sizeOfRow(row));
   }
 
-  /** A file of an earlier Sluice keeps its size for ever unless it is written anew once. */
+  /** A file of an earlier Sluice keeps its size for ever unless it is rewritten once. */
   #shrinkable(): void {
     const [row] = this.#all('PRAGMA auto_vacuum');
     if (Number(row?.['auto_vacuum']) === INCREMENTAL) return;

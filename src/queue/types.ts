@@ -2,7 +2,7 @@
 export interface AsyncEvent {
   readonly accountId: string;
   readonly functionName: string;
-  /** As the caller gave it; resolved anew at each attempt. */
+  /** As the caller gave it; resolved again at each attempt. */
   readonly qualifier?: string | undefined;
   readonly requestId: string;
   readonly traceId: string;
@@ -103,7 +103,7 @@ export interface EventStore {
   claim(nowMs: number, limit: number): Promise<StoredEvent[]>;
   /** Records how a claimed event fares; `release` gives the claim up. */
   save(eventId: number, progress: EventProgress, release: boolean): Promise<void>;
-  /** The event is over and told; `failure` is remembered, the last of them at most. */
+  /** The event is over and reported; `failure` is remembered, the most recent ones at most. */
   remove(eventId: number, failure?: FailedEvent): Promise<void>;
   /** When the next event falls due that could be claimed then. */
   nextDueMs(): Promise<number | undefined>;

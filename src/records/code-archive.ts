@@ -83,7 +83,7 @@ export class DirectoryCodeArchive implements CodeArchive {
     await rm(this.#path(accountId, sha256), { force: true });
   }
 
-  /** Clears what writers left that were killed; nobody may be writing. */
+  /** Clears what killed writers left; nobody may be writing. */
   async removeUnfinished(): Promise<void> {
     for (const accountId of await this.accounts()) {
       for (const name of await this.#names(accountId)) {

@@ -15,7 +15,7 @@ export interface EventSourceMappingRecord {
   readonly uuid: string;
   readonly accountId: string;
   readonly functionName: string;
-  /** As the caller gave it; resolved anew for each batch. */
+  /** As the caller gave it; resolved again for each batch. */
   readonly qualifier?: string;
   /** The queue: `arn:aws:sqs:REGION:ACCOUNT:NAME`. */
   readonly eventSourceArn: string;

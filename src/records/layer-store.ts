@@ -42,7 +42,7 @@ export interface LayerStore {
   remove(key: LayerKey, version: number): Promise<void>;
   /** Who beside its account may use a version. */
   readPolicy(key: LayerKey, version: number): Promise<PolicyRecord | undefined>;
-  /** Writes what `change` makes of the policy, as one transaction; nothing takes it away. */
+  /** Writes what `change` makes of the policy, as one transaction; nothing removes it. */
   changePolicy(
     key: LayerKey,
     version: number,

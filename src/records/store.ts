@@ -53,7 +53,7 @@ export interface FunctionStore {
 
   /**
    * Functions of an account by name, from the first after `after`. With `onDamaged` a record that
-   * cannot be read is told and passed over; without, it is the error of the whole list: what is to
+   * cannot be read is reported and skipped; without, it is the error of the whole list: what is to
    * be kept because of a function must not miss one.
    */
   list(

@@ -99,7 +99,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
     this.#break({ kind: 'broken', message, errorType });
   }
 
-  /** Drops every connection; whoever waits gets `closed`. */
+  /** Drops every connection; all that wait get `closed`. */
   close(): void {
     this.#step({ type: 'close' });
     this.#resolveReady({ kind: 'closed' });

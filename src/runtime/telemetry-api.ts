@@ -29,7 +29,7 @@ export interface TelemetryApiOptions {
 export class TelemetryApi {
   readonly #options: TelemetryApiOptions;
   readonly #subscriptions = new Map<string, TelemetrySubscription>();
-  /** What happened so far, for who is yet to subscribe. */
+  /** What happened so far, for those that have yet to subscribe. */
   #backlog: TelemetryEvent[] = [];
   #backlogBytes = 0;
   #open = true;

@@ -19,7 +19,7 @@ export interface ChunkSource {
 
 /**
  * A tier on this host's disk. Both calls fill `into`, of a chunk's length, with the chunk, verified;
- * false when it is not to be had this way, with whatever in `into`: a `get` knows more.
+ * false when it is not available this way, with anything in `into`: only `get` knows more.
  */
 export interface NearChunkSource {
   /** In the caller's thread: handing over and back costs more than the read, when one waits. */

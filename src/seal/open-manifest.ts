@@ -26,7 +26,7 @@ export interface Manifest extends ManifestFacts {
   chunkName(index: number): ChunkName | undefined;
   /** A view of the key table; a zero chunk has no key and is a defect to ask for. */
   chunkKey(index: number): Buffer;
-  /** Overwrites the keys; the manifest is of no use afterwards. */
+  /** Overwrites the keys; the manifest cannot be used afterwards. */
   wipe(): void;
 }
 

@@ -9,7 +9,7 @@ export interface SaltParts {
   readonly epoch: number;
   /** `region`: all accounts share chunks; otherwise the one account that does. */
   readonly scope: 'region' | { readonly accountId: string };
-  /** A cell, zone or shard that shall not share chunks with another; empty for none. */
+  /** A cell, zone or shard that must not share chunks with another; empty for none. */
   readonly placement: string;
 }
 

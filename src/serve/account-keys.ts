@@ -4,7 +4,7 @@ import type { Stores } from './stores.ts';
 
 export interface RewrapReport {
   readonly accountId: string;
-  /** Manifests whose data key is wrapped anew; no chunk was touched. */
+  /** Manifests whose data key was rewrapped; no chunk was touched. */
   readonly manifests: number;
 }
 

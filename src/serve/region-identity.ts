@@ -86,7 +86,7 @@ export class RegionIdentity {
     const state = readRegionRecord(data.regionFiles.state);
     if (!state) throw mismatch(`${data.state}: is gone`);
     const generation = state.generation + 1;
-    // One that is gone meanwhile stays noted: the next start shall miss it.
+    // One that is gone meanwhile stays noted, so that the next start misses it.
     const databases = [...new Set([...state.databases, ...databasesIn(data)])];
     writeRegionRecord(data.regionFiles.state, { ...state, generation, databases }, true);
     await origin.owner.replaceOwner({ regionId: state.regionId, generation });

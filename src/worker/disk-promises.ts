@@ -8,7 +8,7 @@ export interface DiskPromisesOptions {
 }
 
 /**
- * Room for sandboxes' `/tmp`, promised before they start: a start whose room is not to be had is
+ * Room for sandboxes' `/tmp`, promised before they start: a start that finds no room is
  * refused, so that no sandbox finds the disk full below what it was told it has.
  */
 export class DiskPromises {

@@ -7,7 +7,7 @@ export interface Hosted {
   readonly versionKey: string;
   lease: Lease | undefined;
   busy: boolean;
-  /** It can serve no more, and is being cleared away. */
+  /** It can no longer serve, and is being cleared away. */
   ended: boolean;
 }
 

@@ -81,7 +81,7 @@ class Cursor {
     }
   }
 
-  /** A crash can cut a line short, a disk can damage one: the others are read all the same. */
+  /** A crash can cut a line short, a disk can damage one: the others are still read. */
   #take(line: Buffer): void {
     const stored = parseLine(line.toString('utf8'));
     if (stored) this.#lines.push(stored);

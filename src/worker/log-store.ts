@@ -255,7 +255,7 @@ function storedLine(line: LogLine): StoredLine {
   return { timeEpochMs, stream: logStream, requestId, source, text };
 }
 
-/** What else lies there is nothing of ours. */
+/** Anything else there is not ours. */
 async function foldersIn(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);

@@ -10,7 +10,7 @@ export interface OutputReaderOptions {
   readonly stream: Readable;
   readonly clock: Clock;
   readonly onLine: (line: Buffer) => void;
-  /** Bytes of lines that nobody had the time for, when their writer was gone. */
+  /** Bytes of lines that were not read before their writer was gone. */
   readonly onDropped: (sizeBytes: number) => void;
   /** Something was printed, or is still being taken. */
   readonly onOutput: () => void;

@@ -29,7 +29,7 @@ export interface SandboxStarterOptions {
   /** Whether runtime clients refuse what would fail on Lambda, instead of saying so in the log. */
   readonly strict?: boolean;
   readonly initTimeoutMs?: number;
-  /** Absent: nobody asks whether the disk has room. */
+  /** Absent: the disk's room is not checked. */
   readonly disk?: DiskPromises;
   /** How long a sandbox idles before it is frozen; 0 for never. */
   readonly freezeAfterMs?: number;

@@ -33,7 +33,7 @@ export interface WorkerSandboxParts {
 export class WorkerSandbox {
   readonly sandboxId: string;
   readonly timings: StartTimings;
-  /** Resolves as soon as it can serve no more, for whatever reason; `stop` waits for the rest. */
+  /** Resolves as soon as it can no longer serve, for whatever reason; `stop` waits for the rest. */
   readonly ended: Promise<void>;
   /** Resolves when all of it is cleared away, or was not to be; never rejects. */
   readonly cleared: Promise<void>;
@@ -108,7 +108,7 @@ export class WorkerSandbox {
     await this.#run?.shutdown('spindown');
   }
 
-  /** The sandbox died or is of no more use: clears it away, and nobody has to wait for that. */
+  /** The sandbox died or cannot be used again: clears it away, and nobody has to wait for that. */
   async #end(reason: ShutdownReason = 'failure'): Promise<void> {
     this.#reason = reason;
     try {

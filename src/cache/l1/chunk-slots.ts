@@ -35,7 +35,7 @@ export class ChunkSlots {
     this.#generations = new Uint32Array(this.slotCount);
   }
 
-  /** Shared memory for so many bytes of chunks, rounded down to whole slots. */
+  /** Shared memory for this many bytes of chunks, rounded down to whole slots. */
   static allocate(limitBytes: number): SharedArrayBuffer {
     const slots = Math.max(SLOTS_MIN, Math.floor(limitBytes / CHUNK_SIZE_BYTES));
     return new SharedArrayBuffer(slots * CHUNK_SIZE_BYTES);

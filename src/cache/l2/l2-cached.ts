@@ -25,7 +25,7 @@ export interface L2Options {
   readonly logger: Logger;
   /** How long a stripe is waited for while k have not come; `limits.l2` says unless given. */
   readonly stripeTimeoutMs?: number;
-  /** How long a node may take to accept a stripe; likewise. */
+  /** How long a node may take to accept a stripe; `limits.l2` says unless given. */
   readonly uploadTimeoutMs?: number;
   readonly onStripe?: (timing: StripeTiming) => void;
 }

@@ -5,7 +5,7 @@ import { type L2Source, l2Cached } from './l2-cached.ts';
 import { FileMembership, staticMembership } from './membership.ts';
 import { readSecretFile } from './request-signature.ts';
 
-/** L2 as a worker is told of it: plain values, fit for a message to another process. */
+/** L2 as a worker is told about it: plain values that fit in a message to another process. */
 export interface L2Settings {
   /** `HOST:PORT,HOST:PORT`, or `@FILE` with one a line, read again while it runs. */
   readonly nodes: string;

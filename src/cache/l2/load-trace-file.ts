@@ -8,7 +8,7 @@ export interface LoadTraceFileOptions {
   readonly limitBytes?: number;
 }
 
-/** Where a trace is before `path` is full and begun anew. */
+/** Where a trace goes when `path` is full and started again. */
 export function olderTrace(path: string): string {
   return `${path}.older`;
 }

@@ -17,7 +17,7 @@ export interface NodeClientOptions {
 
 /** A get that is under way. */
 export interface StripeGet {
-  /** Lets go of the target: what still arrives is dropped, and `done` is called all the same. */
+  /** Lets go of the target: what still arrives is dropped, but `done` is still called. */
   abandon(): void;
 }
 

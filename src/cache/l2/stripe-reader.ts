@@ -65,7 +65,7 @@ export class StripeReader {
       : this.#read(chunkName, rest, undefined, round);
   }
 
-  /** The round's stripes are looked at no more. */
+  /** The round's stripes are no longer needed. */
   release({ parity }: StripesRead): void {
     if (this.#spareParity.length < limits.l2.spareParities) this.#spareParity.push(...parity);
   }

@@ -23,7 +23,7 @@ export class ByteBudget {
     this.#bytes = bytes;
   }
 
-  /** Throws `OVERLOADED` when the bytes are not to be had. */
+  /** Throws `OVERLOADED` when the bytes are not available. */
   take(owner: BodyOwner, bytes: number): void {
     const shares = this.#sharesOf(owner);
     for (const [share, most] of shares) {

@@ -129,7 +129,7 @@ const eventSourceOperations = [
   deleteEventSourceMapping,
 ];
 
-/** Every operation of the API that this frontend answers, be it with a refusal. */
+/** Every operation of the API that this frontend answers, even if only with a refusal. */
 export function allOperations(services: Services): Operation[] {
   const served = [
     invoke,

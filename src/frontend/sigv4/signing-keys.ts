@@ -11,7 +11,7 @@ const hmac = (key: Buffer | string, text: string) =>
 
 /**
  * Signing keys by access key, day and region: four HMACs a day and key rather than a request.
- * Bounded; an entry of a rotated secret does not match and is derived anew.
+ * Bounded; an entry of a rotated secret does not match and is derived again.
  */
 export class SigningKeys {
   readonly #limit: number;

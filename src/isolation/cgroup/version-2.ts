@@ -24,7 +24,7 @@ const CONTROLLERS = '+memory +cpu +pids';
 /** cgroups version 2 (Documentation/admin-guide/cgroup-v2.rst): one tree. */
 export class CgroupTreeV2 implements CgroupTree {
   readonly version = 2;
-  /** `memory.peak` cannot be started anew before Linux 6.12. */
+  /** `memory.peak` cannot be reset before Linux 6.12. */
   readonly reusable = false;
   readonly #mount: string;
   readonly #parent: string;

@@ -26,7 +26,7 @@ const ROOT_OPTIONS = 'size=256k,nr_inodes=2k,mode=755';
 interface Placed extends HelperMount {
   readonly inside: string;
   readonly isFile: boolean;
-  /** Ours to the helper, whoever's it is on the disk. */
+  /** Owned by the helper inside, whoever owns it on the disk. */
   readonly mapped: boolean;
 }
 

@@ -44,7 +44,7 @@ export class LeanSandbox implements Sandbox {
   readonly #server: RuntimeServer;
   readonly #inner: InnerConnections;
   readonly #entrypointEnded = Promise.withResolvers<void>();
-  /** Settles when the owner is told of the entrypoint's end. */
+  /** Settles when the owner has been told that the entrypoint ended. */
   readonly #exited: Promise<void>;
   readonly #loops: LoopDevice[] = [];
   #extended: ExtendedInit | undefined;

@@ -33,7 +33,7 @@ interface Template {
 
 /**
  * The files behind the sandboxes' /tmp: sparse, of one empty file system each, of which a file is
- * made for each sandbox without formatting it anew. A sandbox's init unlinks its file as soon as
+ * made for each sandbox without formatting it again. A sandbox's init unlinks its file as soon as
  * it holds it, so the kernel frees the space with the sandbox.
  */
 export class ScratchDisks {

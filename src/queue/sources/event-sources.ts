@@ -31,7 +31,7 @@ export class EventSources {
     for (const { uuid } of await this.#options.book.all()) this.#touch(uuid);
   }
 
-  /** Receives no more; batches under way get `graceMs`, and come again where that is too short. */
+  /** Stops receiving; batches under way get `graceMs`, and come again where that is too short. */
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
     this.#unwatch();

@@ -62,7 +62,7 @@ export class MappingPoller {
     this.#fill();
   }
 
-  /** Receives no more, and waits until the batches under way are done. */
+  /** Stops receiving, and waits until the batches under way are done. */
   async stop(): Promise<void> {
     this.#closing.abort();
     this.#timer?.cancel();

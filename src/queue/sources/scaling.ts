@@ -16,7 +16,7 @@ export interface Scaling {
 
 export type ScalingEvent =
   | { readonly kind: 'received'; readonly messages: number }
-  /** The function answered, whatever it said. */
+  /** The function answered, with whatever result. */
   | { readonly kind: 'answered' }
   /** The function was throttled or is not there, or the queue did not answer. */
   | { readonly kind: 'refused' };

@@ -66,7 +66,7 @@ export interface MappingBook {
 export type BatchOutcome =
   | { readonly kind: 'ok'; readonly payload: Buffer }
   | { readonly kind: 'function-error' }
-  /** No answer of the function came to be: a limit, or a fault of ours. */
+  /** The function gave no answer: a limit, or a fault of ours. */
   | { readonly kind: 'refused' };
 
 /** Runs a batch as one synchronous invoke. */

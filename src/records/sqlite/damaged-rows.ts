@@ -7,7 +7,7 @@ type Row = Record<string, SQLOutputValue>;
 
 export const nameOfFunction = (row: Row) => `${row['account_id']}/${row['name']}`;
 
-/** The records of the rows. One that cannot be read is told and passed over, or thrown. */
+/** The records of the rows. One that cannot be read is reported and skipped, or thrown. */
 export function readRows<T>(
   rows: readonly Row[],
   nameOf: (row: Row) => string,
@@ -31,7 +31,7 @@ interface Pages<P> {
   nameOf(row: Row): string;
 }
 
-/** A page that has `limit` records if so many are left, however many rows are passed over. */
+/** A page that has `limit` records if so many are left, however many rows are skipped. */
 export function readPage<T, P>(
   limit: number,
   onDamaged: OnDamaged | undefined,

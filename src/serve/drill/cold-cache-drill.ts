@@ -24,7 +24,7 @@ const EXECUTION_MS = 50;
 /** After so long a client has hung up. */
 const PATIENCE_MS = 5_000;
 const WARM_SECONDS = 3;
-/** Recovered is who answers this share of the invokes for so many seconds. */
+/** A region that answers this share of the invokes for so many seconds has recovered. */
 const RECOVERED_SHARE = 0.99;
 const RECOVERED_SECONDS = 5;
 
@@ -217,7 +217,7 @@ class Drill {
     const worker = workers[Math.floor(this.#random.float() * workers.length)];
     const functionIndex = Number(version.functionArn.split(':').at(-1));
     const chunks = chunksOfStart(functionIndex).map((number) => this.#names.get(number) ?? '');
-    // An init that takes longer has failed, and what it read was in vain (Lambda's own limit).
+    // An init that takes longer has failed, and what it read was wasted (Lambda's own limit).
     const initMs = limits.lambda.initTimeoutMs;
     await withDeadline(systemClock, initMs, sandboxId, async (timeout) => {
       await worker?.start(chunks, AbortSignal.any([signal, timeout]));

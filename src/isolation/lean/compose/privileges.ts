@@ -51,7 +51,7 @@ export function dropPrivileges(
   outputFds: readonly number[] = OUTPUT_FDS,
 ): void {
   const { uid, gid } = options;
-  // Whoever opens /dev/stdout opens these pipes anew, and has to be their owner.
+  // Whoever opens /dev/stdout opens these pipes again, and has to be their owner.
   for (const fd of outputFds) {
     program.call('give away the output pipes', 'fchown', [fd, uid, gid]);
   }

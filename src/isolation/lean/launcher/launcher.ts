@@ -136,14 +136,14 @@ export class Launcher {
     return Promise.all([this.gone, this.#over.promise]).then(() => {});
   }
 
-  /** Closes this end of the channel, upon which the monitor kills all and leaves. */
+  /** Closes this end of the channel; the monitor then kills all and exits. */
   end(): void {
     this.#ended = true;
     this.#over.resolve();
     this.#channel?.end();
   }
 
-  /** For a monitor that does not leave by itself. */
+  /** For a monitor that does not exit by itself. */
   kill(): void {
     this.end();
     if (this.#pid === undefined || this.#channel?.destroyed === true) return;
@@ -231,7 +231,7 @@ export function errnoName(errno: number): string {
   return entry?.[0] ?? `errno ${errno}`;
 }
 
-/** A pipe of another process, opened anew: the flags of its own end stay as they are. */
+/** A pipe of another process, opened again: the flags of its own end stay as they are. */
 export function openPipe(pid: number, fd: number, direction: 'read' | 'write' = 'read'): Socket {
   const readable = direction === 'read';
   const mode = readable ? fsConstants.O_RDONLY : fsConstants.O_WRONLY;
