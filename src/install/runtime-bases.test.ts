@@ -40,7 +40,7 @@ test('an image that the operator has set takes precedence over the host', async 
 });
 
 test('a damaged kept base is gathered again by the install that finds it', async (t) => {
-  if (!hostHas(t, 'tool:ldd')) return;
+  if (!hostHas(t, 'namespaces', 'tool:ldd')) return;
   const directory = temporaryDirectory(t);
   const bases = new RuntimeBases({ directory, configured: {}, random: systemRandom });
   const base = await bases.baseOf('provided');

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
+import { until } from '../../test/support/until.ts';
 import { GIB, limits, MIB, noLogger, noMeter, VirtualClock } from '../base/mod.ts';
 import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
 
@@ -19,11 +20,11 @@ function setUp(t: TestContext) {
   t.after(() => guard.close());
   const when = async (bytes: number, holds: () => boolean) => {
     availableBytes = bytes;
-    for (let turns = 0; turns < 1000 && !holds(); turns++) {
+    // The reserve is written by the real disk, which virtual time does not wait for.
+    await until('the guard to see it', async () => {
       await clock.advance(limits.host.diskWatchMs);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    assert.ok(holds());
+      return holds();
+    });
   };
   const reserve = join(stateDirectory, 'reserve');
   const isWhole = () =>
