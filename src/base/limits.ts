@@ -1,8 +1,12 @@
 import { assert } from './assert.ts';
+import { assignmentLimits } from './assignment-limits.ts';
+import { cacheLimits, l2Limits } from './cache-limits.ts';
 import { helperLimits } from './helper-limits.ts';
 import { hostLimits } from './host-limits.ts';
 import { imageLimits, registryLimits } from './image-limits.ts';
 import { lambdaLimits } from './lambda-limits.ts';
+import { gcLimits, originLimits } from './origin-limits.ts';
+import { eventSourceLimits, queueLimits } from './queue-limits.ts';
 import { runtimeLimits } from './runtime-limits.ts';
 import { shareLimits } from './share-limits.ts';
 import { GIB, KIB, MIB } from './units.ts';
@@ -31,48 +35,8 @@ export const limits = {
     bytesPerChunk: 96,
     chunks: 32_768 * 4,
   },
-  origin: {
-    parallelPuts: 8,
-    parallelGets: 32,
-    listPage: 1000,
-    /** How long one operation is tried: of the region, of an agent that a start waits for, of an install. */
-    patienceMs: 10_000,
-    agentPatienceMs: 25_000,
-    installPatienceMs: 5 * 60_000,
-    installRetryMs: 5000,
-    /** What all retries of a process share. */
-    retryTokens: { tokensMax: 50, perSuccess: 0.1, perRecovery: 2, perSecond: 10 },
-    retryWaitMs: 50,
-    retryWaitMsMost: 5000,
-    /** About how often who waits for a token looks again. */
-    retryPaceMs: 250,
-    connectMs: 2000,
-    requestMs: 20_000,
-    /** A get's answer begins by then, and no part of it is awaited longer: else it is retried. */
-    answerMs: 4000,
-    connections: 16,
-    /** Requests that wait for a connection; more are refused. */
-    waiting: 4096,
-    /** How long a process may go by the states of roots that it has read. */
-    rootStateMs: 5000,
-    /** How often a region raises its generation: an older backup of its state shows as one. */
-    generationMs: 60 * 60_000,
-    /** After which a temporary file was left by a writer that is gone. */
-    temporaryMs: 60 * 60_000,
-  },
-  gc: {
-    /** How long a root stays retired at least: creates that began before settle meanwhile. */
-    settleMs: 60 * 60_000,
-    /** How long a root stays expired at least: whoever still reads from it raises the alarm. */
-    dwellMs: 7 * 24 * 60 * 60_000,
-    copiesAtOnce: 8,
-    deleteBatch: 256,
-    /** Names that a migration remembers as copied, and ids that a report lists. */
-    namesRemembered: 200_000,
-    idsReported: 10,
-    /** Of a region that collects by itself. */
-    roundMs: 6 * 60 * 60_000,
-  },
+  origin: originLimits,
+  gc: gcLimits,
   device: {
     overlayBytes: 512 * MIB,
     missesInFlight: 256,
@@ -109,52 +73,8 @@ export const limits = {
     keptReplyBytes: 1 * MIB + 4 * KIB,
     connections: 16,
   },
-  cache: {
-    /** Of the memory tier of one agent: a share of the host's memory, within these. */
-    memoryShare: 1 / 16,
-    memoryBytesLeast: 64 * MIB,
-    memoryBytesMost: 1 * GIB,
-    /** Of the slab: a share of its file system, and of what is free there, within these. */
-    slabShare: 1 / 4,
-    slabFreeShare: 1 / 2,
-    slabBytesLeast: 256 * MIB,
-    slabBytesMost: 64 * GIB,
-    /** Chunks in memory that wait to be written to the slab; more are not kept. */
-    slabWritesWaiting: 128,
-    /** They are written once no chunk has come for so long: after a start, not amid it. */
-    slabQuietMs: 200,
-    /** How long a chunk that is asked for waits until the slab has room for it. */
-    slabRoomMs: 100,
-  },
-  l2: {
-    /** One stripe as a cache node takes it: a whole chunk, of a code with k = 1, is the widest. */
-    stripeBytes: 512 * KIB,
-    signatureWindowMs: 60_000,
-    secretBytesMin: 16,
-    nodeConnections: 8192,
-    nodeHeadersMs: 10_000,
-    nodeRequestMs: 30_000,
-    /** Bodies that a node is receiving or sending at once, in bytes. */
-    nodeBodyBytes: 128 * MIB,
-    flashReadsAtOnce: 8,
-    flashReadsWaiting: 256,
-    flashWritesWaiting: 256,
-    /** How long a node leaves its flash alone after a failed write. */
-    flashRetryMs: 10_000,
-    drainMs: 5_000,
-    nodes: 1024,
-    membershipPollMs: 1_000,
-    connectionsPerNode: 32,
-    /** After this a node that has not answered counts as one that does not have the stripe. */
-    stripeTimeoutMs: 250,
-    responseHeadBytes: 4 * KIB,
-    spareParities: 64,
-    uploadTimeoutMs: 1_000,
-    uploadsAtOnce: 4,
-    uploadsWaiting: 64,
-    /** Ways to choose k stripes that are tried when one of them lies. */
-    liarTrials: 64,
-  },
+  cache: cacheLimits,
+  l2: l2Limits,
   helpers: helperLimits,
   shares: shareLimits,
   host: hostLimits,
@@ -227,25 +147,7 @@ export const limits = {
     hostMemoryShare: 0.875,
   },
   runtime: runtimeLimits,
-  assignment: {
-    /** What one worker starts at once; a region of several has room for more. */
-    startsPerRegion: 32,
-    startsPerAccount: 16,
-    /** The most that an operator may set these two, and a worker's, to. */
-    startsSettable: 10_000,
-    /** Of one function: Lambda's scaling rule (contract 2.11). */
-    startsPerFunctionBurst: 1000,
-    startsPerFunctionPerSecond: 100,
-    /** Forgotten functions whose rates are remembered, for the seconds until they are full again. */
-    ratesKept: 10_000,
-    /** The longest that an invoke waits for a sandbox: a start and an init, each at its limit. */
-    waitMs: 45_000,
-    /** A sandbox that has answered asks again within this (as starts take, up to most), or is busy. */
-    settleMs: 100,
-    settleMsMost: 1000,
-    leapMs: 2000,
-    takeUpMs: 5000,
-  },
+  assignment: assignmentLimits,
   placement: { suspectMs: 3000 },
   dispatch: { attempts: 3, versions: 10_000 },
   logs: {
@@ -265,68 +167,8 @@ export const limits = {
     saveSoonMs: 100,
     saveMs: 5000,
   },
-  queue: {
-    /** Internal queues, and the few of them that any one function may fill. */
-    queues: 64,
-    queuesPerFunction: 4,
-    events: 1_000_000,
-    /** Their payloads, of which one account and one function hold such parts. */
-    bytes: 4 * GIB,
-    bytesPartPerAccount: 1 / 4,
-    bytesPartPerFunction: 1 / 16,
-    /** Pages of the database that may stay free; beyond, it gives some back to the disk now and then. */
-    freePages: 1024,
-    pagesPerVacuum: 512,
-    commitsPerVacuum: 16,
-    /** One internal queue holds this part of them at most, so one function a quarter. */
-    eventsPartPerQueue: 1 / 16,
-    /** What one account's `directory:` destinations hold, files counted as blocks. */
-    directoryBytesPerAccount: 1 * GIB,
-    /** Failed events that are remembered. */
-    failures: 10_000,
-    invokesAtOnce: 256,
-    /** Of the events of one internal queue: slow functions leave room for the others. */
-    claimsPerQueue: 16,
-    retryDelaysMs: [60_000, 120_000],
-    backoffMinMs: 1000,
-    backoffMaxMs: 5 * 60_000,
-    maximumEventAgeMs: 6 * 60 * 60_000,
-    deliveryAttempts: 5,
-    deliveryTimeoutMs: 10_000,
-    /** To one receiver; and what is read of its answers. */
-    deliveryConnections: 16,
-    deliveryAnswerBytes: 64 * KIB,
-    errorMessageBytes: 1 * KIB,
-    /** Of the last run's answer, kept beside an event that is to run again. */
-    lastAnswerBytes: 256 * KIB,
-  },
-  eventSources: {
-    /** Of the whole region: each costs a connection that waits for messages. */
-    mappings: 256,
-    mappingsPerAccount: 64,
-    /** Batches of one mapping under way: at first, at most, and what a minute may add (2.10). */
-    batchesAtFirst: 5,
-    batchesAtOnce: 1000,
-    batchesPerMinute: 300,
-    /** Messages of one receive, and how long it waits for the first (SQS API reference). */
-    messagesPerReceive: 10,
-    receiveWaitSeconds: 20,
-    /** Receives open at once, over all mappings; a delete always finds a connection. */
-    receivesAtOnce: 384,
-    receivesPerMapping: 64,
-    connections: 512,
-    connectMs: 2000,
-    requestMs: 10_000,
-    /** After a receive that failed, or a function that refused: at first, then twice as long. */
-    pauseMinMs: 1000,
-    pauseMaxMs: 60_000,
-    emptyPauseMs: 100,
-    filters: 5,
-    filterBytes: 4 * KIB,
-    filterDepth: 16,
-    /** Queue URLs that are remembered. */
-    queueUrls: 10_000,
-  },
+  queue: queueLimits,
+  eventSources: eventSourceLimits,
   worker: {
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
