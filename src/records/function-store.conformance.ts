@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isSluiceError } from '../base/mod.ts';
+import { publish } from './published-versions.ts';
 import type { FunctionRecord } from './records.ts';
 import { sampleCode, sampleFunction, sampleStamp } from './samples.fixture.ts';
 import type { FunctionStore } from './store.ts';
-import { installSucceeded, publish } from './transitions.ts';
+import { installSucceeded } from './transitions.ts';
 
 const key = { accountId: '111111111111', name: 'f' };
 

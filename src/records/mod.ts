@@ -12,6 +12,13 @@ export {
 } from './layer-store.ts';
 export { MemoryEventSourceMappings } from './memory/event-source-mappings.ts';
 export { MemoryFunctionStore } from './memory/function-store.ts';
+export {
+  publish,
+  publishWithWork,
+  removeVersion,
+  settlePublished,
+  versionExists,
+} from './published-versions.ts';
 export * from './records.ts';
 export { SqliteEventSourceMappings } from './sqlite/event-source-mappings.ts';
 export { SqliteFunctionStore } from './sqlite/function-store.ts';
@@ -29,11 +36,6 @@ export {
   installFailed,
   installSucceeded,
   newFunction,
-  publish,
-  publishWithWork,
-  removeVersion,
   requireRevision,
   type Stamp,
-  settlePublished,
-  versionExists,
 } from './transitions.ts';

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSluiceError } from '../base/mod.ts';
+import { publish, publishWithWork, settlePublished } from './published-versions.ts';
 import type { FunctionRecord } from './records.ts';
 import { sampleCode, sampleConfiguration, sampleFunction, sampleStamp } from './samples.fixture.ts';
-import {
-  beginUpdate,
-  installFailed,
-  installSucceeded,
-  publish,
-  publishWithWork,
-  settlePublished,
-} from './transitions.ts';
+import { beginUpdate, installFailed, installSucceeded } from './transitions.ts';
 
 const key = { accountId: '111111111111', name: 'f' };
 const reason = { text: 'no such image', code: 'InvalidImage' };

@@ -8,7 +8,6 @@ import type {
   VersionRecord,
 } from './records.ts';
 import { LATEST } from './records.ts';
-import type { FunctionChange } from './store.ts';
 
 /** Time and identity of a transition, handed in so that transitions stay pure. */
 export interface Stamp {
@@ -16,7 +15,7 @@ export interface Stamp {
   readonly newId: () => string;
 }
 
-const creating: StateReason = { text: 'The function is being created.', code: 'Creating' };
+export const creating: StateReason = { text: 'The function is being created.', code: 'Creating' };
 
 /** A new function: Pending until its code is installed. */
 export function newFunction(
@@ -55,7 +54,7 @@ export function requireRevision(current: { revisionId: string }, expected: strin
 }
 
 /** Rejects with `FUNCTION_BUSY` while a create or an update is under way. */
-function requireSettled(record: FunctionRecord): void {
+export function requireSettled(record: FunctionRecord): void {
   const { latest } = record;
   if (latest.state === 'Pending') {
     throw new SluiceError('FUNCTION_BUSY', `${record.name}: the function is Pending`, {
@@ -146,68 +145,8 @@ export function installFailed(
 }
 
 /** Two versions with equal fingerprints run the same code in the same way. */
-function fingerprint(version: VersionRecord): string {
+export function fingerprint(version: VersionRecord): string {
   return JSON.stringify([version.code?.codeSha256 ?? version.source, version.configuration]);
-}
-
-/**
- * The version that publishing `$LATEST` makes, or the number of the last one where that is the
- * same. Either way `$LATEST` has a new revision id afterwards.
- */
-export function publish(
-  record: FunctionRecord,
-  description: string | undefined,
-  stamp: Stamp,
-): FunctionChange & { published: VersionRecord | number } {
-  requireSettled(record);
-  const print = fingerprint(record.latest);
-  const latest = { ...record.latest, revisionId: stamp.newId() };
-  const last = record.lastPublished;
-  if (last?.fingerprint === print) {
-    return { function: { ...record, latest }, published: last.version };
-  }
-  const published = nextVersionOf(record, description, stamp);
-  return {
-    function: {
-      ...record,
-      latest,
-      nextVersion: record.nextVersion + 1,
-      lastPublished: { version: published.version, fingerprint: print },
-    },
-    putVersions: [published],
-    published,
-  };
-}
-
-/** As `publish`, for code still being installed: Pending until the same install ends. */
-export function publishWithWork(
-  record: FunctionRecord,
-  description: string | undefined,
-  stamp: Stamp,
-): FunctionChange & { published: VersionRecord } {
-  const { latest } = record;
-  if (latest.work === undefined) {
-    throw new SluiceError('INTERNAL', `${record.name}: nothing is being installed`);
-  }
-  const { configuration, source, version, revisionId, lastModifiedMs } = nextVersionOf(
-    record,
-    description,
-    stamp,
-  );
-  const published: VersionRecord = {
-    ...{ version, configuration, source, revisionId, lastModifiedMs },
-    state: 'Pending',
-    stateReason: creating,
-  };
-  return {
-    function: {
-      ...record,
-      nextVersion: record.nextVersion + 1,
-      latest: { ...latest, work: { ...latest.work, publishAs: published.version } },
-    },
-    putVersions: [published],
-    published,
-  };
 }
 
 /**
@@ -221,68 +160,4 @@ export function concurrencySetAside(record: FunctionRecord): number {
 export function concurrencyProvisioned(record: FunctionRecord): number {
   const all = Object.values(record.provisionedConcurrency);
   return all.reduce((sum, each) => sum + each.requested, 0);
-}
-
-/** Whether a number names a version; `$LATEST` always exists. */
-export function versionExists(record: FunctionRecord, version: number): boolean {
-  if (version === LATEST) return true;
-  return version < record.nextVersion && !record.removedVersions.includes(version);
-}
-
-/** The record without a published version; whoever calls has seen that nothing points to it. */
-export function removeVersion(record: FunctionRecord, version: number): FunctionChange {
-  const { lastPublished, ...rest } = record;
-  return {
-    function: {
-      ...rest,
-      ...(lastPublished && lastPublished.version !== version ? { lastPublished } : {}),
-      removedVersions: [...record.removedVersions, version],
-    },
-    removeVersion: version,
-  };
-}
-
-/** A version published together with an install takes the outcome of it. */
-export function settlePublished(
-  version: VersionRecord,
-  latest: VersionRecord,
-  stamp: Stamp,
-): VersionRecord {
-  const { stateReason: _, ...rest } = version;
-  const revisionId = stamp.newId();
-  if (latest.lastUpdateStatus !== 'Successful' || latest.code === undefined) {
-    const reason = latest.lastUpdateReason ?? {
-      text: 'The install failed.',
-      code: 'InternalError',
-    };
-    return { ...rest, state: 'Failed', stateReason: reason, revisionId };
-  }
-  const { configuration, source } = version;
-  return {
-    ...rest,
-    code: latest.code,
-    serving: { servingId: stamp.newId(), configuration, source, code: latest.code },
-    state: 'Active',
-    lastUpdateStatus: 'Successful',
-    revisionId,
-  };
-}
-
-function nextVersionOf(
-  record: FunctionRecord,
-  description: string | undefined,
-  stamp: Stamp,
-): VersionRecord {
-  const { latest } = record;
-  const configuration =
-    description === undefined ? latest.configuration : { ...latest.configuration, description };
-  return {
-    ...latest,
-    version: record.nextVersion,
-    configuration,
-    ...(latest.serving
-      ? { serving: { ...latest.serving, configuration, servingId: stamp.newId() } }
-      : {}),
-    revisionId: stamp.newId(),
-  };
 }
