@@ -1,7 +1,8 @@
 import { limits } from '../base/mod.ts';
 import type { FunctionReference } from '../catalogue/mod.ts';
 import { ApiError, invalidParameter, notFound } from './api-error.ts';
-import { string, throwBreaches } from './shapes.ts';
+import { throwBreaches } from './shape-errors.ts';
+import { string } from './shapes.ts';
 
 /** The forms of the path label `FunctionName`, from a bare name to a full ARN (service model). */
 export const functionNamePattern =

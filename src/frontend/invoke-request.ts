@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { limits } from '../base/mod.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
 import type { ApiRequest } from './operation.ts';
-import { string, throwBreaches, validate } from './shapes.ts';
+import { throwBreaches } from './shape-errors.ts';
+import { string, validate } from './shapes.ts';
 
 export type InvocationType = 'RequestResponse' | 'Event' | 'DryRun';
 

@@ -1,4 +1,5 @@
-import { ApiError, invalidParameter } from './api-error.ts';
+import { invalidParameter } from './api-error.ts';
+import { print, report, throwBreaches, wrongType } from './shape-errors.ts';
 
 /** One rule on a value, with the words in which the API reports its breach. */
 interface Constraint<T> {
@@ -18,34 +19,6 @@ export interface Shape<T> {
 }
 
 export type ShapeType<S> = S extends Shape<infer T> ? T : never;
-
-function jsonType(value: unknown): string {
-  if (Array.isArray(value)) return 'START_ARRAY';
-  if (typeof value === 'object') return 'START_OBJECT';
-  if (typeof value === 'boolean') return value ? 'TRUE_VALUE' : 'FALSE_VALUE';
-  return `${typeof value}_VALUE`.toUpperCase();
-}
-
-function wrongType(value: unknown, wanted: string): never {
-  const message = `${jsonType(value)} can not be converted to ${wanted}`;
-  throw new ApiError('SerializationException', message);
-}
-
-/** How the API prints a value in a message: lists as `[a, b]`, maps as `{k=v}`. */
-function print(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(print).join(', ')}]`;
-  if (typeof value === 'object' && value !== null) {
-    return `{${Object.entries(value)
-      .map(([key, each]) => `${key}=${print(each)}`)
-      .join(', ')}}`;
-  }
-  return String(value);
-}
-
-function report(value: unknown, path: string, text: string, printed = print(value)): string {
-  const shown = value === undefined ? 'null' : `'${printed.slice(0, 1024)}'`;
-  return `Value ${shown} at '${path}' failed to satisfy constraint: ${text}`;
-}
 
 function simple<T>(constraints: Constraint<T>[], cast: (value: unknown) => T): Shape<T> {
   return {
@@ -245,14 +218,6 @@ export function structure<const R extends Members, const O extends Members>(
       }
     },
   };
-}
-
-/** Throws one `ValidationException` that lists all breaches. */
-export function throwBreaches(breaches: readonly string[]): void {
-  if (breaches.length === 0) return;
-  const count =
-    breaches.length === 1 ? '1 validation error' : `${breaches.length} validation errors`;
-  throw new ApiError('ValidationException', `${count} detected: ${breaches.join('; ')}`);
 }
 
 /** The value as the shape's type, or the API's error. */

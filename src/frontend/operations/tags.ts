@@ -14,7 +14,8 @@ import {
   readInput,
 } from '../operation.ts';
 import type { Services } from '../services.ts';
-import { map, string, structure, throwBreaches, validate } from '../shapes.ts';
+import { throwBreaches } from '../shape-errors.ts';
+import { map, string, structure, validate } from '../shapes.ts';
 
 const path = '/2017-03-31/tags/:Resource';
 const resourcePattern =
