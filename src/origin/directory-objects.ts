@@ -1,16 +1,10 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import {
-  assert,
-  type Clock,
-  limits,
-  type Random,
-  SluiceError,
-  systemErrorCode,
-} from '../base/mod.ts';
+import { assert, type Clock, limits, type Random, systemErrorCode } from '../base/mod.ts';
 import type { PutOutcome } from '../seal/mod.ts';
-import { checkKey, isKeySegment, type ObjectStore, type ObjectUsage } from './object-store.ts';
+import { absentAs, inFolder, removeEmpty, storageError, syncFolder, walk } from './object-files.ts';
+import { checkKey, type ObjectStore, type ObjectUsage } from './object-store.ts';
 
 const TEMPORARY = 'tmp';
 
@@ -197,91 +191,4 @@ export class DirectoryObjects implements ObjectStore {
     assert(prefix.endsWith('/'), 'a prefix ends in a slash');
     return this.#path(prefix.slice(0, -1));
   }
-}
-
-/**
- * Files below a folder by ascending path, those after the path `after`; holds the names of one
- * folder a level at a time.
- */
-async function* walk(folder: string, after = ''): AsyncIterable<string> {
-  const found = await absentAs([], readdir(folder, { withFileTypes: true }), folder);
-  // `lost+found`, `.DS_Store`: no key has such a name, so it is not ours.
-  const entries = found.filter(({ name }) => isKeySegment(name));
-  const keyOf = (entry: (typeof entries)[number]) =>
-    entry.isDirectory() ? `${entry.name}/` : entry.name;
-  entries.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  for (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) {
-      const holdsLater = `${path}/` > after || after.startsWith(`${path}/`);
-      if (holdsLater) yield* walk(path, after);
-    } else if (path > after) {
-      yield path;
-    }
-  }
-}
-
-async function absentAs<T, U>(absent: U, work: Promise<T>, path: string): Promise<T | U> {
-  try {
-    return await work;
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return absent;
-    throw storageError(error, path);
-  }
-}
-
-/**
- * Runs `work`, and again with the path's folder made if that is what was missing; more than once,
- * for somebody else may remove the folder, empty as it is, in between.
- */
-async function inFolder<T>(path: string, work: () => Promise<T>, tries = 4): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT' || tries === 0) throw error;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return await inFolder(path, work, tries - 1);
-  }
-}
-
-/** Removes a folder and those above it, up to `top`, for as long as they are empty. */
-async function removeEmpty(folder: string, top: string): Promise<void> {
-  for (let each = folder; each.length > top.length; each = dirname(each)) {
-    try {
-      await rmdir(each);
-    } catch (error) {
-      const code = systemErrorCode(error) ?? '';
-      if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw storageError(error, each);
-      if (code === 'ENOTEMPTY') return;
-    }
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await absentAs(undefined, open(folder, 'r'), folder);
-  if (!handle) return;
-  try {
-    await handle.sync();
-  } catch (error) {
-    throw storageError(error, folder);
-  } finally {
-    await handle.close();
-  }
-}
-
-function storageError(error: unknown, path: string): SluiceError {
-  if (error instanceof SluiceError) return error;
-  const code = systemErrorCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SluiceError('DISK_FULL', `${path}: no space left; free some and try again`, {
-      data: { path },
-      cause: error,
-    });
-  }
-  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-  return new SluiceError(
-    denied ? 'ACCESS_DENIED' : 'ORIGIN_UNAVAILABLE',
-    `${path}: ${error instanceof Error ? error.message : String(error)}`,
-    { data: { path, systemCode: code }, cause: error },
-  );
 }
