@@ -5,10 +5,10 @@ export { type RewrapReport, rewrapAccount, rotateKey, setKeyState } from './acco
 export { type OpenCollector, openCollector } from './collector.ts';
 export { examineHost, type HostFinding } from './doctor.ts';
 export {
-  type ColdCacheDrill,
   type ColdCacheDrillOptions,
   coldCacheDrill,
 } from './drill/cold-cache-drill.ts';
+export type { ColdCacheDrill } from './drill/drill-result.ts';
 export { type MountedImage, mountImage } from './mount-image.ts';
 export { type RegionOptions, type RunningRegion, startRegion } from './region.ts';
 export { checkLocalParts } from './region-identity.ts';
