@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../base/mod.ts';
+import type { LogLine } from './types.ts';
 
 /** One line as it is stored, a JSON object a line. */
 export interface StoredLine {
@@ -10,6 +11,22 @@ export interface StoredLine {
   readonly requestId?: string | undefined;
   readonly source: 'function' | 'extension' | 'platform';
   readonly text: string;
+}
+
+/** A file of a group, as the store counts it. */
+export interface LogSegment {
+  readonly group: LogGroup;
+  readonly number: number;
+  sizeBytes: number;
+}
+
+/** A group's files, and the lines that wait to be written to them. */
+export interface LogGroup {
+  readonly directory: string;
+  readonly accountId: string;
+  /** Oldest first; the last one is written to. */
+  readonly segments: LogSegment[];
+  pending: LogLine[];
 }
 
 const suffix = '.jsonl';
@@ -37,4 +54,16 @@ export async function listSegments(directory: string): Promise<number[]> {
     if (systemErrorCode(error) === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** What of a line its segment keeps; the path says whose it is. */
+export function storedLine(line: LogLine): StoredLine {
+  const { timeEpochMs, logStream, requestId, source, text } = line;
+  return { timeEpochMs, stream: logStream, requestId, source, text };
+}
+
+/** Names of the folders in a folder; anything else there is not ours. */
+export async function foldersIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -1,7 +1,15 @@
-import { appendFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, type Logger, limits, systemErrorCode, type Timer } from '../base/mod.ts';
-import { groupDirectory, listSegments, type StoredLine, segmentPath } from './log-segments.ts';
+import {
+  foldersIn,
+  groupDirectory,
+  type LogGroup,
+  type LogSegment,
+  listSegments,
+  segmentPath,
+  storedLine,
+} from './log-segments.ts';
 import type { LogLine, LogSink } from './types.ts';
 
 /** Of the lines that wait to be written: others' are not dropped for one account's. */
@@ -22,20 +30,6 @@ export interface LogStoreOptions {
   readonly limits?: Partial<LogStoreLimits>;
 }
 
-interface Segment {
-  readonly group: Group;
-  readonly number: number;
-  sizeBytes: number;
-}
-
-interface Group {
-  readonly directory: string;
-  readonly accountId: string;
-  /** Oldest first; the last one is written to. */
-  readonly segments: Segment[];
-  pending: LogLine[];
-}
-
 /**
  * Keeps functions' logs on disk: a directory for each log group, its lines in numbered segments of
  * JSON lines. Writing never waits; lines reach the disk within a moment, and the oldest segments go
@@ -46,12 +40,12 @@ export class FileLogStore implements LogSink {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #limits: LogStoreLimits;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<string, LogGroup>();
   /** The same by account and log group, of those written to. */
-  readonly #byName = new Map<string, Group>();
-  readonly #dirty = new Set<Group>();
+  readonly #byName = new Map<string, LogGroup>();
+  readonly #dirty = new Set<LogGroup>();
   /** Oldest first, as far as their order in time is known. */
-  #segments: Segment[] = [];
+  #segments: LogSegment[] = [];
   #totalBytes = 0;
   readonly #byAccount = new Map<string, number>();
   readonly #pendingByAccount = new Map<string, number>();
@@ -113,7 +107,7 @@ export class FileLogStore implements LogSink {
   }
 
   /** Three lines an invoke ask for it, and a directory's name costs a hash. */
-  #groupOf({ accountId, logGroup }: LogLine): Group {
+  #groupOf({ accountId, logGroup }: LogLine): LogGroup {
     const name = `${accountId} ${logGroup}`;
     let group = this.#byName.get(name);
     if (!group) {
@@ -123,7 +117,7 @@ export class FileLogStore implements LogSink {
     return group;
   }
 
-  #group(directory: string): Group {
+  #group(directory: string): LogGroup {
     let group = this.#groups.get(directory);
     if (!group) {
       const accountId = basename(dirname(directory));
@@ -134,7 +128,7 @@ export class FileLogStore implements LogSink {
   }
 
   async #load(): Promise<void> {
-    const found: { segment: Segment; modifiedMs: number }[] = [];
+    const found: { segment: LogSegment; modifiedMs: number }[] = [];
     const accounts = await foldersIn(this.#directory);
     for (const account of accounts.filter((name) => /^\d{12}$/.test(name))) {
       for (const name of await foldersIn(join(this.#directory, account))) {
@@ -170,7 +164,7 @@ export class FileLogStore implements LogSink {
     this.#dropped = 0;
   }
 
-  async #append(group: Group, lines: readonly LogLine[]): Promise<void> {
+  async #append(group: LogGroup, lines: readonly LogLine[]): Promise<void> {
     let segment = group.segments.at(-1);
     let text = '';
     for (const line of lines) {
@@ -184,7 +178,11 @@ export class FileLogStore implements LogSink {
   }
 
   /** Writes to the segment, or to the next one if it is full; answers the one written to. */
-  async #write(group: Group, current: Segment | undefined, text: string): Promise<Segment> {
+  async #write(
+    group: LogGroup,
+    current: LogSegment | undefined,
+    text: string,
+  ): Promise<LogSegment> {
     let segment = current;
     if (!segment || segment.sizeBytes >= this.#limits.segmentBytes) {
       segment = { group, number: (segment?.number ?? 0) + 1, sizeBytes: 0 };
@@ -199,11 +197,11 @@ export class FileLogStore implements LogSink {
     return segment;
   }
 
-  async #retain(group: Group): Promise<void> {
+  async #retain(group: LogGroup): Promise<void> {
     const { groupBytes, totalBytes } = this.#limits;
     let sizeBytes = group.segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     while (sizeBytes > groupBytes && group.segments.length > 1) {
-      const oldest = group.segments[0] as Segment;
+      const oldest = group.segments[0] as LogSegment;
       sizeBytes -= oldest.sizeBytes;
       await this.#drop(oldest);
     }
@@ -220,20 +218,20 @@ export class FileLogStore implements LogSink {
   }
 
   /** Who has written most makes room: others keep what they have. */
-  #oldestOfTheLargest(): Segment {
+  #oldestOfTheLargest(): LogSegment {
     let largest = '';
     for (const [accountId, bytes] of this.#byAccount) {
       if (bytes > (this.#byAccount.get(largest) ?? -1)) largest = accountId;
     }
-    return this.#segments.find(({ group }) => group.accountId === largest) as Segment;
+    return this.#segments.find(({ group }) => group.accountId === largest) as LogSegment;
   }
 
-  #count({ group }: Segment, bytes: number): void {
+  #count({ group }: LogSegment, bytes: number): void {
     this.#totalBytes += bytes;
     this.#byAccount.set(group.accountId, (this.#byAccount.get(group.accountId) ?? 0) + bytes);
   }
 
-  async #drop(segment: Segment): Promise<void> {
+  async #drop(segment: LogSegment): Promise<void> {
     this.#forget(segment);
     try {
       await rm(segmentPath(segment.group.directory, segment.number));
@@ -242,21 +240,10 @@ export class FileLogStore implements LogSink {
     }
   }
 
-  #forget(segment: Segment): void {
+  #forget(segment: LogSegment): void {
     this.#segments.splice(this.#segments.indexOf(segment), 1);
     const { segments } = segment.group;
     segments.splice(segments.indexOf(segment), 1);
     this.#count(segment, -segment.sizeBytes);
   }
-}
-
-function storedLine(line: LogLine): StoredLine {
-  const { timeEpochMs, logStream, requestId, source, text } = line;
-  return { timeEpochMs, stream: logStream, requestId, source, text };
-}
-
-/** Anything else there is not ours. */
-async function foldersIn(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
