@@ -1,9 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { limits, systemClock, systemRandom } from '../base/mod.ts';
-import { FUSE_FD, type Helper, type HelperMount, Jails, networkMounts } from '../isolation/mod.ts';
+import {
+  FUSE_FD,
+  type Helper,
+  type HelperMount,
+  Jails,
+  networkMounts,
+  replaceableFile,
+} from '../isolation/mod.ts';
 import { noteKeeper, originCredentialFiles, originEnvironment } from '../origin/mod.ts';
 import { hearNotes } from './agent-notes.ts';
 import type { AgentSettings } from './agent-settings.ts';
@@ -40,7 +47,7 @@ export async function spawnAgent(
     main: AGENT_MAIN,
     flags: NODE_FLAGS,
     environment: { ...environment, SLUICE_FUSE_FD: `${FUSE_FD}` },
-    mounts: [{ path: directory, access: 'write' }, ...tierMounts(settings)],
+    mounts: [{ path: directory, access: 'write' }, ...tierMounts(settings, directory)],
     network: isFar ? 'host' : 'none',
     fuse,
     niceness: NICENESS,
@@ -55,7 +62,7 @@ export async function spawnAgent(
   return hearNotes(agent, noteKeeper(settings.origin.directory, systemClock, systemRandom));
 }
 
-function tierMounts({ origin, slab, l2 }: AgentSettings): HelperMount[] {
+function tierMounts({ origin, slab, l2 }: AgentSettings, directory: string): HelperMount[] {
   const mounts: HelperMount[] = [];
   const read = (path: string) => mounts.push({ path, access: 'read' });
   if (slab) {
@@ -66,9 +73,9 @@ function tierMounts({ origin, slab, l2 }: AgentSettings): HelperMount[] {
   if (origin.kind === 'directory' && existsSync(origin.directory)) read(origin.directory);
   originCredentialFiles(origin).forEach(read);
   if (l2) read(l2.secretFile);
-  // The list of nodes may be replaced while it is read, so its folder is what is shown.
   if (l2?.nodes.startsWith('@')) {
-    mounts.push({ path: dirname(l2.nodes.slice(1)), access: 'read', owners: 'kept' });
+    const given = [directory, ...mounts.map(({ path }) => path)];
+    mounts.push(replaceableFile(l2.nodes.slice(1), given));
   }
   if (l2 || origin.kind !== 'directory') mounts.push(...networkMounts());
   return mounts;

@@ -1,9 +1,15 @@
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { limits, SluiceError } from '../base/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import { type Helper, type HelperMount, type Jails, networkMounts } from '../isolation/mod.ts';
+import {
+  type Helper,
+  type HelperMount,
+  type Jails,
+  networkMounts,
+  replaceableFile,
+} from '../isolation/mod.ts';
 import { parseImageReference } from '../oci/mod.ts';
 import { originCredentialFiles, originEnvironment } from '../origin/mod.ts';
 import type {
@@ -69,7 +75,8 @@ function mountsOf(job: FlattenJob, local: string | undefined): HelperMount[] {
   originCredentialFiles(job.origin).forEach(read);
   if (job.primeL2) read(job.primeL2.secretFile);
   if (job.primeL2?.nodes.startsWith('@')) {
-    mounts.push({ path: dirname(job.primeL2.nodes.slice(1)), access: 'read', owners: 'kept' });
+    const given = mounts.map(({ path }) => path);
+    mounts.push(replaceableFile(job.primeL2.nodes.slice(1), given));
   }
   return [...mounts, ...networkMounts()];
 }

@@ -1,6 +1,7 @@
 export { CgroupPool } from './cgroup/pool.ts';
 export { Jails } from './jail/jails.ts';
 export { networkMounts } from './jail/network-mounts.ts';
+export { replaceableFile } from './jail/replaceable-file.ts';
 export { FUSE_FD, type Helper, type HelperMount } from './jail/types.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean/lean-factory.ts';
 export { openUserPool, type SandboxUsers, UserPool } from './lean/user-pool.ts';
