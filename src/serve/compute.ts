@@ -68,37 +68,14 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   await confineHelpers(stores, `${ownerId}-helpers`, logger);
   adoptSlab(stores.data);
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
-  const tiers = await agentSettings(stores, options.l2);
-  const sizes = { memoryBytes: tiers.memoryBytes, slabBytes: tiers.slab?.limitBytes };
-  logger.info(sizes, 'the caches of this host are sized');
-  const sinks = { meter, logger, traceLoads: (lines: string) => trace.append(lines) };
-  const agents = new AgentPool<AgentSettings>({
-    spawn: async (place) => hearTelemetry(await spawnAgent(place, stores.jails), sinks),
-    directory: join(stores.data.run, 'agents'),
-    settings: tiers,
-    spareAgents: limits.agent.poolSize,
-    clock,
-    random,
-    logger,
-  });
+  const agents = await openAgents(stores, options, trace);
   let network: OutboundNetwork | undefined;
   try {
     const cgroups = await CgroupPool.open({ ownerId, clock, logger });
     if (options.network === 'outbound')
       network = await OutboundNetwork.open({ ownerId, logger, outbound });
     else await OutboundNetwork.sweep(ownerId);
-    const { firstUid } = stores.settings.sandbox;
-    const users = await openUserPool(firstUid, Number.parseInt(ownerId.slice(0, 8), 16));
-    const sandboxes = new LeanSandboxFactory({
-      cgroups,
-      users,
-      clock,
-      logger,
-      scratchDirectory: join(stores.data.run, 'scratch'),
-      network,
-    });
-    const swept = await sandboxes.sweep();
-    if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
+    const sandboxes = await openSandboxes(stores, cgroups, network, logger);
     await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
     const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
     const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
@@ -148,4 +125,48 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     await stores.jails.close();
     throw error;
   }
+}
+
+/** Agents in their jails, with this host's caches; what they load goes to `trace`. */
+async function openAgents(
+  stores: Stores,
+  { l2, meter, logger }: ComputeOptions,
+  trace: LoadTraceFile,
+): Promise<AgentPool<AgentSettings>> {
+  const tiers = await agentSettings(stores, l2);
+  const sizes = { memoryBytes: tiers.memoryBytes, slabBytes: tiers.slab?.limitBytes };
+  logger.info(sizes, 'the caches of this host are sized');
+  const sinks = { meter, logger, traceLoads: (lines: string) => trace.append(lines) };
+  return new AgentPool<AgentSettings>({
+    spawn: async (place) => hearTelemetry(await spawnAgent(place, stores.jails), sinks),
+    directory: join(stores.data.run, 'agents'),
+    settings: tiers,
+    spareAgents: limits.agent.poolSize,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
+}
+
+/** What makes sandboxes, once it has cleared what a killed region left. */
+async function openSandboxes(
+  stores: Stores,
+  cgroups: CgroupPool,
+  network: OutboundNetwork | undefined,
+  logger: Logger,
+): Promise<LeanSandboxFactory> {
+  const { firstUid } = stores.settings.sandbox;
+  const ownerId = ownerIdOf(stores.data.path);
+  const users = await openUserPool(firstUid, Number.parseInt(ownerId.slice(0, 8), 16));
+  const sandboxes = new LeanSandboxFactory({
+    cgroups,
+    users,
+    clock: systemClock,
+    logger,
+    scratchDirectory: join(stores.data.run, 'scratch'),
+    network,
+  });
+  const swept = await sandboxes.sweep();
+  if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
+  return sandboxes;
 }
