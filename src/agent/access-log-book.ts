@@ -25,7 +25,8 @@ export class AccessLogBook {
   readonly #directory: string;
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
-  #saves = 0;
+  /** Of the whole process: no two books write one temporary file. */
+  static #saves = 0;
 
   constructor(directory: string, logger: Logger) {
     this.#directory = directory;
@@ -75,10 +76,10 @@ export class AccessLogBook {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // Of its own: two starts of one version end together, and each file is whole.
-      const temporary = `${path}.${process.pid}-${this.#saves++}.new`;
+      const temporary = `${path}.${process.pid}-${AccessLogBook.#saves++}.new`;
       await writeFile(temporary, encodeAccessLog(log));
       await rename(temporary, path);
-      if (this.#saves % limits.device.accessLogsPerSweep === 1) await this.#sweep();
+      if (AccessLogBook.#saves % limits.device.accessLogsPerSweep === 1) await this.#sweep();
     } catch (error) {
       this.#logger.warn({ manifestId: log.manifestId, error }, 'an access log is not kept');
     }
