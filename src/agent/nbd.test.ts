@@ -126,10 +126,10 @@ print(steps)
 `;
 
 test('libnbd reads, writes, trims, zeroes and flushes at random as on its model', async (t) => {
-  if (!hostHas(t, 'tool:nbdsh', 'tool:python3')) return;
+  if (!hostHas(t, 'tool:nbdsh', 'tool:/usr/bin/python3')) return;
   const { uri } = await serve(t, true);
   const seed = `${randomInt(2 ** 31)}`;
-  const { stdout } = await execute('python3', ['-c', model, uri, seed, '2']);
+  const { stdout } = await execute('/usr/bin/python3', ['-c', model, uri, seed, '2']);
   assert.ok(Number(stdout) >= 100, `${stdout} steps`);
 });
 

@@ -109,6 +109,9 @@ function holds(folder: string, path: string): boolean {
 /** What is known of an image with this digest, if it need not be flattened again. */
 export type FindInstalled = (imageDigest: string) => Promise<FlattenedImage | undefined>;
 
+/** What was sent to a process that is gone: its end is told otherwise. */
+const ignored = () => {};
+
 /**
  * Flattens one image in a process of its own (docs/decisions/0004). Rejects with the flattener's
  * error, or `FLATTENER_DIED`, whose data has what the process last said. With `asksFirst` in the job,
@@ -141,7 +144,7 @@ export async function runFlattener(
         };
       }
       const order: FlattenerOrder = found ? 'stop' : 'flatten';
-      if (child.connected) child.send(order);
+      child.send(order, ignored);
     };
     child.on('message', (message: FlattenerMessage) => {
       if (message.type === 'progress') onProgress(message.progress);
@@ -149,7 +152,7 @@ export async function runFlattener(
       else answer = message;
     });
     child.on('error', reject);
-    child.on('close', (status, killedBy) => {
+    const onEnd = (status: number | null, killedBy: NodeJS.Signals | null) => {
       signal?.removeEventListener('abort', onAbort);
       if (answer?.type === 'done') return resolve(answer.image);
       if (signal?.aborted) return reject(signal.reason);
@@ -157,7 +160,12 @@ export async function runFlattener(
       const end = killedBy ?? `exit status ${status}`;
       const message = `${job.imageUri}: the flattener ended with ${end}`;
       reject(new SluiceError('FLATTENER_DIED', message, { data: { said: said.trim() } }));
+    };
+    child.on('close', onEnd);
+    child.send(job, (error) => {
+      // One that is gone takes no job; its end may have come before anyone listened for it.
+      const isGone = child.exitCode !== null || child.signalCode !== null;
+      if (error && isGone) onEnd(child.exitCode, child.signalCode);
     });
-    child.send(job);
   });
 }
