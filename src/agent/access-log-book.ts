@@ -26,7 +26,8 @@ export class AccessLogBook {
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
   /** Of the whole process: no two books write one temporary file. */
-  static #saves = 0;
+  static #names = 0;
+  #saves = 0;
 
   constructor(directory: string, logger: Logger) {
     this.#directory = directory;
@@ -76,10 +77,11 @@ export class AccessLogBook {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // Of its own: two starts of one version end together, and each file is whole.
-      const temporary = `${path}.${process.pid}-${AccessLogBook.#saves++}.new`;
+      const temporary = `${path}.${process.pid}-${AccessLogBook.#names++}.new`;
       await writeFile(temporary, encodeAccessLog(log));
       await rename(temporary, path);
-      if (AccessLogBook.#saves % limits.device.accessLogsPerSweep === 1) await this.#sweep();
+      this.#saves += 1;
+      if (this.#saves % limits.device.accessLogsPerSweep === 1) await this.#sweep();
     } catch (error) {
       this.#logger.warn({ manifestId: log.manifestId, error }, 'an access log is not kept');
     }
