@@ -4,6 +4,8 @@ import type { Ended } from './driver.ts';
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?/g;
 /** Where a client says from where it looked for a module: its own place. */
 const requireStack = /(\\n|\n)Require stack:[^"]*/g;
+/** Wherever AWS's own client lies on this host. */
+const clientPlace = /(file:\/\/)?\/[^\s"'()]*\/aws-lambda-ric[^/\s"']*\/index\.mjs/g;
 /** Ours says at init if the host has another version than the function names. */
 const otherVersion = /^.*The function is of \S+ and runs on .*\n/gm;
 /** What Node prints of its own when it dies. */
@@ -26,7 +28,8 @@ export class Normal {
       .replaceAll(`file://${this.#root}`, 'ROOT')
       .replaceAll(this.#root, 'ROOT')
       .replaceAll(this.#requestId, 'ID')
-      .replaceAll(requireStack, '');
+      .replaceAll(requireStack, '')
+      .replaceAll(clientPlace, 'CLIENT/index.mjs');
   }
 
   log(output: string): string[] {

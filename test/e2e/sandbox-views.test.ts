@@ -17,7 +17,7 @@ const OF_512_MB: Partial<SandboxShape> = { memoryBytes: 512 * MIB, cpuMillis: 28
 /** A disk with programs of this host, the libraries they need, and further files. */
 function diskOf(
   t: TestContext,
-  programs: readonly string[],
+  programs: readonly (string | { readonly source: string; readonly target: string })[],
   files: readonly string[] = [],
 ): string {
   const directory = temporaryDirectory(t, 'programs');
@@ -26,9 +26,10 @@ function diskOf(
     mkdirSync(dirname(join(root, target)), { recursive: true });
     cpSync(source, join(root, target), { recursive: true, dereference: true });
   };
-  for (const program of programs) {
-    for (const { source, target } of sharedLibraries(program)) place(source, target);
-    place(program, program);
+  for (const each of programs) {
+    const program = typeof each === 'string' ? { source: each, target: each } : each;
+    for (const { source, target } of sharedLibraries(program.source)) place(source, target);
+    place(program.source, program.target);
   }
   for (const file of files) place(file, file);
   const disk = join(directory, 'disk.ext4');
@@ -69,13 +70,14 @@ test('/proc and the cgroups’ files tell the sandbox’s memory and processors'
 
 test('Node sizes itself by 512 MB, and knows its user', async (t) => {
   if (!hostHas(t, ...SANDBOX_NEEDS)) return;
-  const node = realpathSync(process.execPath);
+  // Not where it lies here: that may be below /tmp, which is the sandbox's own inside.
+  const node = { source: realpathSync(process.execPath), target: '/usr/bin/node' };
   const source = `const os = require('node:os');
     const heapBytes = require('node:v8').getHeapStatistics().heap_size_limit;
     const { username, homedir } = os.userInfo();
     console.log(JSON.stringify([os.totalmem(), os.freemem(), process.constrainedMemory(), heapBytes,
       os.cpus().length, username, homedir, os.homedir()]));`;
-  const output = await outputOf(t, diskOf(t, [node]), [node, '-e', source]);
+  const output = await outputOf(t, diskOf(t, [node]), [node.target, '-e', source]);
   const [total, free, constrained, heapBytes, ...rest] = JSON.parse(output);
   assert.deepEqual([total, free, constrained], [512 * MIB, 512 * MIB, 512 * MIB]);
   assert.ok(heapBytes < 512 * MIB, `${heapBytes}`);
