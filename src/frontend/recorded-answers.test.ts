@@ -246,3 +246,20 @@ test('zip functions name their runtime version; runtimes without a base are refu
   );
   assert.equal((await refusal(nothing)).message, 'Uploaded file must be a non-empty zip');
 });
+
+test('what is kept for an alias or a version goes with it, so that no record grows for ever', async (t) => {
+  const { client, store } = await startFrontend(t);
+  const lambda = client();
+  await createActive(lambda);
+  await lambda.send(new PublishVersionCommand({ FunctionName }));
+  await lambda.send(new CreateAliasCommand({ FunctionName, Name: 'live', FunctionVersion: '1' }));
+  for (const Qualifier of ['live', '1']) {
+    const UpdateRuntimeOn = 'FunctionUpdate';
+    const input = { FunctionName, Qualifier, UpdateRuntimeOn } as const;
+    await lambda.send(new PutRuntimeManagementConfigCommand(input));
+  }
+  await lambda.send(new DeleteAliasCommand({ FunctionName, Name: 'live' }));
+  await lambda.send(new DeleteFunctionCommand({ FunctionName, Qualifier: '1' }));
+  const record = await store.read({ accountId: '000000000000', name: FunctionName });
+  assert.deepEqual(record?.runtimeManagement, {});
+});

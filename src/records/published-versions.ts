@@ -73,9 +73,11 @@ export function versionExists(record: FunctionRecord, version: number): boolean 
 /** The record without a published version; whoever calls has seen that nothing points to it. */
 export function removeVersion(record: FunctionRecord, version: number): FunctionChange {
   const { lastPublished, ...rest } = record;
+  const { [String(version)]: _, ...runtimeManagement } = record.runtimeManagement ?? {};
   return {
     function: {
       ...rest,
+      runtimeManagement,
       ...(lastPublished && lastPublished.version !== version ? { lastPublished } : {}),
       removedVersions: [...record.removedVersions, version],
     },

@@ -195,6 +195,7 @@ export function deleteAlias(services: Services): Operation {
             policies: without(current.policies),
             eventInvokeConfigs: without(current.eventInvokeConfigs),
             provisionedConcurrency: without(current.provisionedConcurrency),
+            runtimeManagement: without(current.runtimeManagement ?? {}),
             urls: without(current.urls),
           },
         };

@@ -4,7 +4,7 @@ import { invalidParameter } from '../api-error.ts';
 import { changeFunction } from '../change.ts';
 import { json, type Operation, readInput } from '../operation.ts';
 import { renderConfiguration } from '../rendering.ts';
-import { referenceOf } from '../request-target.ts';
+import { referenceOf, requireQualifier } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { string, structure } from '../shapes.ts';
 
@@ -69,12 +69,11 @@ export function putRuntimeManagementConfig(services: Services): Operation {
         updateRuntimeOn: UpdateRuntimeOn,
         ...(RuntimeVersionArn ? { runtimeVersionArn: RuntimeVersionArn } : {}),
       };
-      await changeFunction(services, reference, (current) => ({
-        function: {
-          ...current,
-          runtimeManagement: { ...current.runtimeManagement, [qualifier]: kept },
-        },
-      }));
+      await changeFunction(services, reference, (current) => {
+        requireQualifier(services, current, reference);
+        const runtimeManagement = { ...current.runtimeManagement, [qualifier]: kept };
+        return { function: { ...current, runtimeManagement } };
+      });
       const shown = renderConfiguration(services.region, record, version, qualifier);
       return json(200, render(shown['FunctionArn'], kept));
     },
