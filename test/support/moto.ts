@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createHttpServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import type { TestContext } from 'node:test';
 import { until } from './until.ts';
 
@@ -26,7 +29,8 @@ export function hostHasMoto(t: TestContext): boolean {
  */
 export async function startMoto(environment: NodeJS.ProcessEnv = {}): Promise<Moto> {
   const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
+  const front = await oneAtATime(port);
+  const endpoint = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
   const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], {
     stdio: 'ignore',
     env: { ...process.env, ...environment },
@@ -37,6 +41,8 @@ export async function startMoto(environment: NodeJS.ProcessEnv = {}): Promise<Mo
     stop: async () => {
       child.kill('SIGKILL');
       await ended;
+      front.close();
+      front.closeAllConnections();
     },
   };
   try {
@@ -49,6 +55,29 @@ export async function startMoto(environment: NodeJS.ProcessEnv = {}): Promise<Mo
     await moto.stop();
     throw error;
   }
+}
+
+/**
+ * Lets one request after another through to `port`. Moto serves each in a thread of its own, and
+ * looks whether a key is there in one step and stores it in the next: of two conditional puts at
+ * once both may win there, where S3 promises that one does.
+ */
+async function oneAtATime(port: number): Promise<Server> {
+  let last: Promise<unknown> = Promise.resolve();
+  const server = createHttpServer((incoming, answer) => {
+    const { method, url, headers } = incoming;
+    const pass = async () => {
+      const onward = request({ host: '127.0.0.1', port, method, path: url, headers, agent: false });
+      const answered = once(onward, 'response');
+      await Promise.all([pipeline(incoming, onward), answered]);
+      const [response] = await answered;
+      answer.writeHead(response.statusCode, response.rawHeaders);
+      await pipeline(response, answer);
+    };
+    last = last.then(pass).catch(() => answer.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
 }
 
 async function freePort(): Promise<number> {
