@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError } from '../base/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 import type { AccessKeyRecord } from './account-records.ts';
 import { SqliteAccountStore } from './sqlite-account-store.ts';
 
@@ -16,8 +18,12 @@ const key: AccessKeyRecord = {
   disabled: false,
 };
 
-function open(t: TestContext, path: string): SqliteAccountStore {
-  const store = SqliteAccountStore.open(path);
+const unreadable: OnDamaged = (_, error) => {
+  throw error;
+};
+
+function open(t: TestContext, path: string, onDamaged = unreadable): SqliteAccountStore {
+  const store = SqliteAccountStore.open(path, onDamaged);
   t.after(() => store.close());
   return store;
 }
@@ -72,4 +78,30 @@ test('accounts exist once, have twelve digits, and must exist before their keys'
     (e) => isSluiceError(e, 'ACCOUNT_NOT_FOUND'),
   );
   assert.equal(store.find('AKIA1'), undefined, 'all or none');
+});
+
+test('a damaged account or key is named, and nobody else’s signature fails for it', (t) => {
+  const path = join(temporaryDirectory(t), 'accounts.db');
+  const first = open(t, path);
+  for (const accountId of ['111111111111', '222222222222']) {
+    first.addAccount({ ...account, accountId });
+    first.putKeys([{ ...key, accountId, accessKeyId: `AKIA${accountId}` }]);
+  }
+  const database = new DatabaseSync(path);
+  database.exec("UPDATE accounts SET body = '' WHERE account_id = '111111111111'");
+  database.exec("UPDATE access_keys SET body = '{' WHERE account_id = '111111111111'");
+  database.close();
+  const damaged: string[] = [];
+  const store = open(t, path, (record) => void damaged.push(record));
+  assert.equal(store.find('AKIA222222222222')?.accountId, '222222222222');
+  assert.equal(store.find('AKIA111111111111'), undefined);
+  assert.deepEqual(
+    store.listAccounts().map(({ accountId }) => accountId),
+    ['222222222222'],
+  );
+  assert.deepEqual(store.listKeys('111111111111'), []);
+  assert.throws(() => store.readKey('AKIA111111111111'), { code: 'STORE_CORRUPT' });
+  assert.ok(store.hasKey('AKIA111111111111') && store.hasAccount('111111111111'));
+  const named = ['account 111111111111, access key AKIA111111111111', 'account 111111111111'];
+  assert.deepEqual(new Set(damaged), new Set(named));
 });

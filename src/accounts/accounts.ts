@@ -8,6 +8,7 @@ import {
   newAccessKey,
   writeCredentialsFile,
 } from '../config/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 import type { AccessKeyRecord, IdentityPolicy } from './account-records.ts';
 import { SqliteAccountStore } from './sqlite-account-store.ts';
 
@@ -40,11 +41,12 @@ export class Accounts {
     this.#random = random;
   }
 
-  static open(data: DataDirectory, clock: Clock, random: Random): Accounts {
-    const store = SqliteAccountStore.open(join(data.state, 'accounts.sqlite'));
+  static open(data: DataDirectory, clock: Clock, random: Random, onDamaged: OnDamaged): Accounts {
+    const store = SqliteAccountStore.open(join(data.state, 'accounts.sqlite'), onDamaged);
     const accounts = new Accounts(store, data, clock, random);
     const keys = ensureCredentialsFile(data.credentialsFile, random);
-    for (const key of keys) if (!store.find(key.accessKeyId)) accounts.#adopt(key);
+    // A damaged record is not made anew from the file: the key may have been disabled.
+    for (const key of keys) if (!store.hasKey(key.accessKeyId)) accounts.#adopt(key);
     return accounts;
   }
 
@@ -89,10 +91,8 @@ export class Accounts {
   }
 
   #find(accessKeyId: string): AccessKeyRecord {
-    for (const { accountId } of this.store.listAccounts()) {
-      const found = this.store.listKeys(accountId).find((key) => key.accessKeyId === accessKeyId);
-      if (found) return found;
-    }
+    const found = this.store.readKey(accessKeyId);
+    if (found) return found;
     throw new SluiceError('KEY_NOT_FOUND', `${accessKeyId}: no account has this access key`);
   }
 
@@ -102,7 +102,7 @@ export class Accounts {
 
   #adopt(key: AccessKey): void {
     const { accountId } = key;
-    if (!this.store.listAccounts().some((each) => each.accountId === accountId)) {
+    if (!this.store.hasAccount(accountId)) {
       const name = accountId === defaultAccountId ? 'default' : accountId;
       this.store.addAccount({ accountId, name, createdMs: this.#clock.nowMs() });
     }

@@ -1,5 +1,6 @@
 import type { Logger } from '../base/mod.ts';
-import type { FunctionRecord, FunctionStore, FunctionVersion, OnDamaged } from '../records/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
+import type { FunctionRecord, FunctionStore, FunctionVersion } from '../records/mod.ts';
 import type { Catalogue } from './catalogue.ts';
 import { servingVersion } from './serving-version.ts';
 import { findTarget } from './targets.ts';

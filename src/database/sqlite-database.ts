@@ -52,9 +52,10 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 /** Parses a stored JSON body; what does not parse is a damaged store and not a caller's mistake. */
 export function parseBody<T>(body: unknown, what: string): T {
   try {
-    if (typeof body === 'string') return JSON.parse(body) as T;
+    const record: unknown = typeof body === 'string' ? JSON.parse(body) : undefined;
+    if (typeof record === 'object' && record !== null) return record as T;
   } catch (cause) {
     throw new SluiceError('STORE_CORRUPT', `${what}: stored record is not JSON`, { cause });
   }
-  throw new SluiceError('STORE_CORRUPT', `${what}: stored record is not text`);
+  throw new SluiceError('STORE_CORRUPT', `${what}: stored record is no object`);
 }

@@ -8,6 +8,7 @@ import {
   systemClock,
 } from '../base/mod.ts';
 import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
+import { reportDamaged } from '../database/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
@@ -57,7 +58,8 @@ export class AsyncEvents implements EventQueue {
 
   static async open(options: AsyncEventsOptions): Promise<AsyncEvents> {
     const path = join(options.data.state, 'events.sqlite');
-    return new AsyncEvents(await SqliteEventQueue.open({ path }), options);
+    const onDamaged = reportDamaged(options.logger, options.meter);
+    return new AsyncEvents(await SqliteEventQueue.open({ path, onDamaged }), options);
   }
 
   async enqueue(event: QueuedEvent): Promise<void> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isSluiceError, type Logger, type Meter, SluiceError, systemClock } from '../base/mod.ts';
 import type { DataDirectory } from '../config/mod.ts';
+import { type OnDamaged, reportDamaged } from '../database/mod.ts';
 import {
   type BatchInvoker,
   EventSources,
@@ -47,7 +48,7 @@ export class QueueBatches {
   /** Reads queues from now on. Without any set, mappings made earlier wait, and can be deleted. */
   async start(queued: QueuedInvokes): Promise<void> {
     this.#sources = new EventSources({
-      book: mappingBook(this.#store),
+      book: mappingBook(this.#store, reportDamaged(this.#logger, this.#meter)),
       source: meteredSource(this.#queues ?? noQueues, this.#meter),
       invoker: meteredBatches(batchInvoker(queued), this.#meter),
       clock: systemClock,
@@ -69,9 +70,9 @@ async function refuse(): Promise<never> {
 const noQueues: MessageSource = { receive: refuse, remove: refuse };
 
 /** The store as the pollers see it. */
-export function mappingBook(store: EventSourceMappingStore): MappingBook {
+export function mappingBook(store: EventSourceMappingStore, onDamaged?: OnDamaged): MappingBook {
   return {
-    all: () => store.all(),
+    all: () => store.all(onDamaged),
     read: (uuid) => store.read(uuid),
     watch: (listener) => store.watch(listener),
     async settle(uuid, revision, state) {

@@ -10,12 +10,12 @@ import {
   type Random,
 } from '../base/mod.ts';
 import { FunctionCache, type Provisioner, provisionAll } from '../catalogue/mod.ts';
+import { reportDamaged } from '../database/mod.ts';
 import { type EventQueue, type EventSourceSupport, QueuedInvokes } from '../delivery/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, ZipSupport } from '../install/mod.ts';
 import type { FunctionStore } from '../records/mod.ts';
 import { ArchiveUpkeep } from './archive-upkeep.ts';
-import { reportDamaged } from './damaged-records.ts';
 import { DownloadHandler } from './download-handler.ts';
 import { DownloadLinks } from './download-links.ts';
 import { FunctionUrlHandler } from './function-url/handler.ts';

@@ -9,6 +9,7 @@ import {
 } from '../base/mod.ts';
 import { functionArn } from '../catalogue/mod.ts';
 import { defaultAccountId } from '../config/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, InstallRequest, ZipSupport } from '../install/mod.ts';
 import {
@@ -19,7 +20,6 @@ import {
   type InstalledCode,
   installFailed,
   installSucceeded,
-  type OnDamaged,
   type StateReason,
   settlePublished,
 } from '../records/mod.ts';

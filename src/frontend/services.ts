@@ -1,9 +1,10 @@
 import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { FunctionCache, Provisioner } from '../catalogue/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 import type { EventQueue, EventSourceSupport } from '../delivery/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { ZipSupport } from '../install/mod.ts';
-import type { FunctionStore, OnDamaged, Stamp } from '../records/mod.ts';
+import type { FunctionStore, Stamp } from '../records/mod.ts';
 import type { ArchiveUpkeep } from './archive-upkeep.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { Installs } from './installs.ts';

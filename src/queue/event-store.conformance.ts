@@ -192,6 +192,21 @@ export function eventStoreConformance(
       assert.deepEqual(failures, [failureOf(5), failureOf(4), failureOf(3)]);
     });
 
+    test('forgets failures of the account that has most, and no other’s', async (t) => {
+      const store = await open(t, { failures: 4 });
+      const fail = async (n: number, accountId: string) => {
+        await store.enqueue(eventOf(n, { accountId }));
+        const [claimed] = await store.claim(5000, 1);
+        await store.remove(claimed!.eventId, { ...failureOf(n), accountId });
+      };
+      await fail(1, '111111111111');
+      for (let n = 2; n <= 9; n++) await fail(n, '222222222222');
+      const counts = ['111111111111', '222222222222'].map(
+        async (accountId) => (await store.failures(accountId, 100)).length,
+      );
+      assert.deepEqual(await Promise.all(counts), [1, 3]);
+    });
+
     test('says how much it holds and since when', async (t) => {
       const store = await open(t);
       const empty = { events: 0, claimed: 0, oldestReceivedMs: undefined };

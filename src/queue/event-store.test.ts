@@ -13,6 +13,8 @@ import { SqliteEvents } from './sqlite-events.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
 import type { EventCapacity } from './types.ts';
 
+const unheard = () => assert.fail('no record is damaged');
+
 async function openSqlite(t: TestContext, capacity: EventCapacity = {}) {
   const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
   const store = await SqliteEventQueue.open({ path, ...capacity });
@@ -65,6 +67,29 @@ describe('the SQLite event store', () => {
     });
   });
 
+  test('sets aside an event that cannot be read, names it at each start, and runs all others', async (t) => {
+    const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
+    const first = await SqliteEventQueue.open({ path });
+    for (let n = 0; n < 20; n++) await first.enqueue(eventOf(n));
+    await first.close();
+    const database = new DatabaseSync(path);
+    database.exec(`UPDATE events SET ending = '{"deliver' WHERE event_id IN (3, 4)`);
+    database.exec(`INSERT INTO failures (account_id, body) VALUES ('000000000000', '{')`);
+    database.close();
+    for (const life of [1, 2]) {
+      const damaged: string[] = [];
+      const onDamaged = (record: string) => void damaged.push(record);
+      const store = await SqliteEventQueue.open({ path, onDamaged });
+      const claimed = await store.claim(5000, 100);
+      assert.equal(claimed.length, 18);
+      assert.equal((await store.stats()).events, 18);
+      assert.deepEqual(await store.failures('000000000000', 10), []);
+      await store.close();
+      const named = [3, 4].map((id) => `000000000000/f, event ${id}`);
+      assert.deepEqual(damaged.sort(), [...named, '000000000000/failed event 1'], `life ${life}`);
+    }
+  });
+
   test('answers what was asked before it closed', async (t) => {
     const store = await openSqlite(t);
     const asked = store.enqueue(eventOf(1));
@@ -82,7 +107,7 @@ test('the file of a queue that was full does not keep its size', (t) => {
   for (const script of eventQueueMigrations) old.exec(script);
   old.exec(`PRAGMA user_version = ${eventQueueMigrations.length}`);
   old.close();
-  const events = new SqliteEvents(path, { events: 1000, failures: 10, bytes: 2 ** 40 });
+  const events = new SqliteEvents(path, { events: 1000, failures: 10, bytes: 2 ** 40 }, unheard);
   t.after(() => events.close());
   const batch = <T>(work: () => T): T => {
     events.begin();
@@ -110,7 +135,7 @@ test('the file of a queue that was full does not keep its size', (t) => {
 describe('a batch that is rolled back', () => {
   const openEvents = (t: TestContext) => {
     const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
-    const events = new SqliteEvents(path, { events: 100, failures: 10, bytes: 2 ** 30 });
+    const events = new SqliteEvents(path, { events: 100, failures: 10, bytes: 2 ** 30 }, unheard);
     t.after(() => events.close());
     return events;
   };

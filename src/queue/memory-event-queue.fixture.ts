@@ -1,5 +1,6 @@
 import { assert, limits } from '../base/mod.ts';
 import { EventBytes, sizeOf } from './event-bytes.ts';
+import { FailureShares } from './failure-shares.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
 import type {
   AsyncEvent,
@@ -17,7 +18,7 @@ export class MemoryEventQueue implements EventStore {
   readonly #queueOf = new Map<number, number>();
   readonly #claimed = new Set<number>();
   readonly #eventsMax: number;
-  readonly #failuresMax: number;
+  readonly #shares: FailureShares;
   readonly #bytes: EventBytes;
   #failures: FailedEvent[] = [];
   #eventsEver = 0;
@@ -26,7 +27,7 @@ export class MemoryEventQueue implements EventStore {
   constructor({ events, failures, bytes }: EventCapacity = {}) {
     this.#bytes = new EventBytes(bytes ?? limits.queue.bytes);
     this.#eventsMax = events ?? limits.queue.events;
-    this.#failuresMax = failures ?? limits.queue.failures;
+    this.#shares = new FailureShares(failures ?? limits.queue.failures);
     this.#queues = Array.from({ length: limits.queue.queues }, () => new Map());
   }
 
@@ -98,7 +99,10 @@ export class MemoryEventQueue implements EventStore {
     this.#claimed.delete(eventId);
     if (!failure) return;
     this.#failures.push(failure);
-    if (this.#failures.length > this.#failuresMax) this.#failures.shift();
+    const fullest = this.#shares.add(failure.accountId);
+    if (fullest === undefined) return;
+    const oldest = this.#failures.findIndex(({ accountId }) => accountId === fullest);
+    this.#failures.splice(oldest, 1);
   }
 
   async nextDueMs(): Promise<number | undefined> {

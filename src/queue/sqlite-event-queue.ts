@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { assert, limits, SluiceError, toSluiceError } from '../base/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 import type {
   Arguments,
   QueueOperation,
@@ -27,19 +28,26 @@ interface PendingCall {
 /** Events in one SQLite file; a thread of its own writes them, and commits before it answers. */
 export class SqliteEventQueue implements EventStore {
   readonly #thread: Worker;
+  readonly #onDamaged: OnDamaged;
   readonly #calls = new Map<number, PendingCall>();
   #callsEver = 0;
   #closed = false;
 
-  private constructor(thread: Worker, path: string) {
+  private constructor(thread: Worker, path: string, onDamaged: OnDamaged) {
     this.#thread = thread;
+    this.#onDamaged = onDamaged;
     thread.on('message', (answer: ThreadAnswer) => this.#settle(answer));
     thread.on('error', (error) => this.#fail(toSluiceError(error, 'STORE_CORRUPT')));
     thread.on('exit', () => this.#fail(new SluiceError('CANCELLED', `${path}: queue closed`)));
   }
 
-  /** Rejects with `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. */
-  static async open(options: { path: string } & EventCapacity): Promise<SqliteEventQueue> {
+  /**
+   * Rejects with `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. A record that
+   * cannot be read is reported; an event is set aside with it, and told of again at each start.
+   */
+  static async open(
+    options: { path: string; onDamaged?: OnDamaged } & EventCapacity,
+  ): Promise<SqliteEventQueue> {
     const { path, events = limits.queue.events, failures = limits.queue.failures } = options;
     const { bytes = limits.queue.bytes } = options;
     const workerData: ThreadSettings = { path, capacity: { events, failures, bytes } };
@@ -53,7 +61,7 @@ export class SqliteEventQueue implements EventStore {
         cause: error,
       });
     }
-    return new SqliteEventQueue(thread, path);
+    return new SqliteEventQueue(thread, path, options.onDamaged ?? (() => {}));
   }
 
   enqueue(event: AsyncEvent): Promise<void> {
@@ -111,6 +119,10 @@ export class SqliteEventQueue implements EventStore {
 
   #settle(answer: ThreadAnswer): void {
     if (answer === 'open') return;
+    if ('damaged' in answer) {
+      this.#onDamaged(answer.damaged, SluiceError.of(answer.error));
+      return;
+    }
     for (const { id, value, error } of answer) {
       const call = this.#calls.get(id);
       this.#calls.delete(id);
@@ -126,7 +138,6 @@ export class SqliteEventQueue implements EventStore {
   }
 }
 
-/** A buffer comes through the thread's port as plain bytes. */
 /** Buffers come out of the thread as plain bytes. */
 function asStored(event: StoredEvent): StoredEvent {
   const { payload, lastAnswer } = event;

@@ -1,11 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert, limits } from '../base/mod.ts';
-import { openDatabase } from '../database/mod.ts';
+import { type OnDamaged, openDatabase } from '../database/mod.ts';
 import { Claims } from './claims.ts';
 import { EventBytes, type EventSize, sizeOf } from './event-bytes.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
+import { SqliteFailures } from './sqlite-failures.ts';
 import { eventOfRow, type Row, rowBytes, sizeOfRow } from './sqlite-rows.ts';
 import { eventQueueMigrations } from './sqlite-schema.ts';
+import { giveBack, makeShrinkable } from './sqlite-space.ts';
 import type {
   AsyncEvent,
   EventCapacity,
@@ -15,8 +17,8 @@ import type {
   StoredEvent,
 } from './types.ts';
 
-/** Of `PRAGMA auto_vacuum` (sqlite.org/pragma.html). */
-const INCREMENTAL = 2;
+/** The internal queue of events that cannot be read: nobody claims them, and they stay for an operator. */
+const SET_ASIDE = -1;
 
 /**
  * The queue's tables, synchronous: every call is one part of the batch that its caller commits or
@@ -29,16 +31,23 @@ export class SqliteEvents {
   readonly #claims = new Claims(limits.queue.queues);
   readonly #depths: number[];
   readonly #bytes: EventBytes;
+  readonly #failures: SqliteFailures;
+  readonly #onDamaged: OnDamaged;
   #commits = 0;
   #turn = 0;
 
-  constructor(path: string, capacity: Required<EventCapacity>) {
+  constructor(path: string, capacity: Required<EventCapacity>, onDamaged: OnDamaged) {
     this.#capacity = capacity;
     this.#depths = new Array<number>(limits.queue.queues).fill(0);
     this.#bytes = new EventBytes(capacity.bytes);
     this.#database = openDatabase(path, eventQueueMigrations);
-    this.#shrinkable();
+    this.#onDamaged = onDamaged;
+    makeShrinkable(this.#database);
+    this.#failures = new SqliteFailures(this.#database, capacity.failures);
     this.#loadDepths();
+    for (const row of this.#all('SELECT * FROM events WHERE queue = ?', SET_ASIDE)) {
+      eventOfRow(row, onDamaged);
+    }
   }
 
   begin(): void {
@@ -48,13 +57,14 @@ export class SqliteEvents {
 
   commit(): void {
     this.#database.exec('COMMIT');
-    if (++this.#commits % limits.queue.commitsPerVacuum === 0) this.#giveBack();
+    if (++this.#commits % limits.queue.commitsPerVacuum === 0) giveBack(this.#database);
   }
 
   /** Nothing of the batch was done. */
   rolledBack(): void {
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
     this.#claims.rollBack();
+    this.#failures.reload();
     this.#loadDepths();
   }
 
@@ -100,9 +110,11 @@ export class SqliteEvents {
       if (!next) idle++;
       else {
         idle = 0;
-        const event = this.#read(next.eventId);
-        this.#claims.take(event.eventId, queue);
-        events.push(event);
+        const event = eventOfRow(this.#row('*', next.eventId), this.#onDamaged);
+        if (event) {
+          this.#claims.take(event.eventId, queue);
+          events.push(event);
+        } else this.#setAside(next.eventId, queue);
       }
     }
     return events;
@@ -136,11 +148,7 @@ export class SqliteEvents {
     for (const row of removed) this.#bytes.remove(sizeOfRow(row));
     if (queue !== undefined) this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
     this.#claims.release(eventId);
-    if (!failure) return;
-    const add = 'INSERT INTO failures (account_id, body) VALUES (?, ?)';
-    this.#run(add, failure.accountId, JSON.stringify(failure));
-    const oldest = '(SELECT max(failure_id) FROM failures) - ?';
-    this.#run(`DELETE FROM failures WHERE failure_id <= ${oldest}`, this.#capacity.failures);
+    if (failure) this.#failures.add(failure);
   }
 
   nextDueMs(): number | undefined {
@@ -153,11 +161,7 @@ export class SqliteEvents {
   }
 
   failures(accountId: string, limit: number): FailedEvent[] {
-    return this.#all(
-      'SELECT body FROM failures WHERE account_id = ? ORDER BY failure_id DESC LIMIT ?',
-      accountId,
-      limit,
-    ).map((row) => JSON.parse(String(row['body'])) as FailedEvent);
+    return this.#failures.list(accountId, limit, this.#onDamaged);
   }
 
   stats(): QueueStats {
@@ -183,8 +187,9 @@ export class SqliteEvents {
     return row && { eventId: Number(row['event_id']), visibleAtMs: Number(row['visible_at_ms']) };
   }
 
-  #read(eventId: number): StoredEvent {
-    return eventOfRow(this.#row('*', eventId));
+  #setAside(eventId: number, queue: number): void {
+    this.#run('UPDATE events SET queue = ? WHERE event_id = ?', SET_ASIDE, eventId);
+    this.#depths[queue] = (this.#depths[queue] ?? 1) - 1;
   }
 
   #sizeOf(eventId: number): EventSize {
@@ -203,7 +208,8 @@ export class SqliteEvents {
 
   #loadDepths(): void {
     this.#depths.fill(0);
-    for (const row of this.#all('SELECT queue, count(*) AS depth FROM events GROUP BY queue')) {
+    const depths = 'SELECT queue, count(*) AS depth FROM events WHERE queue >= 0 GROUP BY queue';
+    for (const row of this.#all(depths)) {
       this.#depths[Number(row['queue'])] = Number(row['depth']);
     }
     this.#bytes.clear();
@@ -212,21 +218,6 @@ export class SqliteEvents {
          GROUP BY account_id, function_name`,
     );
     for (const row of sums) this.#bytes.add(sizeOfRow(row));
-  }
-
-  /** A file of an earlier Sluice keeps its size for ever unless it is rewritten once. */
-  #shrinkable(): void {
-    const [row] = this.#all('PRAGMA auto_vacuum');
-    if (Number(row?.['auto_vacuum']) === INCREMENTAL) return;
-    this.#database.exec('PRAGMA auto_vacuum = INCREMENTAL; VACUUM;');
-  }
-
-  /** A part at a time, so that no batch waits long for it. */
-  #giveBack(): void {
-    const [row] = this.#all('PRAGMA freelist_count');
-    const { freePages, pagesPerVacuum } = limits.queue;
-    if (Number(row?.['freelist_count']) <= freePages) return;
-    this.#database.exec(`PRAGMA incremental_vacuum(${pagesPerVacuum})`);
   }
 
   #statement(sql: string): StatementSync {

@@ -1,3 +1,4 @@
+import { type OnDamaged, readRows } from '../database/mod.ts';
 import type { EventSize } from './event-bytes.ts';
 import type { EventEnding, FunctionAnswer, StoredEvent } from './types.ts';
 
@@ -15,8 +16,15 @@ export function sizeOfRow(row: Row): EventSize {
   };
 }
 
-export function eventOfRow(row: Row): StoredEvent {
-  const ending = row['ending'];
+const nameOfEvent = (row: Row) =>
+  `${row['account_id']}/${row['function_name']}, event ${row['event_id']}`;
+
+/** Undefined for one that cannot be read, which is reported. */
+export function eventOfRow(row: Row, onDamaged: OnDamaged): StoredEvent | undefined {
+  const body = row['ending'] === null ? null : String(row['ending']);
+  const rows = body === null ? [] : [{ body }];
+  const [ending] = readRows<EventEnding>(rows, () => nameOfEvent(row), onDamaged);
+  if (body !== null && !ending) return undefined;
   return {
     eventId: Number(row['event_id']),
     accountId: String(row['account_id']),
@@ -31,7 +39,7 @@ export function eventOfRow(row: Row): StoredEvent {
     invokes: Number(row['invokes']),
     refusals: Number(row['refusals']),
     ...(row['last_version'] === null ? {} : { lastAnswer: answerOfRow(row) }),
-    ending: ending === null ? undefined : (JSON.parse(String(ending)) as EventEnding),
+    ending,
   };
 }
 

@@ -46,7 +46,13 @@ function runBatch(events: SqliteEvents, calls: readonly Call[]): ThreadAnswer {
 }
 
 function serve(port: MessagePort, { path, capacity }: ThreadSettings): void {
-  const events = new SqliteEvents(path, capacity);
+  const damaged: ThreadAnswer[] = [];
+  const events = new SqliteEvents(path, capacity, (record, error) => {
+    damaged.push({ damaged: record, error: error.toJSON() });
+  });
+  const tellDamaged = () => {
+    for (const each of damaged.splice(0)) port.postMessage(each);
+  };
   port.on('message', (first: ThreadRequest) => {
     const requests: ThreadRequest[] = [first];
     for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) {
@@ -54,12 +60,14 @@ function serve(port: MessagePort, { path, capacity }: ThreadSettings): void {
     }
     const calls = requests.filter((request) => request !== 'close');
     if (calls.length > 0) port.postMessage(runBatch(events, calls));
+    tellDamaged();
     if (calls.length < requests.length) {
       events.close();
       port.close();
     }
   });
   port.postMessage('open' satisfies ThreadAnswer);
+  tellDamaged();
 }
 
 assert(parentPort, 'this module runs as a thread');

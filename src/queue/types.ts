@@ -76,7 +76,7 @@ export interface EventCapacity {
   readonly events?: number;
   /** Of their payloads, and of the last answers of those that are to run again. */
   readonly bytes?: number;
-  /** Records of failed events, of all accounts together; the oldest go first. */
+  /** Records of failed events in all; beyond, the oldest of the account that has most go. */
   readonly failures?: number;
 }
 
@@ -103,7 +103,7 @@ export interface EventStore {
   claim(nowMs: number, limit: number): Promise<StoredEvent[]>;
   /** Records how a claimed event fares; `release` gives the claim up. */
   save(eventId: number, progress: EventProgress, release: boolean): Promise<void>;
-  /** The event is over and reported; `failure` is remembered, the most recent ones at most. */
+  /** The event is over and reported; `failure` is remembered, an account's most recent at most. */
   remove(eventId: number, failure?: FailedEvent): Promise<void>;
   /** When the next event falls due that could be claimed then. */
   nextDueMs(): Promise<number | undefined>;

@@ -1,4 +1,5 @@
 import { limits, SluiceError } from '../base/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 
 /** What the API shows; those that end in -ing become the one that they lead to. */
 export type MappingState =
@@ -66,14 +67,18 @@ export interface EventSourceMappingStore {
     uuid: string,
     change: (current: EventSourceMappingRecord) => EventSourceMappingRecord | undefined,
   ): Promise<EventSourceMappingRecord | undefined>;
-  /** In the order of their UUIDs, from the first after `after`. */
+  /**
+   * In the order of their UUIDs, from the first after `after`. With `onDamaged` a record that cannot be
+   * read is reported and skipped; without, it is the error of the whole list.
+   */
   list(
     filter: MappingFilter,
     after: string | undefined,
     limit: number,
+    onDamaged?: OnDamaged,
   ): Promise<EventSourceMappingRecord[]>;
-  /** Those of all accounts. */
-  all(): Promise<EventSourceMappingRecord[]>;
+  /** Those of all accounts; as `list` for damaged ones. */
+  all(onDamaged?: OnDamaged): Promise<EventSourceMappingRecord[]>;
   /** Calls `listener` after each write, before the write resolves. Returns what ends it. */
   watch(listener: (uuid: string) => void): () => void;
   close(): Promise<void>;

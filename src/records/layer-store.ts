@@ -1,5 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { GroupSyncedDatabase, inTransaction, parseBody } from '../database/mod.ts';
+import {
+  GroupSyncedDatabase,
+  inTransaction,
+  type OnDamaged,
+  parseBody,
+  readPage,
+} from '../database/mod.ts';
 import type { PolicyRecord } from './records.ts';
 
 /** A version of a layer: an archive that is unpacked under /opt. Immutable. */
@@ -23,7 +29,11 @@ export interface LayerKey {
   readonly name: string;
 }
 
-/** The durable record of layers; numbers are never given twice, also after deletions. */
+/**
+ * The durable record of layers; numbers are never given twice, also after deletions. A list that is
+ * given `onDamaged` reports a record that cannot be read and skips it; without, it rejects with
+ * `STORE_CORRUPT`: what keeps an archive must not miss a layer.
+ */
 export interface LayerStore {
   /** Gives the record the layer's next number. */
   publish(record: Omit<LayerVersionRecord, 'version'>): Promise<LayerVersionRecord>;
@@ -33,9 +43,15 @@ export interface LayerStore {
     key: LayerKey,
     before: number | undefined,
     limit: number,
+    onDamaged?: OnDamaged,
   ): Promise<LayerVersionRecord[]>;
   /** The newest version of each layer by name, from the first after `after`. */
-  list(accountId: string, after: string | undefined, limit: number): Promise<LayerVersionRecord[]>;
+  list(
+    accountId: string,
+    after: string | undefined,
+    limit: number,
+    onDamaged?: OnDamaged,
+  ): Promise<LayerVersionRecord[]>;
   /** Of the archives of all versions of an account's layers, each as it was sent. */
   totalBytes(accountId: string): Promise<number>;
   /** With its policy. Deleting what is not there is no error. */
@@ -78,8 +94,8 @@ const migrations: readonly string[] = [
   `,
 ];
 
-const bodyOf = (row: Record<string, unknown>) =>
-  parseBody<LayerVersionRecord>(row['body'], 'layer version');
+const nameOfLayer = (row: Record<string, unknown>) =>
+  `${row['account_id']}/layer:${row['name']}:${row['version']}`;
 
 /** The embedded layer store; `:memory:` for tests. */
 export class SqliteLayerStore implements LayerStore {
@@ -115,44 +131,43 @@ export class SqliteLayerStore implements LayerStore {
 
   async read(key: LayerKey, version: number): Promise<LayerVersionRecord | undefined> {
     const row = this.#database
-      .prepare('SELECT body FROM layer_versions WHERE account_id = ? AND name = ? AND version = ?')
+      .prepare('SELECT * FROM layer_versions WHERE account_id = ? AND name = ? AND version = ?')
       .get(key.accountId, key.name, version);
-    return row && bodyOf(row);
+    return row && parseBody<LayerVersionRecord>(row['body'], nameOfLayer(row));
   }
 
   async listVersions(
     key: LayerKey,
     before: number | undefined,
     limit: number,
+    onDamaged?: OnDamaged,
   ): Promise<LayerVersionRecord[]> {
-    return this.#database
-      .prepare(
-        `SELECT body FROM layer_versions WHERE account_id = ? AND name = ? AND version < ?
-         ORDER BY version DESC LIMIT ?`,
-      )
-      .all(key.accountId, key.name, before ?? Number.MAX_SAFE_INTEGER, limit)
-      .map(bodyOf);
+    return this.#versions(key, before, limit, onDamaged);
   }
 
   async list(
     accountId: string,
     after: string | undefined,
     limit: number,
+    onDamaged?: OnDamaged,
   ): Promise<LayerVersionRecord[]> {
-    return this.#database
-      .prepare(
-        `SELECT body, max(version) FROM layer_versions WHERE account_id = ? AND name > ?
-         GROUP BY name ORDER BY name LIMIT ?`,
-      )
-      .all(accountId, after ?? '', limit)
-      .map(bodyOf);
+    const select = this.#database.prepare(
+      'SELECT DISTINCT name FROM layer_versions WHERE account_id = ? AND name > ? ORDER BY name',
+    );
+    const layers: LayerVersionRecord[] = [];
+    for (const row of select.iterate(accountId, after ?? '')) {
+      if (layers.length === limit) break;
+      const key = { accountId, name: String(row['name']) };
+      layers.push(...this.#versions(key, undefined, 1, onDamaged));
+    }
+    return layers;
   }
 
   async totalBytes(accountId: string): Promise<number> {
     const row = this.#database
       .prepare(
-        `SELECT total(json_extract(body, '$.sizeBytes')) AS bytes FROM layer_versions
-         WHERE account_id = ?`,
+        `SELECT total(iif(json_valid(body), json_extract(body, '$.sizeBytes'), 0)) AS bytes
+         FROM layer_versions WHERE account_id = ?`,
       )
       .get(accountId);
     return Number(row?.['bytes'] ?? 0);
@@ -189,11 +204,31 @@ export class SqliteLayerStore implements LayerStore {
     return result;
   }
 
+  #versions(
+    { accountId, name }: LayerKey,
+    before: number | undefined,
+    limit: number,
+    onDamaged: OnDamaged | undefined,
+  ): LayerVersionRecord[] {
+    const select = this.#database.prepare(
+      `SELECT * FROM layer_versions WHERE account_id = ? AND name = ? AND version < ?
+       ORDER BY version DESC LIMIT ?`,
+    );
+    return readPage(limit, onDamaged, {
+      after: before ?? Number.MAX_SAFE_INTEGER,
+      rowsAfter: (version, count) => select.all(accountId, name, version, count),
+      positionOf: (row) => Number(row['version']),
+      nameOf: nameOfLayer,
+    });
+  }
+
   #policy({ accountId, name }: LayerKey, version: number): PolicyRecord | undefined {
     const row = this.#database
       .prepare('SELECT body FROM layer_policies WHERE account_id = ? AND name = ? AND version = ?')
       .get(accountId, name, version);
-    return row && parseBody<PolicyRecord>(row['body'], 'layer policy');
+    return (
+      row && parseBody<PolicyRecord>(row['body'], `${accountId}/layer:${name}:${version} policy`)
+    );
   }
 
   #delete(table: string, { accountId, name }: LayerKey, version: number): void {

@@ -27,7 +27,6 @@ export type {
   FunctionChange,
   FunctionKey,
   FunctionStore,
-  OnDamaged,
 } from './store.ts';
 export {
   beginUpdate,

@@ -1,4 +1,4 @@
-import type { SluiceError } from '../base/mod.ts';
+import type { OnDamaged } from '../database/mod.ts';
 import type { FunctionRecord, VersionRecord } from './records.ts';
 
 export interface FunctionKey {
@@ -24,9 +24,6 @@ export interface FunctionChange {
 export interface UrlTarget extends FunctionKey {
   readonly qualifier: string;
 }
-
-/** Hears of a record that cannot be read: its key, and the error. */
-export type OnDamaged = (record: string, error: SluiceError) => void;
 
 /**
  * The durable record of all functions. A call that has resolved survives a crash of the process

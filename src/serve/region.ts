@@ -3,6 +3,7 @@ import { Accounts, SandboxCredentials } from '../accounts/mod.ts';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
 import { type DataDirectory, ensureDataDirectory, lockDataDirectory } from '../config/mod.ts';
+import { reportDamaged } from '../database/mod.ts';
 import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
@@ -93,7 +94,8 @@ async function startParts(
   cleanups.push(() => collector?.close());
   const zip = await openZipSupport(stores);
   cleanups.push(() => zip.layers.close());
-  const accounts = Accounts.open(data, systemClock, systemRandom);
+  const onDamaged = reportDamaged(logger, meter);
+  const accounts = Accounts.open(data, systemClock, systemRandom, onDamaged);
   cleanups.push(() => accounts.close());
   const credentials = new SandboxCredentials(accounts.store, systemRandom);
   const guard = new DiskGuard({

@@ -30,7 +30,14 @@ async function openAll(directory: string) {
     functions: SqliteFunctionStore.open(at('functions.sqlite')),
     layers: SqliteLayerStore.open(at('layers.sqlite')),
     mappings: SqliteEventSourceMappings.open(at('mappings.sqlite')),
-    accounts: Accounts.open(ensureDataDirectory(at('data')), systemClock, systemRandom),
+    accounts: Accounts.open(
+      ensureDataDirectory(at('data')),
+      systemClock,
+      systemRandom,
+      (_, error) => {
+        throw error;
+      },
+    ),
     archives: new DirectoryCodeArchive(at('archives'), systemRandom),
     keys: new LocalKeyService(at('keys'), systemClock, systemRandom),
     origin: directoryOrigin(at('origin'), options),

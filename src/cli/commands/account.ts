@@ -14,9 +14,10 @@ async function withAccounts(
   const { Accounts, checkLocalParts } = await import('../../serve/mod.ts');
   const data = ensureDataDirectory(options.data);
   checkLocalParts(data);
-  const accounts = Accounts.open(data, systemClock, systemRandom);
+  const output = createOutput(options.json);
+  const accounts = Accounts.open(data, systemClock, systemRandom, (_, error) => output.fail(error));
   try {
-    work(accounts, createOutput(options.json));
+    work(accounts, output);
   } finally {
     accounts.close();
   }

@@ -224,7 +224,7 @@ export function listEventSourceMappings(services: Services): Operation {
         qualifier: asked?.qualifier,
       };
       const { mappings } = services.eventSources;
-      const rows = await mappings.list(filter, after?.uuid, limit + 1);
+      const rows = await mappings.list(filter, after?.uuid, limit + 1, services.onDamaged);
       const shown = rows.slice(0, limit);
       const last = shown.at(-1);
       return json(200, {

@@ -158,7 +158,9 @@ export function listLayerVersions(services: Services): Operation {
       const key = readLayerKey(services, request, 'ListLayerVersions', label(request, 'LayerName'));
       readCompatibility(request);
       const { after, limit } = readPage<VersionPosition>(request, 50, isVersion);
-      const rows = (await services.zip?.layers.listVersions(key, after?.version, limit + 1)) ?? [];
+      const { zip, onDamaged } = services;
+      const rows =
+        (await zip?.layers.listVersions(key, after?.version, limit + 1, onDamaged)) ?? [];
       const shown = rows.slice(0, limit);
       const last = shown.at(-1);
       return json(200, {
@@ -189,7 +191,8 @@ export function listLayers(services: Services): Operation {
       readCompatibility(request);
       const { after, limit } = readPage<NamePosition>(request, 50, isName);
       const { accountId } = request.caller;
-      const rows = (await services.zip?.layers.list(accountId, after?.name, limit + 1)) ?? [];
+      const { zip, onDamaged } = services;
+      const rows = (await zip?.layers.list(accountId, after?.name, limit + 1, onDamaged)) ?? [];
       const shown = rows.slice(0, limit);
       const last = shown.at(-1);
       return json(200, {

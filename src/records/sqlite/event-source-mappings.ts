@@ -1,6 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../../base/mod.ts';
-import { GroupSyncedDatabase, inTransaction, parseBody } from '../../database/mod.ts';
+import {
+  GroupSyncedDatabase,
+  inTransaction,
+  type OnDamaged,
+  parseBody,
+  readPage,
+  readRows,
+} from '../../database/mod.ts';
 import {
   type EventSourceMappingRecord,
   type EventSourceMappingStore,
@@ -25,8 +32,8 @@ const migrations: readonly string[] = [
   `,
 ];
 
-const bodyOf = (row: Record<string, unknown>) =>
-  parseBody<EventSourceMappingRecord>(row['body'], 'event source mapping');
+const nameOfMapping = (row: Record<string, unknown>) =>
+  `${row['account_id']}/event-source-mapping:${row['uuid']}`;
 
 /** The embedded store of event source mappings; `:memory:` keeps nothing. */
 export class SqliteEventSourceMappings implements EventSourceMappingStore {
@@ -86,27 +93,30 @@ export class SqliteEventSourceMappings implements EventSourceMappingStore {
     { accountId, eventSourceArn, functionName, qualifier }: MappingFilter,
     after: string | undefined,
     limit: number,
+    onDamaged?: OnDamaged,
   ): Promise<EventSourceMappingRecord[]> {
     const given: readonly (readonly [string, string | undefined])[] = [
       ['account_id = ?', accountId],
-      ['uuid > ?', after ?? ''],
       ['event_source_arn = ?', eventSourceArn],
       ['function_name = ?', functionName],
       ['qualifier = ?', qualifier],
     ];
     const asked = given.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]));
-    const where = asked.map(({ sql }) => sql).join(' AND ');
-    return this.#database
-      .prepare(`SELECT body FROM event_source_mappings WHERE ${where} ORDER BY uuid LIMIT ?`)
-      .all(...asked.map(({ value }) => value), limit)
-      .map(bodyOf);
+    const where = asked.map(({ sql }) => `${sql} AND`).join(' ');
+    const select = this.#database.prepare(
+      `SELECT * FROM event_source_mappings WHERE ${where} uuid > ? ORDER BY uuid LIMIT ?`,
+    );
+    return readPage(limit, onDamaged, {
+      after: after ?? '',
+      rowsAfter: (uuid, count) => select.all(...asked.map(({ value }) => value), uuid, count),
+      positionOf: (row) => String(row['uuid']),
+      nameOf: nameOfMapping,
+    });
   }
 
-  async all(): Promise<EventSourceMappingRecord[]> {
-    return this.#database
-      .prepare('SELECT body FROM event_source_mappings ORDER BY uuid')
-      .all()
-      .map(bodyOf);
+  async all(onDamaged?: OnDamaged): Promise<EventSourceMappingRecord[]> {
+    const rows = this.#database.prepare('SELECT * FROM event_source_mappings ORDER BY uuid').all();
+    return readRows(rows, nameOfMapping, onDamaged);
   }
 
   watch(listener: (uuid: string) => void): () => void {
@@ -121,9 +131,9 @@ export class SqliteEventSourceMappings implements EventSourceMappingStore {
 
   #read(uuid: string): EventSourceMappingRecord | undefined {
     const row = this.#database
-      .prepare('SELECT body FROM event_source_mappings WHERE uuid = ?')
+      .prepare('SELECT * FROM event_source_mappings WHERE uuid = ?')
       .get(uuid);
-    return row && bodyOf(row);
+    return row && parseBody<EventSourceMappingRecord>(row['body'], nameOfMapping(row));
   }
 
   #put(record: EventSourceMappingRecord): void {

@@ -1,19 +1,26 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../../base/mod.ts';
-import { GroupSyncedDatabase, inTransaction, parseBody } from '../../database/mod.ts';
+import {
+  GroupSyncedDatabase,
+  inTransaction,
+  type OnDamaged,
+  parseBody,
+  readPage,
+  readRows,
+} from '../../database/mod.ts';
 import type { FunctionRecord, VersionRecord } from '../records.ts';
 import type {
   AccountTotals,
   FunctionChange,
   FunctionKey,
   FunctionStore,
-  OnDamaged,
   UrlTarget,
 } from '../store.ts';
 import { concurrencySetAside } from '../transitions.ts';
-import { nameOfFunction, readPage, readRows } from './damaged-rows.ts';
 import { functionMigrations } from './function-schema.ts';
 import { prepareStatements, type Statements } from './function-statements.ts';
+
+const nameOfFunction = (row: Record<string, unknown>) => `${row['account_id']}/${row['name']}`;
 
 /** The embedded store: one SQLite file in the data directory, for the one process that serves. */
 export class SqliteFunctionStore implements FunctionStore {

@@ -1,13 +1,25 @@
 import type { SQLOutputValue } from 'node:sqlite';
-import { isSluiceError } from '../../base/mod.ts';
-import { parseBody } from '../../database/mod.ts';
-import type { OnDamaged } from '../store.ts';
+import { isSluiceError, type Logger, type Meter, type SluiceError } from '../base/mod.ts';
+import { parseBody } from './sqlite-database.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
-export const nameOfFunction = (row: Row) => `${row['account_id']}/${row['name']}`;
+/** Hears of a record that cannot be read: its key, and the error. */
+export type OnDamaged = (record: string, error: SluiceError) => void;
 
-/** The records of the rows. One that cannot be read is reported and skipped, or thrown. */
+/** Names each damaged record in the log and counts it; the others are still served. */
+export function reportDamaged(logger: Logger, meter: Meter): OnDamaged {
+  const count = meter.counter(
+    'sluice_damaged_records_total',
+    'Records passed over because they cannot be read, each time that they were.',
+  );
+  return (record, error) => {
+    count.add(1);
+    logger.error({ record, error }, 'a record is damaged and passed over');
+  };
+}
+
+/** The records of the rows' bodies. One that cannot be read is reported and skipped, or thrown. */
 export function readRows<T>(
   rows: readonly Row[],
   nameOf: (row: Row) => string,
