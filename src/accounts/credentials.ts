@@ -17,4 +17,6 @@ export interface Credential {
 /** Looked up for every request: at once from memory, or from where the accounts are. */
 export interface CredentialStore {
   find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined>;
+  /** The keys of accounts and their users that a principal's ARN stands for, disabled ones too. */
+  keysOf(principalArn: string): readonly Credential[] | Promise<readonly Credential[]>;
 }

@@ -35,6 +35,10 @@ export class SandboxCredentials implements CredentialStore {
     return this.#issued.get(accessKeyId) ?? this.#accounts.find(accessKeyId);
   }
 
+  keysOf(principalArn: string): ReturnType<CredentialStore['keysOf']> {
+    return this.#accounts.keysOf(principalArn);
+  }
+
   /** Keys for one sandbox, in the environment variables by which AWS's clients find them. */
   issue(owner: CredentialHolder): SandboxKeys {
     const { accountId } = owner;

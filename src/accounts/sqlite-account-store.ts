@@ -127,6 +127,12 @@ export class SqliteAccountStore {
     return this.#keys.get(accessKeyId);
   }
 
+  /** Looks through all keys: for what happens seldom. */
+  keysOf(principalArn: string): KnownKey[] {
+    if (this.#version() !== this.#seenVersion) this.#load();
+    return [...this.#keys.values()].filter((key) => key.principalArn === principalArn);
+  }
+
   close(): void {
     if (this.#database.isOpen) this.#database.close();
   }

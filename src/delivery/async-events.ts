@@ -13,7 +13,7 @@ import type { OutboundSettings } from '../outbound/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender } from './event-destinations.ts';
-import type { EventQueue, QueuedEvent } from './events.ts';
+import type { ConfigurerRights, EventQueue, QueuedEvent } from './events.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
 import { meteredDestinations, meteredEvents } from './metered-queues.ts';
 import type { QueuedInvokes } from './queued-invokes.ts';
@@ -71,8 +71,9 @@ export class AsyncEvents implements EventQueue {
   }
 
   /** Takes up what an earlier life left, and runs events from now on. */
-  start(queued: QueuedInvokes): void {
+  start(queued: QueuedInvokes, rights: ConfigurerRights): void {
     const destinations = new EventDestinations({
+      rights,
       directories: this.#directories,
       http: this.#http,
       queues: this.#queues,

@@ -50,11 +50,12 @@ function setUp(
   const clock = new VirtualClock(1_763_700_000_000);
   const directory = temporaryDirectory(t);
   const enqueued: QueuedEvent[] = [];
+  const rights = { mayInvoke: async (arn: string) => arn.endsWith(':user/trusted') };
   const http = new HttpDeliveries({ allow: given.allow ?? [] }, ['000000000000'], clock);
   t.after(() => http.close());
   const destinations = new EventDestinations({
     directories: new DirectoryDeliveries(directory, given.bytesPerAccount ?? 1024 * 1024),
-    ...{ http, clock, queues: given.queues, random: new SeededRandom(1) },
+    ...{ http, clock, rights, queues: given.queues, random: new SeededRandom(1) },
     enqueue: async (each) => {
       enqueued.push(each);
     },
@@ -86,6 +87,18 @@ async function receiver(t: TestContext, status = 200, headers: Record<string, st
   const { port } = server.address() as AddressInfo;
   return { received, port, url: `http://127.0.0.1:${port}` };
 }
+
+test('a function is invoked for who named it, only while he might do so himself', async (t) => {
+  const { destinations, enqueued } = setUp(t);
+  const arn = 'arn:aws:lambda:us-east-1:000000000000:function:g';
+  const by = (name: string): Delivery => ({
+    ...destination(arn),
+    configuredBy: `arn:aws:iam::000000000000:user/${name}`,
+  });
+  await destinations.deliver(by('trusted'), event);
+  await assert.rejects(destinations.deliver(by('gone'), event), failsWith('ACCESS_DENIED'));
+  assert.equal(enqueued.length, 1);
+});
 
 test('a function of the account gets the record as an event of its own', async (t) => {
   const { destinations, enqueued, clock } = setUp(t);

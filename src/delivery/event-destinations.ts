@@ -1,7 +1,7 @@
 import { type Clock, limits, type Random, SluiceError, withDeadline } from '../base/mod.ts';
 import type { Delivery, Destinations, StoredEvent } from '../queue/mod.ts';
 import type { DirectoryDeliveries } from './directory-deliveries.ts';
-import type { QueuedEvent } from './events.ts';
+import type { ConfigurerRights, QueuedEvent } from './events.ts';
 import { attributeType, deduplicationId, type HttpDeliveries } from './http-deliveries.ts';
 import type { OutgoingMessage } from './sqs-queues.ts';
 
@@ -24,6 +24,7 @@ export interface EventDestinationsOptions {
   readonly http: HttpDeliveries;
   /** Absent where no queues are set. */
   readonly queues?: QueueSender | undefined;
+  readonly rights: ConfigurerRights;
   readonly enqueue: (event: QueuedEvent) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,6 +60,15 @@ export class EventDestinations implements Destinations {
     const [, accountId = '', functionName = '', qualifier] = arn;
     if (accountId !== event.accountId) {
       throw new SluiceError('ACCESS_DENIED', `${delivery.target}: a function of another account`);
+    }
+    const { configuredBy } = delivery;
+    const target = { accountId, functionName, qualifier };
+    // He may have lost the right, or his keys, since he named it.
+    if (configuredBy && !(await this.#options.rights.mayInvoke(configuredBy, target))) {
+      throw new SluiceError(
+        'ACCESS_DENIED',
+        `${delivery.target}: not for ${configuredBy} any more`,
+      );
     }
     await this.#options.enqueue({
       accountId,

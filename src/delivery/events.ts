@@ -1,4 +1,5 @@
 import type { EventSourceMappingStore } from '../records/mod.ts';
+import type { MappedFunction } from './queued-invokes.ts';
 
 export interface QueuedEvent {
   readonly accountId: string;
@@ -35,4 +36,10 @@ export interface EventSourceSupport {
   readonly mappings: EventSourceMappingStore;
   /** Without one, creating a mapping is refused. */
   readonly queues?: QueueDirectory | undefined;
+}
+
+/** What those who configured destinations may still do. */
+export interface ConfigurerRights {
+  /** Whether the caller of this ARN may invoke a function of his account, as if he called now. */
+  mayInvoke(principalArn: string, target: MappedFunction): Promise<boolean>;
 }

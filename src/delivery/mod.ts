@@ -1,5 +1,11 @@
 export { AsyncEvents } from './async-events.ts';
-export type { EventQueue, EventSourceSupport, QueueDirectory, QueuedEvent } from './events.ts';
+export type {
+  ConfigurerRights,
+  EventQueue,
+  EventSourceSupport,
+  QueueDirectory,
+  QueuedEvent,
+} from './events.ts';
 export { QueueBatches } from './queue-batches.ts';
 export { QueuedInvokes } from './queued-invokes.ts';
 export { SqsQueues } from './sqs-queues.ts';

@@ -101,7 +101,9 @@ export class QueuedInvokes implements EventFunctions {
         ageSeconds === undefined ? limits.queue.maximumEventAgeMs : ageSeconds * 1000,
       onSuccess: config?.onSuccess,
       onFailure: config?.onFailure,
+      configuredBy: config?.configuredBy,
       deadLetter: version.configuration.deadLetterTargetArn,
+      deadLetterConfiguredBy: version.configuration.deadLetterConfiguredBy,
     };
   }
 

@@ -40,7 +40,7 @@ export function authorize(
 }
 
 function verdictOf(
-  services: Services,
+  services: Pick<Services, 'region'>,
   caller: Credential,
   operation: string,
   resource: string,
@@ -76,12 +76,11 @@ function refusal(
  * the function's policy names it, unless its own deny it.
  */
 export function authorizeOwnInvoke(
-  services: Services,
-  request: ApiRequest,
+  services: Pick<Services, 'region'>,
+  caller: Credential,
   reference: FunctionReference,
   record: FunctionRecord | undefined,
 ): void {
-  const { caller } = request;
   const arn = functionArn(services.region, reference, reference.qualifier);
   const verdict = verdictOf(services, caller, 'InvokeFunction', arn, arn);
   if (verdict === 'allow') return;

@@ -1,8 +1,8 @@
 import { isSluiceError } from '../base/mod.ts';
 import type { FunctionReference } from '../catalogue/mod.ts';
-import type { EventInvokeRecord } from '../records/mod.ts';
+import type { EventInvokeRecord, FunctionConfiguration } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
-import { authorizeOwnInvoke } from './authorization.ts';
+import { authorizeOwnInvoke, principalOf } from './authorization.ts';
 import { isDeliverable, isFunctionArn, isQueueArn } from './destinations.ts';
 import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
@@ -49,7 +49,7 @@ async function requireDestinationFunction(
   const record = own ? await services.cache.read(target) : undefined;
   if (!record) throw invalidParameter(`The destination ARN ${arn} is invalid.`);
   // The region invokes it later in the caller's stead, who must not get by it what is not his.
-  authorizeOwnInvoke(services, request, target, record);
+  authorizeOwnInvoke(services, request.caller, target, record);
 }
 
 /** Throws unless the caller may invoke the function that a dead letter queue's place names. */
@@ -62,7 +62,19 @@ export async function requireDeadLetter(
   const caller = { accountId: request.caller.accountId, region: services.region };
   const target = parseFunctionReference(arn, undefined, caller);
   const own = target.accountId === request.caller.accountId;
-  if (own) authorizeOwnInvoke(services, request, target, await services.cache.read(target));
+  if (own) authorizeOwnInvoke(services, request.caller, target, await services.cache.read(target));
+}
+
+/** The configuration with who answers for its dead letter queue, where the input says which it is. */
+export function withConfigurer(
+  configuration: FunctionConfiguration,
+  { DeadLetterConfig }: { readonly DeadLetterConfig?: object | undefined },
+  request: ApiRequest,
+): FunctionConfiguration {
+  if (!DeadLetterConfig) return configuration;
+  const { deadLetterConfiguredBy: _, ...rest } = configuration;
+  if (rest.deadLetterTargetArn === undefined) return rest;
+  return { ...rest, deadLetterConfiguredBy: principalOf(request.caller) };
 }
 
 /** The queue has to be there, and the account's. */

@@ -11,11 +11,17 @@ import {
 } from '../base/mod.ts';
 import { FunctionCache, type Provisioner, provisionAll } from '../catalogue/mod.ts';
 import { reportDamaged } from '../database/mod.ts';
-import { type EventQueue, type EventSourceSupport, QueuedInvokes } from '../delivery/mod.ts';
+import {
+  type ConfigurerRights,
+  type EventQueue,
+  type EventSourceSupport,
+  QueuedInvokes,
+} from '../delivery/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, ZipSupport } from '../install/mod.ts';
 import type { FunctionStore } from '../records/mod.ts';
 import { ArchiveUpkeep } from './archive-upkeep.ts';
+import { configurerRights } from './configurer-rights.ts';
 import { DownloadHandler } from './download-handler.ts';
 import { DownloadLinks } from './download-links.ts';
 import { FunctionUrlHandler } from './function-url/handler.ts';
@@ -80,6 +86,8 @@ export class Frontend {
   readonly #services: Services;
   /** What runs the events of the queue. */
   readonly queued: QueuedInvokes;
+  /** What the queue asks before it delivers. */
+  readonly rights: ConfigurerRights;
   readonly #functionUrlDomain: string | undefined;
   readonly #functionUrlForm: 'host' | 'path';
   readonly #secure: boolean;
@@ -113,6 +121,7 @@ export class Frontend {
       installs: this.#installs,
     };
     this.queued = new QueuedInvokes(this.#services);
+    this.rights = configurerRights({ credentials, cache: this.#cache, region });
     const operations = allOperations(this.#services);
     const authenticator = new Authenticator(credentials, region, clock);
     const budget = new ByteBudget(limits.http.bodyBytesInFlight);

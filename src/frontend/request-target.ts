@@ -37,8 +37,8 @@ export async function invokeTarget(services: Services, request: ApiRequest): Pro
   const reference = parseRequest(services, request);
   const record = await services.cache.read(reference);
   const own = reference.accountId === request.caller.accountId;
-  const authorizeInvoke = own ? authorizeOwnInvoke : authorizeForeignInvoke;
-  authorizeInvoke(services, request, reference, record);
+  if (own) authorizeOwnInvoke(services, request.caller, reference, record);
+  else authorizeForeignInvoke(services, request, reference, record);
   return findTarget(services, reference, (alias) => pickVersion(alias, services.random));
 }
 

@@ -75,6 +75,15 @@ test('only the beginning is kept of an answer too long for a record', () => {
   assert.equal(progress.lastAnswer?.payload.length, lastAnswerBytes);
 });
 
+test('a delivery names who chose its target', () => {
+  const by = { ...policy, configuredBy: 'arn:a', deadLetterConfiguredBy: 'arn:b' };
+  const { progress } = after(failed, { invokes: 2 }, by);
+  assert.deepEqual(
+    progress.ending?.deliveries.map(({ configuredBy }) => configuredBy),
+    ['arn:a', 'arn:b'],
+  );
+});
+
 test('who is told depends on how it ended', () => {
   const ok: EventResult = { kind: 'ok', executedVersion: '1', payload: Buffer.from('1') };
   const told = (result: EventResult, by = policy) =>

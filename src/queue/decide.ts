@@ -16,7 +16,10 @@ export interface EventPolicy {
   readonly maximumEventAgeMs: number;
   readonly onSuccess?: string | undefined;
   readonly onFailure?: string | undefined;
+  /** Who chose them, by ARN. */
+  readonly configuredBy?: string | undefined;
   readonly deadLetter?: string | undefined;
+  readonly deadLetterConfiguredBy?: string | undefined;
 }
 
 /** How one attempt to run an event came out. */
@@ -105,7 +108,8 @@ function over(
     const { functionArn } = policy;
     const facts = { functionArn, condition, invokes, response, nowMs };
     const body = JSON.stringify(destinationRecord(event, facts));
-    deliveries.push({ kind: 'destination', target, body, attributes: {} });
+    const { configuredBy } = policy;
+    deliveries.push({ kind: 'destination', target, configuredBy, body, attributes: {} });
   }
   if (!succeeded && policy.deadLetter !== undefined && condition !== 'FunctionDeleted') {
     const attributes = {
@@ -114,7 +118,8 @@ function over(
       ErrorMessage: errorMessageOf(response?.payload, condition),
     };
     const body = event.payload.toString('utf8');
-    deliveries.push({ kind: 'dead-letter', target: policy.deadLetter, body, attributes });
+    const { deadLetter, deadLetterConfiguredBy: configuredBy } = policy;
+    deliveries.push({ kind: 'dead-letter', target: deadLetter, configuredBy, body, attributes });
   }
   const ending = { condition, deliveries, attempts: 0 };
   return { kind: 'over', progress: { visibleAtMs: nowMs, invokes, refusals: 0, ending } };

@@ -52,6 +52,8 @@ export interface Delivery {
   readonly kind: 'destination' | 'dead-letter';
   /** As configured: an ARN, a URL, a directory. */
   readonly target: string;
+  /** Who chose the target, by ARN; older records lack it. */
+  readonly configuredBy?: string | undefined;
   readonly body: string;
   /** Message attributes, where the target knows them. */
   readonly attributes: Readonly<Record<string, string>>;

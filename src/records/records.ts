@@ -79,6 +79,8 @@ export interface FunctionConfiguration {
   readonly tracingMode: 'PassThrough' | 'Active';
   readonly logging: LoggingConfiguration;
   readonly deadLetterTargetArn?: string;
+  /** Who named it, and so may invoke it where it is a function; older records lack it. */
+  readonly deadLetterConfiguredBy?: string;
   readonly kmsKeyArn?: string;
   readonly snapStartApplyOn: 'None' | 'PublishedVersions';
   /** `PER_TENANT`: a sandbox serves one tenant id for its life, and each invoke names one. */
@@ -163,7 +165,7 @@ export interface EventInvokeRecord {
   readonly maximumEventAgeSeconds?: number;
   readonly onSuccess?: string;
   readonly onFailure?: string;
-  /** Who last configured it, and so may invoke the functions that it names. */
+  /** Who last named a destination, and so may invoke the functions that it names. */
   readonly configuredBy?: string;
   readonly lastModifiedMs: number;
 }

@@ -167,7 +167,7 @@ async function startParts(
   cleanups.push(() => frontend.close(drainMs()));
   cleanups.push(() => batches.close(drainMs()));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
-  events.start(frontend.queued);
+  events.start(frontend.queued, frontend.rights);
   await batches.start(frontend.queued);
   return `${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -4,7 +4,7 @@ import { ApiError, conflict } from '../api-error.ts';
 import { authorizeFunction } from '../authorization.ts';
 import { resolveSource } from '../code-source.ts';
 import { newConfiguration } from '../configuration.ts';
-import { requireDeadLetter } from '../destination-checks.ts';
+import { requireDeadLetter, withConfigurer } from '../destination-checks.ts';
 import { createFunctionInput } from '../function-inputs.ts';
 import { parseFunctionReference } from '../function-name.ts';
 import { resolveLayers } from '../layer-name.ts';
@@ -43,7 +43,8 @@ async function create(services: Services, request: ApiRequest): Promise<ApiRespo
   judgeUnsupported(services, name, input);
   await requireDeadLetter(services, request, input.DeadLetterConfig?.TargetArn);
   const layers = await resolveLayers(services, request.caller, input.Layers ?? []);
-  const configuration = newConfiguration(name, packageType, input, layers);
+  const wanted = newConfiguration(name, packageType, input, layers);
+  const configuration = withConfigurer(wanted, input, request);
   if (configuration.runtime !== undefined) {
     requireRuntime(configuration.runtime, services.zip?.namedBases);
   }

@@ -85,7 +85,7 @@ function readConfig(input: ConfigInput, configuredBy: string, nowMs: number): Ev
       : { maximumEventAgeSeconds: MaximumEventAgeInSeconds }),
     ...(onSuccess === undefined ? {} : { onSuccess }),
     ...(onFailure === undefined ? {} : { onFailure }),
-    configuredBy,
+    ...(OnSuccess || OnFailure ? { configuredBy } : {}),
     lastModifiedMs: nowMs,
   };
 }
@@ -104,8 +104,9 @@ async function write(
     if (!current || !hasQualifier(current, reference)) throw noFunction();
     return combine(configOf(current, key), given);
   };
-  combined(await services.cache.read(reference));
-  await requireDestinations(services, request, reference, given);
+  const wanted = combined(await services.cache.read(reference));
+  // Who names one destination answers for both: the other may be of somebody who may more.
+  if (given.configuredBy) await requireDestinations(services, request, reference, wanted);
   const record = await changeFunction(services, reference, (current) => {
     const eventInvokeConfigs = { ...current.eventInvokeConfigs, [key]: combined(current) };
     return { function: { ...current, eventInvokeConfigs } };

@@ -9,7 +9,7 @@ import {
 import { changeError } from '../change.ts';
 import { resolveSource } from '../code-source.ts';
 import { applyConfiguration } from '../configuration.ts';
-import { requireDeadLetter } from '../destination-checks.ts';
+import { requireDeadLetter, withConfigurer } from '../destination-checks.ts';
 import { updateFunctionCodeInput, updateFunctionConfigurationInput } from '../function-inputs.ts';
 import { resolveLayers } from '../layer-name.ts';
 import {
@@ -78,7 +78,8 @@ async function updateConfiguration(services: Services, request: ApiRequest): Pro
   const change = (record: FunctionRecord): FunctionChange => {
     const { latest } = record;
     if (input.Runtime !== undefined) requireRuntime(input.Runtime, services.zip?.namedBases);
-    const configuration = applyConfiguration(latest.configuration, input, layers);
+    const applied = applyConfiguration(latest.configuration, input, layers);
+    const configuration = withConfigurer(applied, input, request);
     if (layers && latest.source.kind === 'zip') {
       requireTogetherSmall(latest.source.unzippedBytes, layers);
     }

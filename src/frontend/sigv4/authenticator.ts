@@ -37,12 +37,12 @@ export interface PendingCaller {
  * `UNSIGNED-PAYLOAD` is refused, since over plain HTTP anybody on the way could change the body.
  */
 export class Authenticator {
-  readonly #credentials: CredentialStore;
+  readonly #credentials: Pick<CredentialStore, 'find'>;
   readonly #region: string;
   readonly #clock: Clock;
   readonly #keys = new SigningKeys(limits.http.signingKeys);
 
-  constructor(credentials: CredentialStore, region: string, clock: Clock) {
+  constructor(credentials: Pick<CredentialStore, 'find'>, region: string, clock: Clock) {
     this.#credentials = credentials;
     this.#region = region;
     this.#clock = clock;

@@ -23,6 +23,7 @@ import {
   MemoryFunctionStore,
   SqliteLayerStore,
 } from '../../records/mod.ts';
+import { principalOf } from '../authorization.ts';
 import { Frontend } from '../frontend.ts';
 import type { TlsIdentity } from '../http/http-server.ts';
 
@@ -52,6 +53,10 @@ export class FixedCredentials implements CredentialStore {
 
   find(accessKeyId: string): Credential | undefined {
     return this.all.get(accessKeyId);
+  }
+
+  keysOf(principalArn: string): Credential[] {
+    return [...this.all.values()].filter((each) => principalOf(each) === principalArn);
   }
 }
 
