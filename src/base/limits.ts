@@ -170,6 +170,8 @@ export const limits = {
   queue: queueLimits,
   eventSources: eventSourceLimits,
   worker: {
+    /** Versions whose warnings a worker remembers to have written. */
+    versionsWarned: 10_000,
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
     /** A caller who wants the log's tail waits so long for the runtime to be done with the invoke. */

@@ -20,6 +20,8 @@ export interface Configuration {
   readonly Timeout: number;
   readonly CodeSize: number;
   readonly LastModified: string;
+  /** What of its code was left out, mended or is not as named; a member of ours. */
+  readonly Warnings?: readonly string[];
 }
 
 export function getConfiguration(client: LambdaClient, name: string): Promise<Configuration> {
@@ -48,7 +50,7 @@ export function kindOf({ PackageType, Runtime }: Configuration): string {
 /** The facts of one function, a line each; values of variables stay where they are. */
 export function describe(configuration: Configuration): string {
   const { FunctionName, FunctionArn, State, MemorySize, Timeout, CodeSize } = configuration;
-  const { Handler, Layers = [], Environment } = configuration;
+  const { Handler, Layers = [], Environment, Warnings = [] } = configuration;
   const variables = Object.keys(Environment?.Variables ?? {});
   const rows: readonly (readonly [string, string])[] = [
     ['name', FunctionName],
@@ -61,6 +63,7 @@ export function describe(configuration: Configuration): string {
     ['code', formatBytes(CodeSize)],
     ...Layers.map(({ Arn }) => ['layer', Arn] as const),
     ['variables', variables.join(', ')],
+    ...Warnings.map((each) => ['warning', each] as const),
   ];
   return rows
     .filter(([, value]) => value !== '')

@@ -23,6 +23,7 @@ export function sandboxTemplate(version: FunctionVersion, region: string): Sandb
     entrypoint: overrides?.entryPoint ?? wrapped(configuration, image.entrypoint),
     command: overrides?.command ?? image.command,
     workingDirectory: overrides?.workingDirectory ?? image.workingDirectory,
+    warnings: code.warnings,
     handler: configuration.handler,
     runtime: configuration.runtime,
     logGroup: configuration.logging.group,

@@ -17,6 +17,7 @@ import {
 import { SluiceError } from '../base/mod.ts';
 import { IMAGE, REGION, startFrontend, stranger } from './testing/harness.fixture.ts';
 import { create, createActive, refusal } from './testing/lambda.fixture.ts';
+import { call } from './testing/raw-http.fixture.ts';
 
 const arnOf = (name: string) => `arn:aws:lambda:${REGION}:000000000000:function:${name}`;
 
@@ -104,6 +105,22 @@ test('an image with nothing to run ends in Failed, unless the function says what
   assert.match(failed.StateReason ?? '', /^localhost:5000\/idle@sha256:.*no ENTRYPOINT and no CMD/);
   const told = await settled('told', { ImageConfig: { EntryPoint: ['/bin/run'] } });
   assert.equal(told.State, 'Active');
+});
+
+test('what is to be known of code is in the configuration as Warnings, which stock clients pass over', async (t) => {
+  const { client, port } = await startFrontend(t);
+  const lambda = client();
+  await createActive(lambda, { FunctionName: 'odd', Code: { ImageUri: 'localhost:5000/odd:1' } });
+  await createActive(lambda, { FunctionName: 'plain' });
+  const got = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: 'odd' }));
+  assert.equal(got.State, 'Active');
+  const read = async (name: string, rest = '') => {
+    const path = `/2015-03-31/functions/${name}${rest}`;
+    return JSON.parse((await call(port, { method: 'GET', path })).body);
+  };
+  assert.deepEqual((await read('odd', '/configuration')).Warnings, ['config: odd']);
+  assert.deepEqual((await read('odd')).Configuration.Warnings, ['config: odd']);
+  assert.equal('Warnings' in (await read('plain', '/configuration')), false);
 });
 
 test('while an update installs, the old code serves and further updates wait', async (t) => {

@@ -24,6 +24,7 @@ import {
   settlePublished,
 } from '../records/mod.ts';
 import { reasonOf } from './install-reason.ts';
+import { warningsOf } from './rendering.ts';
 
 export interface InstallsOptions {
   readonly store: FunctionStore;
@@ -134,9 +135,9 @@ export class Installs {
           : this.#installZip(common, record, source.sha256, signal);
       const installed = await this.#slots.run(record.accountId, work, signal);
       checkRunnable(installed, configuration.imageOverrides);
-      for (const warning of installed.warnings ?? []) {
+      for (const warning of warningsOf(installed)) {
         const fields = { account: record.accountId, function: record.name, warning };
-        this.#options.logger.warn(fields, 'an image was installed with a warning');
+        this.#options.logger.warn(fields, 'code was installed with a warning');
       }
       return { code: installed };
     } catch (error) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { functionArn, versionName } from '../catalogue/mod.ts';
-import type { FunctionRecord, VersionRecord } from '../records/mod.ts';
+import type { FunctionRecord, InstalledCode, VersionRecord } from '../records/mod.ts';
 import type { ApiRequest } from './operation.ts';
 import type { Services } from './services.ts';
 
@@ -66,6 +66,22 @@ export function renderConfiguration(
       LogGroup: config.logging.group,
     },
   };
+}
+
+/** What its owner should know of code that runs nonetheless. */
+export function warningsOf(code: InstalledCode): readonly string[] {
+  const { warnings = [], runtimeWarning } = code;
+  return runtimeWarning === undefined ? warnings : [...warnings, runtimeWarning];
+}
+
+/** A member of ours, which other clients pass over: absent where there is nothing to say. */
+export function renderWarnings({ code, configuration }: VersionRecord): Record<string, unknown> {
+  const kept = [
+    ...(configuration.vpc ? ['VpcConfig'] : []),
+    ...(configuration.fileSystems ? ['FileSystemConfigs'] : []),
+  ].map((member) => `${member}: it is kept, and nothing acts on it`);
+  const warnings = [...(code ? warningsOf(code) : []), ...kept];
+  return warnings.length > 0 ? { Warnings: warnings } : {};
 }
 
 function renderStates(version: VersionRecord): Record<string, unknown> {

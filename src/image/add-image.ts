@@ -9,6 +9,7 @@ import {
 import type { ImageConfig, OciImage } from '../oci/mod.ts';
 import { type ChunkSink, type KeyService, type ManifestChunk, sealManifest } from '../seal/mod.ts';
 import { type FlattenSummary, flattenImage } from './flatten.ts';
+import type { ImageProcess } from './image-process.ts';
 import type { ImagePhase, OnProgress } from './progress.ts';
 import { SealPool } from './sealing/seal-pool.ts';
 
@@ -39,6 +40,8 @@ export interface AddImageOptions {
   /** Sealing threads; one less than the host runs at once unless given. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
+  /** What is to run on the disk; what of it is not there is a warning. */
+  readonly process?: ImageProcess;
   readonly onProgress?: OnProgress;
 }
 
@@ -80,6 +83,7 @@ export async function addImage(image: OciImage, options: AddImageOptions): Promi
       onBytes: report,
       ...(options.sizeLimitBytes && { sizeLimitBytes: options.sizeLimitBytes }),
       ...(options.signal && { signal: options.signal }),
+      ...(options.process && { process: options.process }),
     });
     options.signal?.throwIfAborted();
     const bytesTotal = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);

@@ -3,6 +3,8 @@ import { formatBytes, limits, MIB, SluiceError } from '../base/mod.ts';
 import { type DiskSink, type DiskSummary, DiskWriter } from '../ext4/mod.ts';
 import { type ByteString, type OciImage, printable } from '../oci/mod.ts';
 import { applyLayer } from './apply-layer.ts';
+import type { ImageProcess } from './image-process.ts';
+import { missingOnDisk } from './process-on-disk.ts';
 import type { ImagePhase } from './progress.ts';
 
 export interface FlattenOptions {
@@ -12,6 +14,8 @@ export interface FlattenOptions {
   /** Of the uncompressed layers together; Lambda's 10 GiB unless given. */
   readonly sizeLimitBytes?: number;
   readonly signal?: AbortSignal;
+  /** What is to run on the disk; what of it is not there is a warning. */
+  readonly process?: ImageProcess;
   /** Called as the stored layers are read, and when the next phase begins. */
   readonly onBytes?: (phase: ImagePhase, bytesDone: number, bytesTotal: number) => void;
 }
@@ -66,6 +70,7 @@ export async function flattenImage(
           warnings.push(leftOutWarning(layer.digest, name, count));
       }
     }
+    if (options.process) warnings.push(...missingOnDisk(disk, options.process));
     options.onBytes?.('metadata', bytesDone, bytesTotal);
     const summary = await disk.finish();
     const tarBytes = budget.usedBytes;

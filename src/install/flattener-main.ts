@@ -88,6 +88,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
         keyService: oneDataKey(job),
       },
       manifestId: job.manifestId,
+      process: runs.process,
       chunks: l2 ? l2Primed(store, l2) : store,
       manifests: store,
       spoolDirectory: job.spoolDirectory,

@@ -8,7 +8,7 @@ import { systemRandom } from '../base/mod.ts';
 import { openImage } from '../oci/mod.ts';
 import { openStores } from '../serve/stores.ts';
 import { writeZip } from '../zip/mod.ts';
-import { RuntimeBases } from './runtime-bases.ts';
+import { RuntimeBases, versionWarning } from './runtime-bases.ts';
 import { RuntimeZipInstaller } from './zip-installer.ts';
 
 test('a base is gathered once, whole, and the same from the same host', async (t) => {
@@ -37,6 +37,23 @@ test('an image that the operator has set takes precedence over the host', async 
     isHosts: false,
   });
   assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a host that has another version of a language than a runtime names says so', () => {
+  const python = { language: 'python', version: '3.11.2' } as const;
+  const node = { language: 'node', version: 'v24.1.0' } as const;
+  assert.equal(versionWarning('python3.11', python), undefined);
+  assert.equal(
+    versionWarning('python3.1', python),
+    'python3.1: this region runs it on Python 3.11.2',
+  );
+  assert.equal(versionWarning('nodejs24.x', node), undefined);
+  assert.equal(
+    versionWarning('nodejs22.x', node),
+    'nodejs22.x: this region runs it on Node.js 24.1.0',
+  );
+  const own = { language: 'provided', version: '1' } as const;
+  assert.equal(versionWarning('provided.al2023', own), undefined);
 });
 
 test('a damaged kept base is gathered again by the install that finds it', async (t) => {

@@ -13,6 +13,8 @@ export interface RuntimeBase {
   readonly imageUri: string;
   /** Whether it was gathered from this host, and so has its languages in /var/lang. */
   readonly isHosts: boolean;
+  /** What a gathered one runs, where that is known to be another version than the runtime names. */
+  readonly warning?: string;
   /** Which making of it this is, of one that was gathered. */
   readonly making?: string;
 }
@@ -42,7 +44,13 @@ export class RuntimeBases {
     const name = `${language.language}-${language.version}-${process.arch}-${FORMAT}`;
     const path = join(this.#options.directory, name);
     await this.#gathering.run(path, () => this.#gather(path, language));
-    return { imageUri: `oci:${path}:latest`, isHosts: true, making: await makingOf(path) };
+    const warning = versionWarning(runtime, language);
+    return {
+      imageUri: `oci:${path}:latest`,
+      isHosts: true,
+      making: await makingOf(path),
+      ...(warning !== undefined && { warning }),
+    };
   }
 
   /** Gives up a gathered base that was found damaged, unless somebody has already. */
@@ -71,4 +79,18 @@ export class RuntimeBases {
 async function makingOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   return found ? `${found.ino} ${found.birthtimeMs}` : '';
+}
+
+/** In words, where a host's language is not of the version that the runtime names. */
+export function versionWarning(
+  runtime: string,
+  { language, version }: Pick<HostLanguage, 'language' | 'version'>,
+): string | undefined {
+  const [named, title] =
+    language === 'node'
+      ? [/^nodejs(\d+)\.x$/.exec(runtime)?.[1], 'Node.js']
+      : [/^python(\d+\.\d+)$/.exec(runtime)?.[1], 'Python'];
+  const own = version.replace(/^v/, '');
+  if (named === undefined || own === named || own.startsWith(`${named}.`)) return undefined;
+  return `${runtime}: this region runs it on ${title} ${own}`;
 }

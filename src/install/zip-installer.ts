@@ -28,7 +28,7 @@ export class RuntimeZipInstaller implements ZipInstaller {
   }
 
   async #installOn(
-    { imageUri, isHosts }: RuntimeBase,
+    { imageUri, isHosts, warning }: RuntimeBase,
     request: ZipInstallRequest,
     signal: AbortSignal,
   ): Promise<InstalledCode> {
@@ -44,6 +44,8 @@ export class RuntimeZipInstaller implements ZipInstaller {
       codeSizeBytes: archive.length,
       codeSha256: createHash('sha256').update(archive).digest('base64'),
       imageConfig: image.process,
+      ...(image.warnings.length > 0 && { warnings: image.warnings }),
+      ...(warning !== undefined && { runtimeWarning: warning }),
     };
   }
 }

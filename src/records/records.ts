@@ -35,8 +35,10 @@ export interface InstalledCode {
   /** Hexadecimal for an image (its digest), base64 for a zip archive, as Lambda has it. */
   readonly codeSha256: string;
   readonly imageConfig: ImageDefaults;
-  /** What of the image was left out or mended. */
+  /** What of the image was left out or mended, or is not there. */
   readonly warnings?: readonly string[];
+  /** How the runtime that serves it is not the one that it names; the runtime client says so too. */
+  readonly runtimeWarning?: string;
 }
 
 /** `ImageConfig` of a function: overrides of the image's own. */

@@ -30,6 +30,16 @@ function statusOf(failure: FunctionFailure | undefined): Status {
 const typeOf = (failure: FunctionFailure | undefined) =>
   failure && failure.kind !== 'timeout' ? { errorType: failureType(failure) } : {};
 
+/** What the owner of a function should know of its code. */
+export function codeWarningEvent(message: string): PlatformRecord {
+  return {
+    type: 'platform.codeWarning',
+    record: { message },
+    level: 'WARN',
+    text: `[WARNING]\t${message}`,
+  };
+}
+
 export function initStartEvent(
   template: SandboxTemplate,
   initializationType: InitializationType,

@@ -3,7 +3,7 @@ import { type Clock, type Logger, limits, MIB, type Random, toSluiceError } from
 import type { SandboxProvider } from '../isolation/mod.ts';
 import type { DiskPromises } from './disk-promises.ts';
 import { logStreamName, shapeOf } from './environment.ts';
-import { type InitPhase, initDoneEvents } from './platform-events.ts';
+import { codeWarningEvent, type InitPhase, initDoneEvents } from './platform-events.ts';
 import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
 import { SandboxLog } from './sandbox-log.ts';
 import type { SandboxTemplate } from './template.ts';
@@ -43,6 +43,8 @@ type StartOptions = Pick<StartOrder, 'sandboxId' | 'initializationType'> & {
 export class SandboxStarter {
   readonly #options: SandboxStarterOptions;
   readonly #initTimeoutMs: number;
+  /** Versions whose warnings are in their function's log; the oldest is forgotten first. */
+  readonly #warned = new Set<string>();
 
   constructor(options: SandboxStarterOptions) {
     this.#options = options;
@@ -99,6 +101,7 @@ export class SandboxStarter {
     const { sandboxId, initializationType, signal, credentials } = options;
     const logStream = logStreamName(template.version, clock.nowMs(), random.bytes(16));
     const log = new SandboxLog(template, logStream, clock, logs);
+    this.#warn(template, log);
     const identity = { sandboxId, logStream, initializationType, credentials };
     const request = {
       template,
@@ -141,6 +144,16 @@ export class SandboxStarter {
       initFailure: init.kind === 'failed' ? init.failure : undefined,
       restart: () => RuntimeRun.start(this.#options, { ...request, phase: 'invoke' }),
     });
+  }
+
+  /** At the first start of a version here, so that its log begins with what is to be known of it. */
+  #warn({ functionArn, revision, warnings = [] }: SandboxTemplate, log: SandboxLog): void {
+    const version = `${functionArn} ${revision}`;
+    if (warnings.length === 0 || this.#warned.has(version)) return;
+    for (const warning of warnings) log.platform(codeWarningEvent(warning));
+    const [oldest] = this.#warned;
+    if (oldest && this.#warned.size >= limits.worker.versionsWarned) this.#warned.delete(oldest);
+    this.#warned.add(version);
   }
 
   /** Init, cut short when nobody wants the sandbox any more. */

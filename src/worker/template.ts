@@ -26,6 +26,8 @@ export interface SandboxTemplate {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
   readonly workingDirectory: string;
+  /** What of the image was left out, mended or is not there; said once in the function's log. */
+  readonly warnings?: readonly string[] | undefined;
   /** `_HANDLER`; the first element of `command` if absent. */
   readonly handler?: string | undefined;
   /** `nodejs24.x`, …; absent for images and for `provided`. */

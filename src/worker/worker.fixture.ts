@@ -235,6 +235,8 @@ export interface BenchOptions {
   readonly initTimeoutMs?: number;
   readonly coldStartsAtOnce?: number;
   readonly freezeAfterMs?: number;
+  /** Of the version's code. */
+  readonly warnings?: readonly string[];
   /** A virtual one for tests of what time does; the system's unless given. */
   readonly clock?: VirtualClock;
 }
@@ -271,7 +273,7 @@ export function bench(
         };
       },
     },
-    templates: { find: async () => template },
+    templates: { find: async () => ({ ...template, warnings: options.warnings }) },
     sandboxes: provider,
     runtimeApis: () => sandboxes.at(-1) as FakeSandbox,
     logs: { write: (line) => lines.push(line) },

@@ -41,6 +41,15 @@ describe('a start', () => {
     await first;
   });
 
+  test('of a version whose code has warnings says them first in its log, once', async (t) => {
+    const { start, lines } = bench(t, undefined, { warnings: ['layer 1: no', 'config: odd'] });
+    for (const sandboxId of ['sb-1', 'sb-2']) await start(sandboxId);
+    const texts = lines.map(({ text }) => text);
+    assert.deepEqual(texts.slice(0, 2), ['[WARNING]\tlayer 1: no', '[WARNING]\tconfig: odd']);
+    assert.match(texts[2] ?? '', /^INIT_START /);
+    assert.equal(texts.filter((text) => text.startsWith('[WARNING]')).length, 2);
+  });
+
   test('that is no longer wanted leaves nothing behind', async (t) => {
     const { worker, devices, sandboxes, clock, within } = timed(t, () => {});
     const controller = new AbortController();

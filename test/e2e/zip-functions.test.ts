@@ -170,6 +170,21 @@ describe('zip functions and layers', { skip: lacks }, () => {
     assert.match(failed.body.stackTrace[0], /File "\/var\/task\/app\.py", line 7, in handler/);
   });
 
+  test('a version that the host lacks is a warning where the function is created and shown', async () => {
+    const code = join(scratch.path, 'old.zip');
+    writeFileSync(code, zipOf({ 'app.py': 'def handler(event, context): return 1' }));
+    const sluice = (...words: string[]) =>
+      runOrThrow(join(repositoryRoot, 'bin/sluice'), [...words, '--data', dataDirectory]);
+    const words = ['--zip', code, '--runtime', 'python3.10', '--handler', 'app.handler'];
+    const warning = /^warning {3}python3\.10: this region runs it on Python 3\.\d+\.\d+$/m;
+    assert.match(await sluice('function', 'create', 'old', ...words), warning);
+    assert.match(await sluice('function', 'get', 'old'), warning);
+    assert.match(await sluice('function', 'update', 'old', '--zip', code), warning);
+    assert.equal((await invoke('old')).body, 1);
+    const said = /The function is of python3\.10 and runs on python3\.\d+$/gm;
+    assert.equal((await sluice('logs', 'old')).match(said)?.length, 1);
+  });
+
   test('a function’s own bootstrap runs, whether in the code or in a layer', async () => {
     await create('own', 'provided.al2023', 'any', zipOf({ bootstrap }, 0o700));
     assert.deepEqual((await invoke('own', { a: 1 })).body, { event: { a: 1 }, task: '/var/task' });

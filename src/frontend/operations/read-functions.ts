@@ -3,7 +3,7 @@ import { type FunctionRecord, LATEST, type VersionRecord } from '../../records/m
 import { authorize } from '../authorization.ts';
 import { json, type Operation } from '../operation.ts';
 import { readPage, writeMarker } from '../paging.ts';
-import { renderCode, renderConfiguration } from '../rendering.ts';
+import { renderCode, renderConfiguration, renderWarnings } from '../rendering.ts';
 import { referenceOf } from '../request-target.ts';
 import type { Services } from '../services.ts';
 import { string, validate } from '../shapes.ts';
@@ -19,7 +19,10 @@ export function getFunction(services: Services): Operation {
       const { record, version } = await findTarget(services, reference);
       const { reservedConcurrency, tags } = record;
       return json(200, {
-        Configuration: renderConfiguration(services.region, record, version, reference.qualifier),
+        Configuration: {
+          ...renderConfiguration(services.region, record, version, reference.qualifier),
+          ...renderWarnings(version),
+        },
         Code: renderCode(services, request, record, version),
         ...(Object.keys(tags).length > 0 ? { Tags: tags } : {}),
         ...(reservedConcurrency === undefined
@@ -39,7 +42,10 @@ export function getFunctionConfiguration(services: Services): Operation {
       const reference = referenceOf(services, request, 'GetFunctionConfiguration');
       const { record, version } = await findTarget(services, reference);
       const { region } = services;
-      return json(200, renderConfiguration(region, record, version, reference.qualifier));
+      return json(200, {
+        ...renderConfiguration(region, record, version, reference.qualifier),
+        ...renderWarnings(version),
+      });
     },
   };
 }

@@ -62,7 +62,7 @@ export class FixedCredentials implements CredentialStore {
 
 /**
  * Installs at once, unless a test holds it or the image's name says that it fails (`missing`) or
- * that it has nothing to run (`idle`).
+ * that it has nothing to run (`idle`) or a warning (`odd`).
  */
 export class FakeInstaller implements CodeInstaller {
   readonly requests: InstallRequest[] = [];
@@ -91,6 +91,7 @@ export class FakeInstaller implements CodeInstaller {
         workingDirectory: '/',
         user: '',
       },
+      ...(request.imageUri.includes('odd') && { warnings: ['config: odd'] }),
     };
   }
 }
