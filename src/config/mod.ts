@@ -20,5 +20,6 @@ export {
   type QueueSettings,
   readSettings,
   type SaltSettings,
+  type SdkSettings,
   type Settings,
 } from './settings.ts';

@@ -80,6 +80,19 @@ const runtimeSettings = z.record(
   z.string().min(1),
 );
 
+const sdkPlace = z
+  .string()
+  .regex(/^(off|host|\/.*)$/, 'is off, host, or an absolute path')
+  .default('host');
+
+/** AWS's SDK in the managed runtimes: this host's, that of a directory, or none. */
+const sdkSettings = z.strictObject({
+  /** A directory that `pip install --target` filled with boto3. */
+  python: sdkPlace,
+  /** A directory that `npm install --prefix` filled with `@aws-sdk/*`. */
+  nodejs: sdkPlace,
+});
+
 const queueSettings = z.strictObject({
   /** Of a service that speaks SQS's protocol; AWS's own without one. */
   endpoint: z.url().optional(),
@@ -182,6 +195,7 @@ const settingsSchema = z.strictObject({
   keys: keySettings.default({ kind: 'local' }),
   code: codeSettings.default({}),
   runtime: runtimeSettings.default({}),
+  sdk: sdkSettings.default(sdkSettings.parse({})),
   registries: registrySettings.default({ ca: {} }),
   cache: cacheSettings.default({}),
   salt: saltSettings.default({ scope: 'region', rotationDays: 0, placement: '' }),
@@ -201,6 +215,7 @@ export type OriginSettings = Settings['origin'];
 export type KeySettings = Settings['keys'];
 export type CodeSettings = Settings['code'];
 export type CacheSettings = Settings['cache'];
+export type SdkSettings = Settings['sdk'];
 export type SaltSettings = Settings['salt'];
 export type ImageSettings = Settings['images'];
 export type QueueSettings = z.infer<typeof queueSettings>;

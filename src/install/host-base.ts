@@ -4,9 +4,11 @@ import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { SluiceError } from '../base/mod.ts';
+import type { SdkSettings } from '../config/mod.ts';
 import { type LayerToWrite, writeImageLayout } from '../oci/mod.ts';
 import { findPrograms, type HostFile, topLevelLinks, tree, withLibraries } from './host-files.ts';
 import { hostLayer } from './host-layer.ts';
+import { type HostSdk, nodeSdk, pythonSdk } from './host-sdk.ts';
 
 const execute = promisify(execFile);
 
@@ -17,6 +19,8 @@ export type Language = 'node' | 'python' | 'provided';
 export interface HostLanguage {
   readonly language: Language;
   readonly version: string;
+  /** AWS's SDK for it, if there is any; the last of its layers. */
+  readonly sdk: HostSdk | undefined;
   readonly layers: () => Promise<LayerToWrite[]>;
 }
 
@@ -56,29 +60,36 @@ async function systemLayer(): Promise<LayerToWrite> {
   return hostLayer([...(await topLevelLinks()), ...files], texts);
 }
 
-async function nodeLanguage(): Promise<HostLanguage> {
+async function nodeLanguage(setting: SdkSettings['nodejs']): Promise<HostLanguage> {
+  const sdk = await nodeSdk(setting);
   return {
     language: 'node',
     version: process.version,
+    sdk,
     layers: async () => {
-      const [node, ...libraries] = await withLibraries([process.execPath]);
-      const atLang = { source: node?.source ?? process.execPath, target: '/var/lang/bin/node' };
-      return [await systemLayer(), hostLayer([atLang, ...libraries])];
+      const [program, ...libraries] = await withLibraries([process.execPath]);
+      const atLang = { source: program?.source ?? process.execPath, target: '/var/lang/bin/node' };
+      const node = hostLayer([atLang, ...libraries]);
+      return [await systemLayer(), node, ...(sdk ? [await sdk.layer()] : [])];
     },
   };
 }
 
 /** Where an interpreter keeps itself; `-I` so that no environment of ours leads it astray. */
 const askPython =
-  'import json, sys, sysconfig; print(json.dumps({"version": sys.version.split()[0], ' +
+  'import importlib.util, json, sys, sysconfig; boto3 = importlib.util.find_spec("boto3"); ' +
+  'print(json.dumps({"version": sys.version.split()[0], ' +
   '"program": getattr(sys, "_base_executable", sys.executable), ' +
-  '"library": sysconfig.get_path("stdlib"), "platform": sysconfig.get_path("platstdlib")}))';
+  '"library": sysconfig.get_path("stdlib"), "platform": sysconfig.get_path("platstdlib"), ' +
+  '"boto3": boto3 and boto3.origin}))';
 
 interface PythonFacts {
   readonly version: string;
   readonly program: string;
   readonly library: string;
   readonly platform: string;
+  /** The file of the package, where the interpreter finds it. */
+  readonly boto3: string | null;
 }
 
 /** Python's own tests and tools; packages of the host are no part of the runtime. */
@@ -95,7 +106,10 @@ async function pythonFacts(program: string): Promise<PythonFacts | undefined> {
 }
 
 /** The host's `python3.N` if it has that, else its `python3`. Throws `HOST_LACKS`. */
-async function pythonLanguage(runtime: string): Promise<HostLanguage> {
+async function pythonLanguage(
+  runtime: string,
+  setting: SdkSettings['python'],
+): Promise<HostLanguage> {
   const [found] = await findPrograms([runtime, 'python3'], directories);
   const facts = found && (await pythonFacts(found));
   if (!facts) {
@@ -105,6 +119,7 @@ async function pythonLanguage(runtime: string): Promise<HostLanguage> {
         `“sluice config set runtime.${runtime} IMAGE”`,
     );
   }
+  const sdk = await pythonSdk(setting, facts.program, facts.boto3 ?? undefined);
   const layers = async () => {
     const roots = [...new Set([facts.library, facts.platform])];
     const library = (
@@ -120,16 +135,23 @@ async function pythonLanguage(runtime: string): Promise<HostLanguage> {
         linkTarget: facts.program,
       }),
     );
-    return [await systemLayer(), hostLayer([...linked, ...library, ...links])];
+    const python = hostLayer([...linked, ...library, ...links]);
+    return [await systemLayer(), python, ...(sdk ? [await sdk.layer()] : [])];
   };
-  return { language: 'python', version: facts.version, layers };
+  return { language: 'python', version: facts.version, sdk, layers };
 }
 
+const noSdk: SdkSettings = { python: 'off', nodejs: 'off' };
+
 /** What this host has for a runtime. Throws `HOST_LACKS`. */
-export async function hostLanguage(runtime: string): Promise<HostLanguage> {
-  if (runtime.startsWith('nodejs')) return nodeLanguage();
-  if (runtime.startsWith('python')) return pythonLanguage(runtime);
-  return { language: 'provided', version: '1', layers: async () => [await systemLayer()] };
+export async function hostLanguage(
+  runtime: string,
+  sdk: SdkSettings = noSdk,
+): Promise<HostLanguage> {
+  if (runtime.startsWith('nodejs')) return nodeLanguage(sdk.nodejs);
+  if (runtime.startsWith('python')) return pythonLanguage(runtime, sdk.python);
+  const layers = async () => [await systemLayer()];
+  return { language: 'provided', version: '1', sdk: undefined, layers };
 }
 
 /** Writes the base as an image into an empty directory. */

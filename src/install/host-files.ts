@@ -14,6 +14,8 @@ export interface HostFile {
   /** Absolute, in the image; no directory on the way to it is a symbolic link. */
   readonly target: string;
   readonly linkTarget?: string;
+  /** What becomes of a file's content on its way into the image. */
+  readonly change?: (content: Buffer) => Buffer;
 }
 
 /** A file at the place where the host really has it, whatever links lead there. */

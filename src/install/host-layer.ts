@@ -17,14 +17,18 @@ function directoriesAbove(paths: readonly string[]): string[] {
 
 const inTar = (path: string) => byteString(path.slice(1));
 
-async function addFile(tar: TarWriter, { source, target }: HostFile): Promise<void> {
+async function addFile(tar: TarWriter, { source, target, change }: HostFile): Promise<void> {
   const file = await open(source, 'r');
   try {
     const { size, mode, mtimeMs } = await file.stat();
     const mtimeSeconds = Math.floor(mtimeMs / 1000);
-    const entry = { path: inTar(target), mode: mode & 0o755, mtimeSeconds, sizeBytes: size };
+    const common = { path: inTar(target), mode: mode & 0o755, mtimeSeconds };
+    if (change) {
+      await tar.add(common, change(await file.readFile()));
+      return;
+    }
     const content = file.createReadStream({ end: Math.max(0, size - 1), autoClose: false });
-    await tar.add(entry, size === 0 ? Buffer.alloc(0) : content);
+    await tar.add({ ...common, sizeBytes: size }, size === 0 ? Buffer.alloc(0) : content);
   } finally {
     await file.close();
   }

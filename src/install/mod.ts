@@ -1,5 +1,6 @@
 export { flattenReference } from './flatten-reference.ts';
 export type { FlattenedImage } from './flattener-protocol.ts';
+export { hostLanguage } from './host-base.ts';
 export { ImageCatalogue, type ImageFacts } from './image-catalogue.ts';
 export { ImageInstaller } from './image-installer.ts';
 export type {

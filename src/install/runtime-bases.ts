@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Random, SingleFlight } from '../base/mod.ts';
+import type { SdkSettings } from '../config/mod.ts';
 import { type HostLanguage, hostLanguage, writeHostBase } from './host-base.ts';
 
 /** Raised when bases are put together in another way, so that kept ones are made again. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** The image that zip functions of a runtime stand on. */
 export interface RuntimeBase {
@@ -24,6 +25,8 @@ export interface RuntimeBasesOptions {
   readonly directory: string;
   /** Images that an operator chose, by runtime. */
   readonly configured: Readonly<Record<string, string>>;
+  /** AWS's SDK in those that are gathered; none if absent. */
+  readonly sdk?: SdkSettings;
   readonly random: Random;
 }
 
@@ -40,8 +43,9 @@ export class RuntimeBases {
   async baseOf(runtime: string): Promise<RuntimeBase> {
     const imageUri = this.#options.configured[runtime];
     if (imageUri !== undefined) return { imageUri, isHosts: false };
-    const language = await hostLanguage(runtime);
-    const name = `${language.language}-${language.version}-${process.arch}-${FORMAT}`;
+    const language = await hostLanguage(runtime, this.#options.sdk);
+    const { language: kind, version, sdk } = language;
+    const name = [kind, version, process.arch, FORMAT, sdk?.name ?? 'bare'].join('-');
     const path = join(this.#options.directory, name);
     await this.#gathering.run(path, () => this.#gather(path, language));
     const warning = versionWarning(runtime, language);

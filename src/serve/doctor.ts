@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, limits, MIB, systemRandom, toSluiceError } from '../base/mod.ts';
+import { hostLanguage } from '../install/mod.ts';
 import { Jails } from '../isolation/mod.ts';
 import { diskSpaceOf, floorOf } from './disk-guard.ts';
 import { mayRaiseOpenFiles, openFilesLimit } from './open-files.ts';
@@ -41,6 +42,20 @@ function programFinding(name: string, debianPackage: string, purpose?: string): 
     required: purpose === undefined,
     detail: path ?? '',
     remedy: `apt-get install ${debianPackage}${purpose ? ` (for ${purpose})` : ''}`,
+  };
+}
+
+/** Of the host's Python, which the gathered bases take. */
+async function boto3Finding(): Promise<HostFinding> {
+  const language = await hostLanguage('python3', { python: 'host', nodejs: 'off' }).catch(
+    () => undefined,
+  );
+  return {
+    name: 'boto3',
+    present: language?.sdk !== undefined,
+    required: false,
+    detail: language?.sdk?.name ?? '',
+    remedy: 'apt-get install python3-boto3, or sdk.python DIR (for import boto3 in zip functions)',
   };
 }
 
@@ -151,6 +166,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     programFinding('ip', 'iproute2', 'up --network outbound'),
     programFinding('nft', 'nftables', 'up --network outbound'),
     programFinding('python3', 'python3', 'zip functions of python3.*'),
+    await boto3Finding(),
     programFinding('curl', 'curl', 'zip functions whose bootstrap is a shell script'),
   ];
 }

@@ -16,6 +16,7 @@ export async function openZipSupport({ data, installer }: Stores): Promise<ZipSu
   const bases = new RuntimeBases({
     directory: data.runtimes,
     configured: settings.runtime,
+    sdk: settings.sdk,
     random: systemRandom,
   });
   const archive = new DirectoryCodeArchive(join(data.state, 'archives'), systemRandom);

@@ -51,6 +51,42 @@ def handler(event, context):
     return {"version": sys.version_info[:2], "layered": layered.NAME, "dir": os.getcwd()}
 `,
 });
+const buckets =
+  '<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name></Bucket></Buckets></ListAllMyBucketsResult>';
+const callsS3 = `
+import http.server, threading
+import boto3
+seen = []
+class Fake(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        seen.append(self.requestline.split("?")[0].removesuffix(" HTTP/1.1"))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"${buckets}")
+server = http.server.HTTPServer(("127.0.0.1", 8099), Fake)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+client = boto3.client("s3")
+def handler(event, context):
+    names = [each["Name"] for each in client.list_buckets()["Buckets"]]
+    return [seen[-1], *names]
+`;
+const nodeCallsS3 = zipOf({
+  'index.mjs': `
+    import { createServer } from 'node:http';
+    import { createRequire } from 'node:module';
+    import { ListBucketsCommand, S3Client } from '@aws-sdk/client-s3';
+    const { SQSClient } = createRequire(import.meta.url)('@aws-sdk/client-sqs');
+    const seen = [];
+    createServer(({ method, url }, answer) => {
+      seen.push(method, url.split('?')[0]);
+      answer.end('${buckets}');
+    }).listen(8099, '127.0.0.1');
+    const client = new S3Client();
+    export const handler = async () => {
+      const { Buckets } = await client.send(new ListBucketsCommand({}));
+      return [...seen, Buckets[0].Name, typeof SQSClient];
+    };`,
+});
 const bootstrap = `#!/bin/sh
 set -eu
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
@@ -168,6 +204,37 @@ describe('zip functions and layers', { skip: lacks }, () => {
     assert.equal(failed.functionError, 'Unhandled');
     assert.deepEqual([failed.body.errorType, failed.body.errorMessage], ['KeyError', "'missing'"]);
     assert.match(failed.body.stackTrace[0], /File "\/var\/task\/app\.py", line 7, in handler/);
+  });
+
+  test('Python code has boto3, which goes to the endpoint that the environment names', async () => {
+    const FunctionName = 'boto3';
+    await create(FunctionName, 'python3.13', 'app.handler', zipOf({ 'app.py': callsS3 }), {
+      Environment: { Variables: { AWS_ENDPOINT_URL: 'http://127.0.0.1:8099' } },
+      MemorySize: 512,
+      Timeout: 60,
+    });
+    assert.deepEqual((await invoke(FunctionName)).body, ['GET /', 'b']);
+    const variables = {
+      AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:8099/s3',
+      AWS_ENDPOINT_URL: 'http://x',
+    };
+    await client.send(
+      new sdk.UpdateFunctionConfigurationCommand({
+        FunctionName,
+        Environment: { Variables: variables },
+      }),
+    );
+    await settled(FunctionName);
+    assert.deepEqual((await invoke(FunctionName)).body, ['GET /s3', 'b']);
+  });
+
+  test('Node code imports and requires AWS’s SDK, which goes where the environment names', async () => {
+    await create('aws-sdk', 'nodejs24.x', 'index.handler', nodeCallsS3, {
+      Environment: { Variables: { AWS_ENDPOINT_URL: 'http://127.0.0.1:8099' } },
+      MemorySize: 512,
+      Timeout: 60,
+    });
+    assert.deepEqual((await invoke('aws-sdk')).body, ['GET', '/', 'b', 'function']);
   });
 
   test('a version that the host lacks is a warning where the function is created and shown', async () => {
