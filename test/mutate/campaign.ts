@@ -26,6 +26,7 @@ export type Fate = 'killed' | 'late' | 'survived' | 'not reached';
 
 /** A mutant's test may be slowed by the mutation, and by what else the machine has to do. */
 const timeoutOf = (tookMs: number) => 15_000 + 5 * tookMs;
+const cpuSecondsOf = (tookMs: number) => Math.ceil(5 + (3 * tookMs) / 1000);
 const BASELINE_MS = 600_000;
 
 /** A copy of the working tree, in which mutants are tried one after the other. */
@@ -47,8 +48,12 @@ export class Campaign {
   async addJudge(file: string): Promise<boolean> {
     const coverageDirectory = mkdtempSync(join(this.#directory, 'coverage-'));
     const startedMs = performance.now();
-    const env = { NODE_V8_COVERAGE: coverageDirectory };
-    const ending = await runTestFile(file, { cwd: this.#directory, timeoutMs: BASELINE_MS, env });
+    const ending = await runTestFile(file, {
+      cwd: this.#directory,
+      timeoutMs: BASELINE_MS,
+      cpuSeconds: BASELINE_MS / 1000,
+      env: { NODE_V8_COVERAGE: coverageDirectory },
+    });
     const tookMs = performance.now() - startedMs;
     if (ending === 'passed') {
       this.#judges.push({ file, tookMs, coverage: Coverage.read(coverageDirectory) });
@@ -65,10 +70,12 @@ export class Campaign {
     if (judges.length === 0) return 'not reached';
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end));
+    // What is not changed is neither stripped of its types nor compiled again.
+    const env = { NODE_COMPILE_CACHE: join(this.#directory, 'compiled') };
     try {
       for (const { file, tookMs } of judges) {
-        const timeoutMs = timeoutOf(tookMs);
-        const ending: Ending = await runTestFile(file, { cwd: this.#directory, timeoutMs });
+        const limits = { timeoutMs: timeoutOf(tookMs), cpuSeconds: cpuSecondsOf(tookMs) };
+        const ending: Ending = await runTestFile(file, { cwd: this.#directory, ...limits, env });
         if (ending !== 'passed') return ending === 'late' ? 'late' : 'killed';
       }
       return 'survived';

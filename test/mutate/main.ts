@@ -3,18 +3,22 @@
  * fails none of them is one that they do not see.
  *
  *   npm run mutate -- queue                    every mutant of src/queue
- *   npm run mutate -- queue --sample 100       a hundred of them, the same ones for a seed
+ *   npm run mutate -- queue --sample 100       a hundred of them; for a seed the same ones, also
+ *                                              when code around them has changed
  *   npm run mutate -- queue --only poller      those of files whose path has the word
+ *   npm run mutate -- queue --again FILE       those whose ids stand in FILE, a saved report
  *
  * Exit status: 0 when at least `--least` per cent were killed, 1 when fewer were, 2 for wrong usage
  * or when the tests fail as things are.
  */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { SeededRandom } from '../../src/base/mod.ts';
 import { isTestCode, repositoryRoot, sourceFiles } from '../repo/repository.ts';
 import { Campaign, type Fate } from './campaign.ts';
+import { isEquivalent } from './equivalent.ts';
 import { judgesOf } from './folders.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
 import { parseFiles } from './parse.ts';
@@ -24,6 +28,7 @@ const { values, positionals } = parseArgs({
   options: {
     sample: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    again: { type: 'string' },
     only: { type: 'string', default: '' },
     minutes: { type: 'string', default: '60' },
     least: { type: 'string', default: '85' },
@@ -49,23 +54,28 @@ function findMutants(folder: string): Mutant[] {
   parseFiles(paths, (path, file) =>
     mutants.push(...mutantsOf(relative(repositoryRoot, path), file)),
   );
-  return mutants;
+  return mutants.filter((mutant) => !isEquivalent(mutant));
 }
 
-/** So many of them, spread by chance; all without a number. */
-function sampleOf(mutants: readonly Mutant[], size: number): Mutant[] {
-  const random = new SeededRandom(Number(values.seed));
-  const shuffled = mutants.map((mutant) => ({ mutant, at: random.float() }));
-  shuffled.sort((a, b) => a.at - b.at);
-  return shuffled.slice(0, size).map(({ mutant }) => mutant);
+/** Those of an earlier report, or so many, spread by chance. */
+function chosenOf(mutants: readonly Mutant[]): Mutant[] {
+  if (values.again !== undefined) {
+    const ids = new Set(readFileSync(values.again, 'utf8').match(/\b[0-9a-f]{10}\b/g));
+    return mutants.filter(({ id }) => ids.has(id));
+  }
+  const rank = ({ id }: Mutant) =>
+    createHash('sha256').update(`${values.seed} ${id}`).digest('hex');
+  const ranked = mutants.map((mutant) => ({ mutant, at: rank(mutant) }));
+  ranked.sort((a, b) => (a.at < b.at ? -1 : 1));
+  return ranked.slice(0, Number(values.sample ?? mutants.length)).map(({ mutant }) => mutant);
 }
 
-function describe({ path, line, operator, original, replacement }: Mutant): string {
+function describe({ id, path, line, operator, original, replacement }: Mutant): string {
   const short = (code: string) => {
     const flat = code.replace(/\s+/g, ' ');
     return flat.length > 70 ? `${flat.slice(0, 67)}…` : flat;
   };
-  return `${path}:${line} ${operator}: ${short(original)} → ${short(replacement)}`;
+  return `${id} ${path}:${line} ${operator}: ${short(original)} → ${short(replacement)}`;
 }
 
 function report(folder: string, tried: readonly Tried[], all: number): number {
@@ -89,7 +99,7 @@ function report(folder: string, tried: readonly Tried[], all: number): number {
 async function main(folder: string): Promise<void> {
   const endMs = performance.now() + Number(values.minutes) * 60_000;
   const mutants = findMutants(folder);
-  const chosen = sampleOf(mutants, Number(values.sample ?? mutants.length));
+  const chosen = chosenOf(mutants);
   const tests = judgesOf(folder)
     .flatMap((place) => (place.endsWith('.ts') ? [place] : sourceFiles(place)))
     .map((path) => (path.startsWith('/') ? relative(repositoryRoot, path) : path))

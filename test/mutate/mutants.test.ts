@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
+import { repositoryRoot } from '../repo/repository.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { mutantsOf } from './mutants.ts';
+import { equivalents, means } from './equivalent.ts';
+import { type Mutant, mutantsOf } from './mutants.ts';
 import { parseFiles } from './parse.ts';
 import { runTestFile } from './test-process.ts';
 
@@ -16,6 +18,8 @@ export function f(this: Limits, x: number, y?: string): string | undefined {
   this.logger.info({ x: true }, 'said');
   while (x > a.length) x += 2;
   const z = x === 3 ? 'yes' : 'no';
+  whenTold(() => logger.debug({ x: 1 }, 'said'));
+  if (z > y) throw new SluiceError('CODE', \`\${x + 1}\`, { data: { x: x + 1 } });
   const n = a[0] ?? 0;
   if (a.has(x)) a.drop(x);
   if (n) return undefined;
@@ -38,16 +42,22 @@ const EXPECTED = [
   '8 constant: 2 → (2 + 1)',
   '9 equality: === → !==',
   '9 constant: 3 → (3 + 1)',
-  '10 constant: 0 → 1',
-  '10 logic: ?? → &&',
-  '11 condition: a.has(x) → !(a.has(x))',
-  '11 statement: a.drop(x); → {}',
-  '12 condition: n → !(n)',
-  "13 return: 'z' + y → undefined as never",
-  '15 await: await f.call(0, false); → void (f.call(0, false));',
-  '15 constant: 0 → 1',
-  '15 constant: false → true',
-  '15 statement: await f.call(0, false); → {}',
+  "10 statement: whenTold(() => logger.debug({ x: 1 }, 'said')); → {}",
+  '11 boundary: > → >=',
+  "11 statement: throw new SluiceError('CODE', `${x + 1}`, { data: { x: x + 1 } }); → {}",
+  '11 arithmetic: + → -',
+  '11 constant: 1 → (1 + 1)',
+  '11 condition: z > y → !(z > y)',
+  '12 constant: 0 → 1',
+  '12 logic: ?? → &&',
+  '13 condition: a.has(x) → !(a.has(x))',
+  '13 statement: a.drop(x); → {}',
+  '14 condition: n → !(n)',
+  "15 return: 'z' + y → undefined as never",
+  '17 await: await f.call(0, false); → void (f.call(0, false));',
+  '17 constant: 0 → 1',
+  '17 constant: false → true',
+  '17 statement: await f.call(0, false); → {}',
 ];
 
 test('a file’s mutants are what a slip of the hand makes, and nothing of types, texts and logs', (t) => {
@@ -65,6 +75,32 @@ test('a file’s mutants are what a slip of the hand makes, and nothing of types
   assert.deepEqual(sorted(found), sorted(EXPECTED));
 });
 
+test('each change that is said to be equivalent is one that would be tried', () => {
+  const paths = new Set(equivalents.map(({ path }) => join(repositoryRoot, 'src', path)));
+  const mutants: Mutant[] = [];
+  parseFiles([...paths], (path, file) =>
+    mutants.push(...mutantsOf(relative(repositoryRoot, path), file)),
+  );
+  const stale = equivalents.filter((each) => !mutants.some((mutant) => means(each, mutant)));
+  assert.deepEqual(stale, []);
+  assert.ok(equivalents.every(({ why }) => why.length > 20));
+});
+
+test('a mutant keeps its id when lines around its own come and go', (t) => {
+  const directory = temporaryDirectory(t, 'mutants');
+  const idsOf = (name: string, source: string) => {
+    const path = join(directory, name);
+    writeFileSync(path, source);
+    const ids: string[] = [];
+    parseFiles([path], (_, file) => ids.push(...mutantsOf('f.ts', file).map(({ id }) => id)));
+    return ids;
+  };
+  const line = 'export const isFew = (x: number) => x < 10 || x < 10;\n';
+  const ids = idsOf('a.ts', line);
+  assert.equal(new Set(ids).size, 5);
+  assert.deepEqual(idsOf('b.ts', `export const most = 'few';\n\n${line}`), ids);
+});
+
 const endings = {
   passed: 'test("a", () => {});',
   failed:
@@ -77,6 +113,6 @@ for (const [ending, body] of Object.entries(endings)) {
     const file = join(directory, 'a.mjs');
     writeFileSync(file, `import { test } from 'node:test'; ${body}`);
     const timeoutMs = ending === 'late' ? 1000 : 60_000;
-    assert.equal(await runTestFile(file, { cwd: directory, timeoutMs }), ending);
+    assert.equal(await runTestFile(file, { cwd: directory, timeoutMs, cpuSeconds: 60 }), ending);
   });
 }

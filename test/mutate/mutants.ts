@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import type { Node, SourceFile } from 'typescript/unstable/ast';
 import { SyntaxKind as Kind } from 'typescript/unstable/ast';
 import * as is from 'typescript/unstable/ast/is';
 
 /** One small change to one file, of the kind that a slip of the hand makes. */
 export interface Mutant {
+  /** Of what is changed and the line around it: the same after changes elsewhere in the file. */
+  readonly id: string;
   readonly path: string;
   /** Offsets into the file's text, of what is replaced. */
   readonly start: number;
@@ -14,10 +17,12 @@ export interface Mutant {
   readonly original: string;
   readonly replacement: string;
   readonly line: number;
+  /** The text of that line, without the spaces around it. */
+  readonly lineText: string;
   readonly operator: string;
 }
 
-type Change = Omit<Mutant, 'path' | 'original' | 'line' | 'reachedAt'> & { reachedAt?: number };
+type Change = Pick<Mutant, 'start' | 'end' | 'replacement' | 'operator'> & { reachedAt?: number };
 
 const swaps: Partial<Record<Kind, readonly [operator: string, replacement: string]>> = {
   [Kind.AmpersandAmpersandToken]: ['logic', '||'],
@@ -40,8 +45,10 @@ const swaps: Partial<Record<Kind, readonly [operator: string, replacement: strin
   [Kind.BarToken]: ['arithmetic', '&'],
 };
 
-/** Whose arguments are words for people, which no test need pin down. */
+/** Whose arguments are words for people, which no test need pin down; what is logged changes nothing. */
 const LOGGING = /^(this\.)?(#?\w+\.)*#?logger\.(debug|info|warn|error)\(/;
+/** Whose first argument but the code is words for people too; its code and its data are not. */
+const ERROR = /^\w*Error$/;
 /** Types, names and texts: changing them changes no behaviour, or none that strips away. */
 const NOT_CODE = new Set([Kind.ImportDeclaration, Kind.InterfaceDeclaration]);
 const notCode = (node: Node) =>
@@ -56,7 +63,7 @@ const isText = (node: Node) =>
 export function mutantsOf(path: string, file: SourceFile): Mutant[] {
   const found: Change[] = [];
   const visit = (node: Node): void => {
-    if (notCode(node) || isLogging(node, file)) return;
+    if (notCode(node) || isLogging(node, file) || isWording(node, file)) return;
     found.push(...changesOf(node, file));
     node.forEachChild((child) => {
       visit(child);
@@ -64,18 +71,43 @@ export function mutantsOf(path: string, file: SourceFile): Mutant[] {
     });
   };
   visit(file);
-  const whole = (change: Change): Mutant => ({
-    reachedAt: change.start,
+  const times = new Map<string, number>();
+  return found
+    .sort((a, b) => a.start - b.start)
+    .map((change) => {
+      const facts = factsOf(change, path, file.text);
+      const { lineText, original } = facts;
+      const what = [path, lineText, change.operator, original, change.replacement].join('\n');
+      const time = times.get(what) ?? 0;
+      times.set(what, time + 1);
+      const id = createHash('sha256').update(`${what}\n${time}`).digest('hex').slice(0, 10);
+      return { id, ...facts };
+    });
+}
+
+function factsOf(change: Change, path: string, text: string): Omit<Mutant, 'id'> {
+  const { start, end } = change;
+  const lineStart = text.lastIndexOf('\n', start - 1) + 1;
+  const lineEnd = text.indexOf('\n', start);
+  return {
+    reachedAt: start,
     ...change,
     path,
-    original: file.text.slice(change.start, change.end),
-    line: file.text.slice(0, change.start).split('\n').length,
-  });
-  return found.map(whole).sort((a, b) => a.start - b.start);
+    original: text.slice(start, end),
+    line: text.slice(0, start).split('\n').length,
+    lineText: text.slice(lineStart, lineEnd < 0 ? text.length : lineEnd).trim(),
+  };
 }
 
 const isLogging = (node: Node, file: SourceFile) =>
-  is.isExpressionStatement(node) && LOGGING.test(node.getText(file));
+  (is.isExpressionStatement(node) || is.isCallExpression(node)) && LOGGING.test(node.getText(file));
+
+/** The message of an error: codes and data tell errors apart, the words are for people. */
+function isWording(node: Node, file: SourceFile): boolean {
+  const { parent } = node;
+  if (!isText(node) || !parent) return false;
+  return is.isNewExpression(parent) && ERROR.test(parent.expression.getText(file));
+}
 
 function* changesOf(node: Node, file: SourceFile): Generator<Change> {
   const replace = (part: Node, operator: string, replacement: string): Change => ({
