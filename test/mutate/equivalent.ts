@@ -1,0 +1,30 @@
+/**
+ * Mutants that change nothing which anybody could see, or nothing that is promised, each with the
+ * reason. They are not tried and do not count. An entry means all mutants of its operator on lines
+ * with that text; one that means none is refused (`mutants.test.ts`).
+ */
+export interface Equivalent {
+  /** Below `src`. */
+  readonly path: string;
+  /** The whole line, without the spaces around it. */
+  readonly line: string;
+  readonly operator: string;
+  readonly why: string;
+}
+
+export const equivalents: readonly Equivalent[] = [];
+
+export function isEquivalent(mutant: {
+  readonly path: string;
+  readonly lineText: string;
+  readonly operator: string;
+}): boolean {
+  return equivalents.some((each) => means(each, mutant));
+}
+
+export function means(
+  { path, line, operator }: Equivalent,
+  mutant: { readonly path: string; readonly lineText: string; readonly operator: string },
+): boolean {
+  return mutant.path === `src/${path}` && mutant.lineText === line && mutant.operator === operator;
+}
