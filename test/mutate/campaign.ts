@@ -25,8 +25,8 @@ interface Judge {
 export type Fate = 'killed' | 'late' | 'survived' | 'not reached';
 
 /** A mutant's test may be slowed by the mutation, and by what else the machine has to do. */
-const timeoutOf = (tookMs: number) => 15_000 + 5 * tookMs;
-const cpuSecondsOf = (tookMs: number) => Math.ceil(5 + (3 * tookMs) / 1000);
+const timeoutOf = (tookMs: number) => 5_000 + 4 * tookMs;
+const cpuSecondsOf = (tookMs: number) => Math.ceil(2 + (2 * tookMs) / 1000);
 const BASELINE_MS = 600_000;
 
 /** A copy of the working tree, in which mutants are tried one after the other. */

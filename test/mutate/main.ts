@@ -116,7 +116,7 @@ async function main(folder: string): Promise<void> {
     if (performance.now() > endMs) break;
     const fate = await campaign.judge(mutant);
     tried.push({ mutant, fate });
-    if (fate === 'survived') process.stdout.write(`survived: ${describe(mutant)}\n`);
+    process.stderr.write(`${tried.length} ${fate}: ${describe(mutant)}\n`);
   }
   process.exitCode = report(folder, tried, mutants.length) >= Number(values.least) ? 0 : 1;
 }
