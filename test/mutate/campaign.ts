@@ -29,6 +29,24 @@ const timeoutOf = (tookMs: number) => 5_000 + 4 * tookMs;
 const cpuSecondsOf = (tookMs: number) => Math.ceil(2 + (2 * tookMs) / 1000);
 const BASELINE_MS = 600_000;
 
+/** Test files that share a process: its start costs as much as what most of them do. */
+const GROUP_MS = 5_000;
+
+function grouped(judges: readonly Judge[]): Judge[][] {
+  const groups: Judge[][] = [];
+  let leftMs = 0;
+  for (const judge of judges) {
+    leftMs -= judge.tookMs;
+    const last = groups.at(-1);
+    if (last && leftMs >= 0) last.push(judge);
+    else {
+      groups.push([judge]);
+      leftMs = GROUP_MS - judge.tookMs;
+    }
+  }
+  return groups;
+}
+
 /** A copy of the working tree, in which mutants are tried one after the other. */
 export class Campaign {
   readonly #directory = mkdtempSync(join(tmpdir(), 'sluice-mutate-'));
@@ -70,18 +88,29 @@ export class Campaign {
     if (judges.length === 0) return 'not reached';
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end));
-    // What is not changed is neither stripped of its types nor compiled again.
-    const env = { NODE_COMPILE_CACHE: join(this.#directory, 'compiled') };
     try {
-      for (const { file, tookMs } of judges) {
-        const limits = { timeoutMs: timeoutOf(tookMs), cpuSeconds: cpuSecondsOf(tookMs) };
-        const ending: Ending = await runTestFile(file, { cwd: this.#directory, ...limits, env });
+      for (const group of grouped(judges)) {
+        const ending = await this.#run(group);
         if (ending !== 'passed') return ending === 'late' ? 'late' : 'killed';
       }
       return 'survived';
     } finally {
       writeFileSync(path, text);
     }
+  }
+
+  /** Runs some test files in one process, one after the other. */
+  #run(judges: readonly Judge[]): Promise<Ending> {
+    const entry = join(this.#directory, 'judges.mjs');
+    writeFileSync(entry, judges.map(({ file }) => `import './${file}';\n`).join(''));
+    const tookMs = judges.reduce((sum, each) => sum + each.tookMs, 0);
+    return runTestFile(entry, {
+      cwd: this.#directory,
+      timeoutMs: timeoutOf(tookMs),
+      cpuSeconds: cpuSecondsOf(tookMs),
+      // What is not changed is neither stripped of its types nor compiled again.
+      env: { NODE_COMPILE_CACHE: join(this.#directory, 'compiled') },
+    });
   }
 
   close(): void {

@@ -44,7 +44,7 @@ const EXPECTED = [
   '9 constant: 3 → (3 + 1)',
   "10 statement: whenTold(() => logger.debug({ x: 1 }, 'said')); → {}",
   '11 boundary: > → >=',
-  "11 statement: throw new SluiceError('CODE', `${x + 1}`, { data: { x: x + 1 } }); → {}",
+  `11 statement: throw new SluiceError('CODE', \`\${x + 1}\`, { data: { x: x + 1 } }); → {}`,
   '11 arithmetic: + → -',
   '11 constant: 1 → (1 + 1)',
   '11 condition: z > y → !(z > y)',
