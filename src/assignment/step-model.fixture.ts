@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { checkCounted } from './counts.fixture.ts';
 import {
   type AssignmentEffect,
   type AssignmentEvent,
@@ -90,6 +91,7 @@ export class Region {
     const event = { ...untimed, atMs: this.nowMs } as AssignmentEvent;
     this.events.push(event);
     const { effects } = step(this.state, event);
+    checkCounted(this.state);
     for (const effect of effects) this.#book(effect, event);
     for (const effect of effects) {
       if (effect.type === 'place' && this.placeOn !== undefined) this.place(effect.sandboxId);
@@ -200,6 +202,7 @@ export class Region {
   /** The same state, by way of its bytes. */
   reload(): void {
     this.state = reloaded(this.state, this.#limits);
+    checkCounted(this.state);
   }
 
   advance(byMs: number): void {
