@@ -38,9 +38,8 @@ function countVersion(version: VersionState, settling: ReadonlySet<SandboxRecord
     settlingSoon: all.filter((each) => settling.has(each)).length,
     provisionedMade: provisioned.length,
     provisionedUp: provisioned.filter((each) => !isStarting(each)).length,
-    occupied: all.filter(
-      (each) => each.phase !== 'idle' && !(each.provisioned && isStarting(each)),
-    ).length,
+    occupied: all.filter((each) => each.phase !== 'idle' && !(each.provisioned && isStarting(each)))
+      .length,
   };
 }
 

@@ -12,7 +12,10 @@ import {
   withStatement,
 } from './statements.ts';
 
-const named = (Sid: string, Resource = 'arn:aws:lambda:us-east-1:1:function:f'): PolicyStatement => ({
+const named = (
+  Sid: string,
+  Resource = 'arn:aws:lambda:us-east-1:1:function:f',
+): PolicyStatement => ({
   ...{ Sid, Effect: 'Allow', Principal: '*', Action: 'lambda:InvokeFunction', Resource },
 });
 const policyOf = (...statements: PolicyStatement[]) => ({ statements, revisionId: 'r1' });
@@ -54,7 +57,9 @@ test('a statement is added behind those that are there, under an id of its own',
 
 test('a policy is as long as the limit and no longer', () => {
   const lengthOf = (statements: readonly PolicyStatement[]) =>
-    Buffer.byteLength(JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: statements }));
+    Buffer.byteLength(
+      JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: statements }),
+    );
   const room = limits.lambda.resourcePolicyBytes - lengthOf([named('a', '')]);
   assert.equal(withStatement(undefined, named('a', 'x'.repeat(room))).length, 1);
   const longer = () => withStatement(undefined, named('a', `${'x'.repeat(room - 1)}é`));

@@ -27,7 +27,15 @@ test('an answer that names no failure means that all are done', () => {
 test('an answer that names failures leaves those, and all where it cannot be understood', () => {
   assert.deepEqual(doneBy(failing('m2')), ['m1', 'm3']);
   assert.deepEqual(doneBy(failing('m1', 'm2', 'm3')), []);
-  const wrong = ['{', ' ', 1, 'true', '"m1"', { batchItemFailures: 'm1' }, { batchItemFailures: {} }];
+  const wrong = [
+    '{',
+    ' ',
+    1,
+    'true',
+    '"m1"',
+    { batchItemFailures: 'm1' },
+    { batchItemFailures: {} },
+  ];
   wrong.push({ batchItemFailures: ['m1'] }, { batchItemFailures: [null] });
   wrong.push({ batchItemFailures: [{}] }, failing('m1', ''), failing(1), failing('m1', 'm9'));
   for (const answer of wrong) assert.deepEqual(doneBy(answer), [], JSON.stringify(answer));

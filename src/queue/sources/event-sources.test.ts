@@ -86,3 +86,43 @@ test('closing waits for running batches as long as it is given', async (t) => {
   assert.equal(source.left, 1, 'it comes again');
   assert.equal(source.openReceives, 0);
 });
+
+test('a mapping that runs is left running by what does not change it', async (t) => {
+  const { book, source, open, pass } = bench(t);
+  book.put(mapping);
+  await open().start();
+  await pass(1000);
+  assert.equal(book.records.get('u')?.state, 'Enabled');
+  book.put({ ...mapping, state: 'Enabled' });
+  await pass(1000);
+  assert.deepEqual([source.openReceives, source.mostReceives], [1, 1]);
+});
+
+test('a mapping that cannot be read is tried again in a minute', async (t) => {
+  const { book, source, open, pass } = bench(t);
+  book.readFailure = new Error('the disk is gone');
+  book.put(mapping);
+  source.send(messageOf(1));
+  await open().start();
+  await pass(59_000);
+  book.readFailure = undefined;
+  assert.equal(source.left, 1);
+  await pass(2000);
+  assert.deepEqual([source.left, book.records.get('u')?.state], [0, 'Enabled']);
+});
+
+test('a mapping that comes after close is not taken up', async (t) => {
+  const { clock, book, source, open, pass } = bench(t);
+  const sources = open();
+  await sources.start();
+  book.put(mapping);
+  await pass(500);
+  const closing = sources.close(60_000);
+  await pass(2000);
+  await closing;
+  assert.deepEqual([source.openReceives, clock.pending], [0, 0]);
+  book.put({ ...mapping, uuid: 'later' });
+  source.send(messageOf(1));
+  await pass(60_000);
+  assert.deepEqual([source.left, book.records.get('later')?.state], [1, 'Creating']);
+});

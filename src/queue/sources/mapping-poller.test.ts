@@ -118,6 +118,71 @@ test('a window fills batches beyond what one receive brings', async (t) => {
   assert.ok(invoker.batches.every((batch) => batch.length <= 25));
 });
 
+test('a batch of large messages is not filled beyond what an event may hold', async (t) => {
+  const { source, invoker, pass } = bench(t, {
+    ...{ batchSize: 100, batchingWindowSeconds: 20, maximumConcurrency: 1 },
+  });
+  const body = 'x'.repeat(250_000);
+  source.send(...numbers(1, 40).map((n) => messageOf(n, { body })));
+  await pass(1000);
+  assert.deepEqual(
+    invoker.batches.map(({ length }) => length),
+    [20, 20],
+    'two receives of two and a half megabytes each',
+  );
+});
+
+test('what is gathered is invoked also when the queue stops answering', async (t) => {
+  const { source, invoker, pass } = bench(t, { batchSize: 25, batchingWindowSeconds: 5 });
+  source.send(...numbers(1, 12).map((n) => messageOf(n)));
+  await pass(200);
+  source.failure = new SluiceError('QUEUE_SERVICE_UNAVAILABLE', 'down');
+  await pass(3000);
+  assert.equal(invoker.batches.length, 0, 'the window is open');
+  await pass(3000);
+  assert.equal(invoker.batches.flat().length, 12);
+});
+
+test('a batch that fills up is invoked before its window is over', async (t) => {
+  const { source, invoker, pass } = bench(t, { batchSize: 15, batchingWindowSeconds: 60 });
+  source.send(...numbers(1, 15).map((n) => messageOf(n)));
+  await pass(1000);
+  assert.deepEqual([invoker.batches.length, invoker.batches.flat().length], [1, 15]);
+});
+
+test('a function is not invoked for a batch of which its filter leaves nothing', async (t) => {
+  const { source, invoker, pass } = bench(t, { filters: ['{"body":["none"]}'] });
+  source.send(messageOf(1), messageOf(2));
+  await pass(1000);
+  assert.deepEqual([source.left, invoker.batches.length], [0, 0]);
+});
+
+test('a batch that could not be deleted comes again, and the queue is left alone meanwhile', async (t) => {
+  const { source, invoker, pass } = bench(t, { batchSize: 1, maximumConcurrency: 1 });
+  source.removeFailure = new SluiceError('QUEUE_SERVICE_UNAVAILABLE', 'down');
+  source.send(messageOf(1));
+  await pass(400);
+  source.removeFailure = undefined;
+  source.send(messageOf(2));
+  await pass(400);
+  assert.equal(invoker.batches.length, 1, 'the pause after a failure');
+  await pass(60_000);
+  assert.deepEqual([source.left, invoker.batches.length], [0, 3]);
+});
+
+test('a stopped poller leaves no timer and no receive behind', async (t) => {
+  const { source, invoker, poller, clock, pass } = bench(t);
+  invoker.answer = () => ({ kind: 'refused' });
+  source.send(messageOf(1));
+  await pass(500);
+  const stopping = poller.stop();
+  await pass(2000);
+  await stopping;
+  assert.deepEqual([clock.pending, source.openReceives], [0, 0]);
+  await pass(60_000);
+  assert.equal(invoker.batches.length, 1);
+});
+
 test('no more batches run at once than the mapping allows', async (t) => {
   const { source, invoker, pass } = bench(t, { batchSize: 1, maximumConcurrency: 2 });
   invoker.takesMs = 500;

@@ -60,6 +60,45 @@ test('a function that is throttled is asked less, and later each time', () => {
   assert.equal(again.refusals, 0);
 });
 
+test('a queue that was empty is read by the first few again, after a moment', () => {
+  const grown = after(Array<ScalingEvent>(61).fill(full), 1000);
+  const empty = scalingStep(grown, { kind: 'received', messages: 0 }, 60_000, 1000);
+  const { batchesAtFirst, emptyPauseMs } = limits.eventSources;
+  assert.deepEqual([empty.batches, empty.busy], [batchesAtFirst, false]);
+  assert.equal(empty.pausedUntilMs, 60_000 + emptyPauseMs);
+  assert.equal(receivesWanted(empty, none, 60_000 + emptyPauseMs), 1);
+  const next = scalingStep(empty, full, 90_000, 1000);
+  assert.equal(next.batches, batchesAtFirst, 'the time that it was empty does not count');
+  assert.equal(scalingStep(next, full, 90_200, 1000).batches, batchesAtFirst + 1);
+});
+
+test('one queue has a limited number of receives open, however many batches it may have', () => {
+  const grown = after(Array<ScalingEvent>(601).fill(full), 1000);
+  const { receivesPerMapping } = limits.eventSources;
+  assert.equal(receivesWanted(grown, none, 601_000), receivesPerMapping);
+  const more = { receiving: receivesPerMapping - 2, running: 100 };
+  assert.equal(receivesWanted(grown, more, 601_000), 2);
+  assert.equal(receivesWanted(grown, { receiving: 0, running: 999 }, 601_000), 1);
+});
+
+test('each refusal in a row pauses twice as long, up to a minute, until an answer comes', () => {
+  let state = beginScaling(0, 1000);
+  const pauses = Array.from({ length: 8 }, () => {
+    const nowMs = state.pausedUntilMs;
+    state = scalingStep(state, { kind: 'refused' }, nowMs, 1000);
+    return (state.pausedUntilMs - nowMs) / 1000;
+  });
+  assert.deepEqual(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+  const throttled = scalingStep(state, full, state.pausedUntilMs, 1000);
+  const still = scalingStep(throttled, full, state.pausedUntilMs + 60_000, 1000);
+  assert.equal(still.batches, 1, 'nothing grows while the function refuses');
+  const answeredMs = state.pausedUntilMs + 60_000;
+  const answered = scalingStep(still, { kind: 'answered' }, answeredMs, 1000);
+  assert.equal(scalingStep(answered, full, answeredMs + 200, 1000).batches, 2);
+  const later = scalingStep(state, { kind: 'received', messages: 0 }, 0, 1000);
+  assert.equal(later.pausedUntilMs, state.pausedUntilMs, 'a short pause ends no long one');
+});
+
 test('no order of events exceeds the maximum or stops for good', () => {
   const events = fc.array(
     fc.record({

@@ -1,4 +1,5 @@
-import type { VirtualClock } from '../../base/mod.ts';
+import assert from 'node:assert/strict';
+import { limits, type VirtualClock } from '../../base/mod.ts';
 import type {
   BatchInvoker,
   BatchOutcome,
@@ -42,6 +43,7 @@ export class FakeSource implements MessageSource {
   openReceives = 0;
   mostReceives = 0;
   failure: Error | undefined;
+  removeFailure: Error | undefined;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -59,6 +61,10 @@ export class FakeSource implements MessageSource {
     { count, waitSeconds }: { count: number; waitSeconds: number },
     signal: AbortSignal,
   ): Promise<QueueMessage[]> {
+    const { messagesPerReceive, receiveWaitSeconds } = limits.eventSources;
+    assert.ok(count >= 1 && count <= messagesPerReceive, `${count} messages are asked for`);
+    assert.ok(Number.isInteger(waitSeconds) && waitSeconds >= 1);
+    assert.ok(waitSeconds <= receiveWaitSeconds);
     this.mostReceives = Math.max(this.mostReceives, ++this.openReceives);
     try {
       if (this.failure) throw this.failure;
@@ -76,6 +82,8 @@ export class FakeSource implements MessageSource {
   }
 
   async remove(_queue: object, messages: readonly QueueMessage[]): Promise<void> {
+    assert.ok(messages.length > 0, 'a queue refuses a delete of nothing');
+    if (this.removeFailure) throw this.removeFailure;
     for (const { messageId } of messages) {
       this.#messages.delete(messageId);
       this.removed.push(messageId);
@@ -145,6 +153,7 @@ export class FakeFunction implements BatchInvoker {
 /** Mappings in memory, settled as the store's would be. */
 export class FakeBook implements MappingBook {
   readonly records = new Map<string, SourceMapping>();
+  readFailure: Error | undefined;
   readonly #listeners = new Set<(uuid: string) => void>();
 
   put(record: SourceMapping): void {
@@ -157,6 +166,7 @@ export class FakeBook implements MappingBook {
   }
 
   async read(uuid: string): Promise<SourceMapping | undefined> {
+    if (this.readFailure) throw this.readFailure;
     return this.records.get(uuid);
   }
 
