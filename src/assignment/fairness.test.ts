@@ -23,6 +23,21 @@ describe('one tenant at its limit', () => {
   });
 });
 
+describe('a sandbox that dies', () => {
+  test('makes room for whoever waits for room', () => {
+    const region = new Region({ sandboxes: 2 });
+    const [mine, other] = [versionOf('f', 'a1'), versionOf('g', 'a2')];
+    region.invoke(mine);
+    region.invoke(other);
+    const [first = ''] = region.starting.keys();
+    allStarted(region);
+    const waiting = region.invoke(other);
+    assert.deepEqual([region.starting.size, region.waiting.has(waiting)], [0, true]);
+    region.ended(first);
+    assert.deepEqual([...region.starting.values()], [other]);
+  });
+});
+
 describe('an account', () => {
   test('is never over its ceiling, whatever its functions have reserved meanwhile', () => {
     const region = new Region();

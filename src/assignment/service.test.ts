@@ -196,6 +196,19 @@ describe('the assignment service', () => {
     assert.equal(worker.up.size, 0);
   });
 
+  test('close without a grace stops what runs at once', async (t) => {
+    const { clock, worker, service, invoke } = region(t);
+    worker.runMs = 1000;
+    const running = invoke();
+    await clock.advance(10);
+    assert.equal(worker.atWork, 1);
+    const beforeMs = clock.monotonicMs();
+    await clock.until(service.close());
+    assert.equal(clock.monotonicMs() - beforeMs, 1, 'as long as the worker takes to stop one');
+    assert.equal(worker.up.size, 0);
+    await clock.until(running);
+  });
+
   test('close stops a start under way', async (t) => {
     const { clock, worker, service, invoke } = region(t);
     worker.startMs = 10_000;

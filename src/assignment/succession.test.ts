@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Region, versionOf } from './step-model.fixture.ts';
+import { isSluiceError } from '../base/mod.ts';
+import { type AssignmentEvent, isDurable } from './events.ts';
+import { decodeState, encodeState } from './snapshot.ts';
+import { limits, Region, replayDurable, versionOf } from './step-model.fixture.ts';
 
 const f = versionOf('f');
 const g = versionOf('g', 'a2');
@@ -125,6 +128,47 @@ describe('a successor', () => {
     const [first = ''] = region.hosted.keys();
     region.ended(first);
     assert.equal(region.starting.size, 1);
+  });
+});
+
+describe('a follower', () => {
+  test('reads from the journal which sandboxes there are and what is to stand ready, no more', () => {
+    const { region } = working();
+    region.provision(g, 1);
+    region.report('w1');
+    region.do({ type: 'worker-joined', workerId: 'w2', address: 'a' });
+    const durable = new Set(region.events.filter(isDurable).map(({ type }) => type));
+    assert.deepEqual([...durable].sort(), ['born', 'provisioned', 'ready']);
+    const soft: AssignmentEvent['type'][] = ['elected', 'acquire', 'cancelled', 'unplaced'];
+    soft.push('answered', 'settled', 'undelivered', 'worker-joined', 'worker-left');
+    soft.push('worker-report', 'drain', 'reclaim', 'tick', 'close');
+    for (const type of soft) assert.equal(isDurable({ type } as AssignmentEvent), false, type);
+    assert.equal(isDurable({ type: 'died' } as AssignmentEvent), true);
+    const follower = replayDurable(region.events, limits);
+    assert.deepEqual([follower.leading, follower.sandboxes.size], [false, 4]);
+    assert.equal(follower.functions.get(g.functionArn)?.provisioned, 1);
+  });
+
+  test('takes no snapshot that it cannot understand for one', () => {
+    const { region } = working();
+    const whole = encodeState(region.state);
+    const version = 'unknown';
+    const [sandbox] = whole.sandboxes;
+    assert.ok(sandbox);
+    const wrong = [
+      { ...whole, format: 2 as 1 },
+      { ...whole, sandboxes: [{ ...sandbox, version }] },
+      { ...whole, idle: ['unknown'] },
+      { ...whole, workers: [{ workerId: 'w1', address: '', sandboxes: ['unknown'] }] },
+      { ...whole, hungry: [version] },
+      { ...whole, functions: whole.functions.map((each) => ({ ...each, functionArn: 'unknown' })) },
+    ];
+    for (const snapshot of wrong) {
+      assert.throws(
+        () => decodeState(snapshot, limits),
+        (error) => isSluiceError(error, 'STORE_CORRUPT'),
+      );
+    }
   });
 });
 

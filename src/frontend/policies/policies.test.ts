@@ -55,6 +55,7 @@ test('conditions hold only for what is known and equal', () => {
 test('the parts of an ARN match one by one', () => {
   const f = 'arn:aws:lambda:us-east-1:111111111111:function:f';
   const matching = ['*', f, 'arn:*:lambda:*:*:*', 'arn:aws:lambda:us-*-1:1*:function:?', `${f}*`];
+  matching.push('arn:aws:lambda:*:*:*f');
   for (const pattern of matching) assert.equal(arnMatches(pattern, f), true, pattern);
   const other = ['arn:*', 'arn:aws:*:function:f', 'arn:aws:lambda:*:222222222222:*', '', `${f}?`];
   for (const pattern of other) assert.equal(arnMatches(pattern, f), false, pattern);
