@@ -12,7 +12,26 @@ export interface Equivalent {
   readonly why: string;
 }
 
-export const equivalents: readonly Equivalent[] = [];
+export const equivalents: readonly Equivalent[] = [
+  {
+    path: 'frontend/policies/identity-policy.ts',
+    line: 'let mark = 0;',
+    operator: 'constant',
+    why: 'it is read only after a star was met, which sets it',
+  },
+  {
+    path: 'assignment/service.ts',
+    line: "signal.addEventListener('abort', onAbort, { once: true });",
+    operator: 'constant',
+    why: 'a signal aborts once, and a call that is over is not cancelled',
+  },
+  {
+    path: 'assignment/service.ts',
+    line: "assert(this.#leader.state.sandboxes.size === 0, 'no sandbox is left after close');",
+    operator: 'statement',
+    why: 'an assertion of what the line before it brings about',
+  },
+];
 
 export function isEquivalent(mutant: {
   readonly path: string;

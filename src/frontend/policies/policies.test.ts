@@ -50,6 +50,8 @@ test('conditions hold only for what is known and equal', () => {
   assert.equal(verdict(context, when(both)), 'none');
   const unknown = when({ NumericEquals: { a: '1' } }, 'Deny');
   assert.equal(verdict(context, policy({}), unknown), 'deny', 'a deny is not passed over');
+  const others = when({ StringEquals: { 'aws:PrincipalAccount': '2' } }, 'Deny');
+  assert.equal(verdict(context, policy({}), others), 'allow', 'nor does it mean everybody');
 });
 
 test('the parts of an ARN match one by one', () => {
