@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { limits, SluiceError } from '../base/mod.ts';
+import { fileSystemSettings } from './file-systems.ts';
 import { cacheSettings, registrySettings } from './image-settings.ts';
 
 const ROTATION_DAYS_MAX = 3650;
@@ -170,7 +171,7 @@ const diskSettings = z.strictObject({
 });
 
 const unsupportedSettings = z.strictObject({
-  /** What becomes of VpcConfig and FileSystemConfigs, which nothing here acts on. */
+  /** What becomes of VpcConfig, and of FileSystemConfigs that `filesystems` has no directory for. */
   members: z.enum(['refuse', 'warn']).default('refuse'),
 });
 
@@ -185,6 +186,7 @@ const metricsSettings = z.strictObject({
 const settingsSchema = z.strictObject({
   disk: diskSettings.default({}),
   drain: drainSettings.default(drainSettings.parse({})),
+  filesystems: fileSystemSettings.default({}),
   gc: gcSettings.default(gcSettings.parse({})),
   helpers: helperSettings.default(helperSettings.parse({})),
   destinations: destinationSettings.default({ allow: [] }),

@@ -1,8 +1,15 @@
 import type { FunctionConfiguration, FunctionVersion } from '../records/mod.ts';
 import type { SandboxTemplate } from '../worker/mod.ts';
 
+/** Where an account's functions find an access point's files on the host, if they may. */
+export type FileSystemDirectory = (accountId: string, arn: string) => string | undefined;
+
 /** What a worker needs of a function version: configuration over the image's own settings. */
-export function sandboxTemplate(version: FunctionVersion, region: string): SandboxTemplate {
+export function sandboxTemplate(
+  version: FunctionVersion,
+  region: string,
+  directoryOf: FileSystemDirectory,
+): SandboxTemplate {
   const { configuration, code } = version;
   const { imageOverrides: overrides } = configuration;
   const { imageConfig: image } = code;
@@ -24,6 +31,10 @@ export function sandboxTemplate(version: FunctionVersion, region: string): Sandb
     command: overrides?.command ?? image.command,
     workingDirectory: overrides?.workingDirectory ?? image.workingDirectory,
     warnings: code.warnings,
+    hostMounts: (configuration.fileSystems ?? []).flatMap(({ arn, localMountPath: path }) => {
+      const directory = directoryOf(version.accountId, arn);
+      return directory === undefined ? [] : [{ directory, path }];
+    }),
     handler: configuration.handler,
     runtime: configuration.runtime,
     logGroup: configuration.logging.group,

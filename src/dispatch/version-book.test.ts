@@ -65,11 +65,27 @@ test('no more versions are remembered than the limit', async () => {
     },
     readVersion: (each: typeof key, number: number) => store.readVersion(each, number),
   };
-  const book = new VersionBook(region, counting, 1);
+  const book = new VersionBook(region, counting, { versionsMax: 1 });
   const ref = book.refOf(version);
   await book.find(ref);
   book.refOf({ ...version, servingId: 'another' });
   assert.deepEqual(reads, []);
   await book.find(ref);
   assert.deepEqual(reads, ['f'], 'the oldest went');
+});
+
+test('an access point that stands for a directory is mounted, another is not', async () => {
+  const { version } = await stored();
+  const fileSystems = ['shared', 'other'].map((name) => ({
+    arn: `arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/${name}`,
+    localMountPath: `/mnt/${name}`,
+  }));
+  const directoryOf = (accountId: string, arn: string) =>
+    accountId === '000000000000' && arn.endsWith('/shared') ? '/srv/shared' : undefined;
+  const unread = async () => assert.fail('the store is not asked');
+  const book = new VersionBook(region, { read: unread, readVersion: unread }, { directoryOf });
+  const { configuration, ...rest } = version;
+  const mounting = { ...rest, configuration: { ...configuration, fileSystems } };
+  const { hostMounts } = await book.find(book.refOf(mounting));
+  assert.deepEqual(hostMounts, [{ directory: '/srv/shared', path: '/mnt/shared' }]);
 });

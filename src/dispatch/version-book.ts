@@ -3,7 +3,13 @@ import { limits, SluiceError } from '../base/mod.ts';
 import { servingVersion } from '../catalogue/mod.ts';
 import type { FunctionStore, FunctionVersion } from '../records/mod.ts';
 import type { SandboxTemplate, TemplateSource } from '../worker/mod.ts';
-import { sandboxTemplate, unqualified } from './sandbox-template.ts';
+import { type FileSystemDirectory, sandboxTemplate, unqualified } from './sandbox-template.ts';
+
+export interface VersionBookOptions {
+  readonly versionsMax?: number;
+  /** Without it no function mounts anything. */
+  readonly directoryOf?: FileSystemDirectory;
+}
 
 /**
  * The versions that were asked for of late: by their names the leader decides, and from the rest
@@ -14,6 +20,7 @@ export class VersionBook implements TemplateSource {
   readonly #region: string;
   readonly #store: Pick<FunctionStore, 'read' | 'readVersion'>;
   readonly #versionsMax: number;
+  readonly #directoryOf: FileSystemDirectory;
   /** Versions are immutable, so each is translated once. */
   readonly #refs = new WeakMap<FunctionVersion, VersionRef>();
   readonly #versions = new Map<string, FunctionVersion>();
@@ -21,11 +28,12 @@ export class VersionBook implements TemplateSource {
   constructor(
     region: string,
     store: Pick<FunctionStore, 'read' | 'readVersion'>,
-    versionsMax: number = limits.dispatch.versions,
+    options: VersionBookOptions = {},
   ) {
     this.#region = region;
     this.#store = store;
-    this.#versionsMax = versionsMax;
+    this.#versionsMax = options.versionsMax ?? limits.dispatch.versions;
+    this.#directoryOf = options.directoryOf ?? (() => undefined);
   }
 
   /** By `tenantId`, where there is one, the leader keeps sandboxes apart as it does by revision. */
@@ -54,7 +62,7 @@ export class VersionBook implements TemplateSource {
   async find(ref: VersionRef): Promise<SandboxTemplate> {
     const { tenantId: _, ...untold } = ref;
     const version = this.#versions.get(versionRef(untold).key) ?? (await this.#read(ref));
-    return sandboxTemplate(version, this.#region);
+    return sandboxTemplate(version, this.#region, this.#directoryOf);
   }
 
   async #read(ref: VersionRef): Promise<FunctionVersion> {

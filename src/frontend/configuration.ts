@@ -64,12 +64,18 @@ function overridesOf(input: NonNullable<ConfigurationInput['ImageConfig']>): Ima
   };
 }
 
-/** Members that ask for what no region here has, of a given input. */
-export function unsupportedMembers(input: ConfigurationInput): string[] {
+/** Whether an account's functions may mount an access point: a directory of the host stands for it. */
+export type MayMount = (accountId: string, arn: string) => boolean;
+
+/** Members that ask for what this region does not have, of a given input. */
+export function unsupportedMembers(
+  input: ConfigurationInput,
+  isMountable: (arn: string) => boolean,
+): string[] {
   const { VpcConfig, FileSystemConfigs } = input;
   return [
     ...(VpcConfig?.SubnetIds?.length || VpcConfig?.SecurityGroupIds?.length ? ['VpcConfig'] : []),
-    ...(FileSystemConfigs?.length ? ['FileSystemConfigs'] : []),
+    ...(FileSystemConfigs?.some(({ Arn }) => !isMountable(Arn)) ? ['FileSystemConfigs'] : []),
   ];
 }
 

@@ -21,6 +21,7 @@ import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, ZipSupport } from '../install/mod.ts';
 import type { FunctionStore } from '../records/mod.ts';
 import { ArchiveUpkeep } from './archive-upkeep.ts';
+import type { MayMount } from './configuration.ts';
 import { configurerRights } from './configurer-rights.ts';
 import { DownloadHandler } from './download-handler.ts';
 import { DownloadLinks } from './download-links.ts';
@@ -57,6 +58,8 @@ export interface FrontendOptions {
   readonly functionUrlForm?: 'host' | 'path';
   /** What becomes of members that nothing here acts on; `refuse` if absent. */
   readonly unsupported?: 'refuse' | 'warn';
+  /** No function mounts anything if absent. */
+  readonly mayMount?: MayMount;
   /** Serves HTTPS, and nothing else, when given. */
   readonly tls?: TlsIdentity;
   readonly clock: Clock;
@@ -117,6 +120,7 @@ export class Frontend {
       downloads: new DownloadLinks(random.bytes(32)),
       functionUrl: (urlId) => this.#functionUrl(urlId),
       unsupported: options.unsupported ?? 'refuse',
+      mayMount: options.mayMount ?? (() => false),
       cache: this.#cache,
       installs: this.#installs,
     };

@@ -13,6 +13,8 @@ const layerArn = string({
     '(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:' +
     'layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)',
 });
+const accessPoint =
+  'arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z0-9-]+:\\d{12}:access-point/[a-zA-Z0-9-]{1,64}';
 const level = (names: readonly string[]) => string({ values: names });
 
 const configurationMembers = {
@@ -48,7 +50,14 @@ const configurationMembers = {
     },
   ),
   FileSystemConfigs: list(
-    structure({ Arn: string({ max: 200 }), LocalMountPath: string({ max: 160 }) }, {}),
+    structure(
+      {
+        Arn: string({ max: 200, pattern: accessPoint }),
+        // No `.` and `..`, which Lambda's own pattern lets through.
+        LocalMountPath: string({ max: 160, pattern: '/mnt/(?!\\.{1,2}$)[a-zA-Z0-9-_.]+' }),
+      },
+      {},
+    ),
     { max: 1 },
   ),
   DeadLetterConfig: structure({}, { TargetArn: string({ pattern: `()|${destinationPattern}` }) }),

@@ -75,10 +75,15 @@ export function warningsOf(code: InstalledCode): readonly string[] {
 }
 
 /** A member of ours, which other clients pass over: absent where there is nothing to say. */
-export function renderWarnings({ code, configuration }: VersionRecord): Record<string, unknown> {
+export function renderWarnings(
+  { mayMount }: Services,
+  { accountId }: FunctionRecord,
+  { code, configuration }: VersionRecord,
+): Record<string, unknown> {
+  const { fileSystems = [] } = configuration;
   const kept = [
     ...(configuration.vpc ? ['VpcConfig'] : []),
-    ...(configuration.fileSystems ? ['FileSystemConfigs'] : []),
+    ...(fileSystems.some(({ arn }) => !mayMount(accountId, arn)) ? ['FileSystemConfigs'] : []),
   ].map((member) => `${member}: it is kept, and nothing acts on it`);
   const warnings = [...(code ? warningsOf(code) : []), ...kept];
   return warnings.length > 0 ? { Warnings: warnings } : {};

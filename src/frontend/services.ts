@@ -6,6 +6,7 @@ import type { Invoker } from '../dispatch/mod.ts';
 import type { ZipSupport } from '../install/mod.ts';
 import type { FunctionStore, Stamp } from '../records/mod.ts';
 import type { ArchiveUpkeep } from './archive-upkeep.ts';
+import type { MayMount } from './configuration.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { Installs } from './installs.ts';
 
@@ -26,6 +27,7 @@ export interface Services {
   /** The address of a function URL, as clients reach it. */
   readonly functionUrl: (urlId: string) => string;
   readonly unsupported: 'refuse' | 'warn';
+  readonly mayMount: MayMount;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -112,7 +112,10 @@ const notNull: Constraint<unknown> = {
 const every = (inner: Shape<unknown>, lead: string) =>
   `${lead} must satisfy constraint: [${inner.constraints.map((each) => each.text).join(', ')}]`;
 
-/** A list; a breach of an element is reported for the whole list, as the API does. */
+/**
+ * A list; a breach of an element is reported for the whole list, and one inside of an element that is
+ * a structure for its member, as the API does.
+ */
 export function list<T>(element: Shape<T>, rules: { min?: number; max?: number } = {}): Shape<T[]> {
   const constraints: Constraint<T[]>[] = [];
   if (rules.max !== undefined) constraints.push(lengthAtMost(rules.max));
@@ -124,9 +127,19 @@ export function list<T>(element: Shape<T>, rules: { min?: number; max?: number }
         value.every((each) => element.constraints.every((rule) => rule.holds(each))),
     });
   }
-  return simple(constraints, (value) =>
+  const whole = simple(constraints, (value) =>
     Array.isArray(value) ? value.map((each) => element.cast(each)) : wrongType(value, 'List'),
   );
+  if (element.constraints.length > 0) return whole;
+  return {
+    ...whole,
+    check(value, path, breaches) {
+      whole.check(value, path, breaches);
+      for (const [index, each] of value.entries()) {
+        element.check(each, `${path}.${index + 1}.member`, breaches);
+      }
+    },
+  };
 }
 
 /** A map from strings. */

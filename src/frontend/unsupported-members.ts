@@ -1,3 +1,4 @@
+import type { FunctionKey } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import { unsupportedMembers } from './configuration.ts';
 import type { ConfigurationInput } from './function-inputs.ts';
@@ -8,14 +9,14 @@ import type { Services } from './services.ts';
  * unchanged (`unsupported.members warn`), kept and answered with a warning in the region's log.
  */
 export function judgeUnsupported(
-  { unsupported, logger }: Services,
-  functionName: string,
+  { unsupported, logger, mayMount }: Services,
+  { accountId, name }: FunctionKey,
   input: ConfigurationInput,
 ): void {
-  for (const member of unsupportedMembers(input)) {
+  for (const member of unsupportedMembers(input, (arn) => mayMount(accountId, arn))) {
     if (unsupported === 'refuse') {
       throw invalidParameter(`${member} is not supported: nothing here acts on it.`);
     }
-    logger.warn({ function: functionName, member }, 'kept, and nothing acts on it');
+    logger.warn({ account: accountId, function: name, member }, 'kept, and nothing acts on it');
   }
 }

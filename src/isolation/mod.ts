@@ -14,4 +14,4 @@ export type {
   SandboxOwner,
   SandboxProvider,
 } from './provider.ts';
-export type { SandboxIdentity, SandboxShape, SandboxSpec } from './spec.ts';
+export type { HostMount, SandboxIdentity, SandboxShape, SandboxSpec } from './spec.ts';

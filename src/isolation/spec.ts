@@ -2,6 +2,14 @@ import type { InitializationType } from '../assignment/mod.ts';
 import { formatBytes, limits, SluiceError } from '../base/mod.ts';
 import { imageFault } from './image-fault.ts';
 
+/** A directory of the host that a sandbox has to itself, read and write. */
+export interface HostMount {
+  /** On the host. */
+  readonly directory: string;
+  /** In the sandbox: `/mnt/NAME`. */
+  readonly path: string;
+}
+
 /**
  * What a sandbox is made of, the same for every sandbox of one function version. All of it may be
  * captured, restored and forked from, so nothing in it may belong to one sandbox alone; that is
@@ -26,6 +34,7 @@ export interface SandboxShape {
   readonly processes: number;
   /** RLIMIT_NOFILE of each process. */
   readonly openFiles: number;
+  readonly hostMounts?: readonly HostMount[];
 }
 
 /** What tells one sandbox from another of the same shape; given to it when it comes to life. */
@@ -65,7 +74,7 @@ export function extensionEnvironmentOf(spec: SandboxSpec): Record<string, string
 }
 
 type IntegerOfShape = {
-  [K in keyof SandboxShape]: SandboxShape[K] extends number ? K : never;
+  [K in keyof SandboxShape]-?: SandboxShape[K] extends number ? K : never;
 }[keyof SandboxShape];
 
 /**
@@ -91,6 +100,10 @@ export function checkSpec(spec: SandboxSpec): void {
   checkInteger('tmpBytes', 4096, Number.MAX_SAFE_INTEGER);
   checkInteger('processes', 1, 1_000_000);
   checkInteger('openFiles', 3, 1_048_576);
+  for (const { path, directory } of shape.hostMounts ?? []) {
+    const isName = /^\/mnt\/[A-Za-z0-9_.-]+$/.test(path) && !/\/\.\.?$/.test(path);
+    if (!isName || !directory.startsWith('/')) refuse(`${path} is no place for a file system`);
+  }
   checkImage(spec);
 }
 

@@ -2,7 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { Accounts, SandboxCredentials } from '../accounts/mod.ts';
 import { type Logger, limits, systemClock, systemRandom } from '../base/mod.ts';
 import type { L2Settings } from '../cache/mod.ts';
-import { type DataDirectory, ensureDataDirectory, lockDataDirectory } from '../config/mod.ts';
+import {
+  type DataDirectory,
+  ensureDataDirectory,
+  fileSystemDirectory,
+  lockDataDirectory,
+} from '../config/mod.ts';
 import { reportDamaged } from '../database/mod.ts';
 import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
@@ -107,6 +112,8 @@ async function startParts(
     budgetBytes: stores.settings.disk.scratchBytes ?? DiskGuard.budgetOf(diskSpaceOf(data.run)),
     isLow: () => guard.isLow,
   });
+  const directoryOf = (accountId: string, arn: string) =>
+    fileSystemDirectory(stores.settings.filesystems, accountId, arn);
   const compute = await startCompute(stores, {
     disk,
     meter,
@@ -114,7 +121,7 @@ async function startParts(
     l2: options.l2,
     network: options.network,
     credentials,
-    versions: new VersionBook(options.regionName, functions),
+    versions: new VersionBook(options.regionName, functions, { directoryOf }),
   });
   // Everything else ends by itself: what an invoke may take yet is what is worth waiting for.
   const drainMs = () => {
@@ -159,6 +166,7 @@ async function startParts(
     functionUrlDomain: stores.settings.urls.domain,
     functionUrlForm: stores.settings.urls.form,
     unsupported: stores.settings.unsupported.members,
+    mayMount: (accountId, arn) => directoryOf(accountId, arn) !== undefined,
     clock: systemClock,
     random,
     logger,

@@ -111,5 +111,6 @@ export function shapeOf(
     tmpBytes: template.ephemeralMb * MIB,
     processes: limits.sandbox.processes,
     openFiles: limits.sandbox.openFiles,
+    hostMounts: template.hostMounts ?? [],
   };
 }

@@ -1,4 +1,5 @@
 import type { VersionRef } from '../assignment/mod.ts';
+import type { HostMount } from '../isolation/mod.ts';
 
 /** Everything that a worker has to know to make a sandbox of one function version. */
 export interface SandboxTemplate {
@@ -32,6 +33,7 @@ export interface SandboxTemplate {
   readonly handler?: string | undefined;
   /** `nodejs24.x`, …; absent for images and for `provided`. */
   readonly runtime?: string | undefined;
+  readonly hostMounts?: readonly HostMount[] | undefined;
   readonly logGroup: string;
   /** Text if absent. */
   readonly logFormat?: 'Text' | 'JSON' | undefined;

@@ -40,7 +40,7 @@ async function create(services: Services, request: ApiRequest): Promise<ApiRespo
   authorizeFunction(services, request, 'CreateFunction', reference);
   const { accountId, name } = reference;
   const packageType = input.PackageType ?? 'Zip';
-  judgeUnsupported(services, name, input);
+  judgeUnsupported(services, reference, input);
   await requireDeadLetter(services, request, input.DeadLetterConfig?.TargetArn);
   const layers = await resolveLayers(services, request.caller, input.Layers ?? []);
   const wanted = newConfiguration(name, packageType, input, layers);

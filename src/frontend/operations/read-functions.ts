@@ -21,7 +21,7 @@ export function getFunction(services: Services): Operation {
       return json(200, {
         Configuration: {
           ...renderConfiguration(services.region, record, version, reference.qualifier),
-          ...renderWarnings(version),
+          ...renderWarnings(services, record, version),
         },
         Code: renderCode(services, request, record, version),
         ...(Object.keys(tags).length > 0 ? { Tags: tags } : {}),
@@ -44,7 +44,7 @@ export function getFunctionConfiguration(services: Services): Operation {
       const { region } = services;
       return json(200, {
         ...renderConfiguration(region, record, version, reference.qualifier),
-        ...renderWarnings(version),
+        ...renderWarnings(services, record, version),
       });
     },
   };

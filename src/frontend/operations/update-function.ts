@@ -71,7 +71,7 @@ export function updateFunctionConfiguration(services: Services): Operation {
 async function updateConfiguration(services: Services, request: ApiRequest): Promise<ApiResponse> {
   const reference = referenceOf(services, request, 'UpdateFunctionConfiguration');
   const input = readInput(request, updateFunctionConfigurationInput);
-  judgeUnsupported(services, reference.name, input);
+  judgeUnsupported(services, reference, input);
   await requireDeadLetter(services, request, input.DeadLetterConfig?.TargetArn);
   const layers = input.Layers && (await resolveLayers(services, request.caller, input.Layers));
   const stamp = stampOf(services);

@@ -24,7 +24,7 @@ import {
   SqliteLayerStore,
 } from '../../records/mod.ts';
 import { principalOf } from '../authorization.ts';
-import { Frontend } from '../frontend.ts';
+import { Frontend, type FrontendOptions } from '../frontend.ts';
 import type { TlsIdentity } from '../http/http-server.ts';
 
 export const REGION = 'us-east-1';
@@ -220,7 +220,10 @@ export interface Harness {
 /** A whole frontend on a free port, with stand-ins for what is behind its seams. */
 export async function startFrontend(
   t: TestContext,
-  given: { store?: FunctionStore; tls?: TlsIdentity } = {},
+  given: { store?: FunctionStore; tls?: TlsIdentity } & Pick<
+    FrontendOptions,
+    'mayMount' | 'unsupported'
+  > = {},
 ): Promise<Harness> {
   const store = given.store ?? new MemoryFunctionStore();
   const installer = new FakeInstaller();
@@ -238,11 +241,12 @@ export async function startFrontend(
   const queues = new FakeQueues();
   const credentials = new FixedCredentials(owner, stranger);
   const frontend = new Frontend({
-    ...{ region: REGION, store, credentials, installer, invoker, provisioner, events, zip },
+    ...{ region: REGION, credentials, installer, invoker, provisioner, events, zip },
     eventSources: { mappings, queues },
     clock: systemClock,
     random: systemRandom,
-    ...(given.tls ? { tls: given.tls } : {}),
+    ...given,
+    store,
   });
   const { port } = await frontend.start('127.0.0.1', 0);
   const endpoint = `http://127.0.0.1:${port}`;

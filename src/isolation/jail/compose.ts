@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import * as linux from '../launch/linux.ts';
+import { mapOwners, userNamespaceFd } from '../launch/map-owners.ts';
 import { LaunchProgram, register } from '../launch/program.ts';
 import type { MachineArchitecture } from '../launch/system-call-numbers.ts';
 import { CONTROL_FD, IPC_FD, mount, open, STATUS_FD } from '../lean/compose/common.ts';
@@ -9,7 +10,6 @@ import { seccompInstructions } from '../seccomp/profile.ts';
 import { compileCacheMounts } from './compile-cache.ts';
 import { confineReads } from './confine-reads.ts';
 import { helperCalls } from './helper-calls.ts';
-import { mapOwners, userNamespaceFd } from './map-owners.ts';
 import { nodeFiles, sourcePaths } from './node-files.ts';
 import { FUSE_FD, type Helper, type HelperMount, type JailPlace } from './types.ts';
 
@@ -50,7 +50,8 @@ export function composeJail(helper: Helper, options: JailOptions): LaunchProgram
   program.call('leave the session', 'setsid', []);
   joinCgroup(program, options.join);
   program.call('set the priority', 'setpriority', [PRIO_PROCESS, 0, helper.niceness]);
-  mapOwners(program, options.uid);
+  const own = [0, options.uid] as const;
+  mapOwners(program, { uid: own, gid: own });
   const namespaces = linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS;
   const network = helper.network === 'none' ? linux.CLONE_NEWNET : 0;
   program.call('create namespaces', 'unshare', [namespaces | network | linux.CLONE_NEWCGROUP]);

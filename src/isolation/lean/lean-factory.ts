@@ -19,6 +19,7 @@ import { isolationLacks } from '../refusal.ts';
 import { checkSpec, type SandboxSpec } from '../spec.ts';
 import type { PrivilegeOptions } from './compose/privileges.ts';
 import { composeStart, type SandboxNetwork } from './compose/start.ts';
+import { ownersOf } from './host-mounts.ts';
 import { hostArchitecture } from './launcher/launcher.ts';
 import { type LauncherNetwork, LauncherPool } from './launcher/launcher-pool.ts';
 import { LEAN } from './lean.ts';
@@ -181,7 +182,8 @@ export class LeanSandboxFactory implements SandboxProvider {
       readonly privileges: PrivilegeOptions;
     },
   ): Promise<void> {
-    const { tmpBytes } = spec.shape;
+    const { tmpBytes, hostMounts = [] } = spec.shape;
+    const owned = await ownersOf(hostMounts);
     const path = await this.#scratch?.create(tmpBytes);
     try {
       const program = composeStart(spec, {
@@ -189,6 +191,7 @@ export class LeanSandboxFactory implements SandboxProvider {
         ...where,
         proc: procViewOf(this.#hostProc, spec.shape),
         directIo: this.#options.directIo ?? true,
+        hostMounts: owned,
         tmp: path === undefined ? { kind: 'memory', bytes: tmpBytes } : { kind: 'disk', path },
       });
       await sandbox.launch(program);

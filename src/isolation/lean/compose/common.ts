@@ -86,3 +86,9 @@ export function open(
   const at = typeof path === 'string' ? program.text(path) : path;
   program.call(name, 'openat', [AT_FDCWD, at, flags | O_CLOEXEC, options.mode ?? 0], options);
 }
+
+/** A mount point, made where the image has none. */
+export function makeDirectory(program: LaunchProgram, path: string, mode = 0o755): void {
+  const values = [AT_FDCWD, program.text(path), mode];
+  program.call(`make ${path}`, 'mkdirat', values, { tolerate: ['EEXIST'] });
+}

@@ -2,8 +2,8 @@ import { KIB } from '../../../base/mod.ts';
 import * as linux from '../../launch/linux.ts';
 import { type LaunchProgram, register } from '../../launch/program.ts';
 import type { ProcView } from '../proc-view.ts';
-import { mount, open } from './common.ts';
-import { makeDirectory, remountReadOnly } from './root.ts';
+import { makeDirectory, mount, open } from './common.ts';
+import { remountReadOnly } from './root.ts';
 
 const RESTRICTED = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC;
 const temporary = register(6);

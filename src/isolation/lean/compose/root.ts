@@ -2,8 +2,9 @@ import type { CgroupView } from '../../cgroup/types.ts';
 import * as linux from '../../launch/linux.ts';
 import type { LaunchProgram } from '../../launch/program.ts';
 import { register } from '../../launch/program.ts';
-import { mount, open } from './common.ts';
+import { makeDirectory, mount, open } from './common.ts';
 import { type DiskOptions, mountDisk, mountScratchDisk, OPEN_DISK } from './disk.ts';
+import { mountHostDirectories, type OwnedMount, takeHostDirectories } from './host-mounts.ts';
 import { moveSys, prepareSys } from './sys.ts';
 
 /** A directory of every host, covered in the sandbox's own mount namespace until it pivots. */
@@ -24,6 +25,7 @@ export interface RootOptions {
   readonly disk: DiskOptions;
   readonly tmp: TmpOptions;
   readonly cgroups: readonly CgroupView[];
+  readonly hostMounts: readonly OwnedMount[];
   /** Files of the sandbox's own in /etc, path to content; they replace those of the image. */
   readonly files: Readonly<Record<string, string>>;
   /** Lines that are added to the image's files, or make a file that it lacks. */
@@ -41,6 +43,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   program.call('reset the file mode mask', 'umask', [0]);
   const flags = linux.MS_REC | linux.MS_PRIVATE;
   mount(program, 'detach mounts from the host', { target: '/', flags });
+  takeHostDirectories(program, options.hostMounts);
   mount(program, 'mount the scratch area', {
     source: 'sluice',
     target: SCRATCH,
@@ -70,6 +73,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   if (tmp.kind === 'disk') moveTmp(program);
   else mountTmp(program, tmp.bytes);
   moveSys(program);
+  mountHostDirectories(program, options.hostMounts);
   makeDirectory(program, '/etc');
   for (const [path, content] of Object.entries(options.files)) replaceFile(program, path, content);
   for (const [path, line] of Object.entries(options.lines)) addLine(program, path, line);
@@ -86,12 +90,6 @@ export function remountReadOnly(program: LaunchProgram, target: string, flags: n
     target,
     flags: linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | flags,
   });
-}
-
-/** A mount point, made where the image has none. */
-export function makeDirectory(program: LaunchProgram, path: string, mode = 0o755): void {
-  const values = [linux.AT_FDCWD, program.text(path), mode];
-  program.call(`make ${path}`, 'mkdirat', values, { tolerate: ['EEXIST'] });
 }
 
 function mountTmp(program: LaunchProgram, tmpBytes: number): void {

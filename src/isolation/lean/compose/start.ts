@@ -10,6 +10,7 @@ import type { SandboxUser } from '../user-pool.ts';
 import { CONTROL_FD, PROGRAMS_READ_FD, PROGRAMS_WRITE_FD, READ_ENDS } from './common.ts';
 import { runEntrypoint } from './entrypoint.ts';
 import { awaitExtensions, EXTENSIONS_DIRECTORY } from './extensions.ts';
+import { forgetHostOwners, mapHostOwners, type OwnedMount } from './host-mounts.ts';
 import {
   becomeMonitor,
   dieWithMonitor,
@@ -49,6 +50,7 @@ export interface StartOptions {
   readonly proc: ProcView;
   readonly directIo: boolean;
   readonly tmp: TmpOptions;
+  readonly hostMounts?: readonly OwnedMount[];
   /** What the launcher's network namespace was joined to; absent: nothing. */
   readonly network?: SandboxNetwork | undefined;
 }
@@ -66,9 +68,12 @@ export function composeStart(spec: SandboxSpec, options: StartOptions): LaunchPr
   const init = program.label();
   const alone = program.label();
   const end = program.label();
+  const { hostMounts = [] } = options;
   makeProgramsPipe(program);
+  mapHostOwners(program, hostMounts, options.privileges);
   forkInit(program, options.join, options.network === undefined);
   program.branchIfEqual('create namespaces', initPid, 0, init);
+  forgetHostOwners(program, hostMounts);
   becomeMonitor(program, options.join);
   program.branchIfEqual('run the next program', 0, 0, end);
   program.place(init);
@@ -112,7 +117,7 @@ function resolvConf(nameservers: readonly string[] | undefined): string {
 }
 
 function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOptions): void {
-  const { directIo, tmp, cgroups } = options;
+  const { directIo, tmp, cgroups, hostMounts = [] } = options;
   joinCgroup(program, options.join);
   setHostName(program, HOST_NAME);
   raiseInterfaces(program, options.network);
@@ -125,6 +130,7 @@ function makeSandbox(program: LaunchProgram, spec: SandboxSpec, options: StartOp
     files,
     lines,
     cgroups,
+    hostMounts,
   });
   mountDevices(program);
   mountProc(program, options.proc);
