@@ -9,7 +9,7 @@ export {
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { lockDataDirectory } from './data-lock.ts';
-export { type FileSystemSettings, fileSystemDirectory } from './file-systems.ts';
+export { fileSystemDirectory } from './file-systems.ts';
 export { type RegionRecord, readRegionRecord, writeRegionRecord } from './region-record.ts';
 export {
   type CacheSettings,

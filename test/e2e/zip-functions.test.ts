@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
@@ -67,6 +67,9 @@ server = http.server.HTTPServer(("127.0.0.1", 8099), Fake)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 client = boto3.client("s3")
 def handler(event, context):
+    if "file" in event:
+        with open(event["file"], "r+") as file:
+            return [file.read(), file.write("written")]
     names = [each["Name"] for each in client.list_buckets()["Buckets"]]
     return [seen[-1], *names]
 `;
@@ -100,6 +103,7 @@ done
 describe('zip functions and layers', { skip: lacks }, () => {
   const scratch = scratchDirectory('zip-functions');
   const dataDirectory = join(scratch.path, 'data');
+  const shared = join(scratch.path, 'shared');
   let region: RunningRegion;
   let client: sdk.LambdaClient;
   let layerArns: string[] = [];
@@ -137,6 +141,8 @@ describe('zip functions and layers', { skip: lacks }, () => {
     const image = await buildTestImage(join(scratch.path, 'image'));
     const { configFile } = ensureDataDirectory(dataDirectory);
     changeSetting(configFile, 'runtime.nodejs22.x', image);
+    mkdirSync(shared);
+    changeSetting(configFile, 'filesystems.shared', shared);
     region = await startRegion(undefined, dataDirectory);
     client = region.client();
     layerArns = [
@@ -226,6 +232,22 @@ describe('zip functions and layers', { skip: lacks }, () => {
     );
     await settled(FunctionName);
     assert.deepEqual((await invoke(FunctionName)).body, ['GET /s3', 'b']);
+  });
+
+  test('a function reads and writes the directory that stands for its access point', async () => {
+    const file = join(shared, 'file');
+    writeFileSync(file, 'there ');
+    for (const path of [shared, file]) chownSync(path, 54_321, 54_321);
+    const FunctionName = 'boto3';
+    const Arn = 'arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/shared';
+    const FileSystemConfigs = [{ Arn, LocalMountPath: '/mnt/shared' }];
+    await client.send(
+      new sdk.UpdateFunctionConfigurationCommand({ FunctionName, FileSystemConfigs }),
+    );
+    await settled(FunctionName);
+    const { body } = await invoke(FunctionName, { file: '/mnt/shared/file' });
+    assert.deepEqual(body, ['there ', 'written'.length]);
+    assert.equal(readFileSync(file, 'utf8'), 'there written');
   });
 
   test('Node code imports and requires AWS’s SDK, which goes where the environment names', async () => {
