@@ -8,6 +8,7 @@ import {
   PAGE_SIZE_BYTES,
   SluiceError,
   systemClock,
+  systemRandom,
   toSluiceError,
 } from '../base/mod.ts';
 import { ChunkSlots } from '../cache/mod.ts';
@@ -21,7 +22,7 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell, unmountFuse } from '../fuse/mod.ts';
-import { type ChunkSource, readManifestHeader } from '../seal/mod.ts';
+import { type ChunkSource, KeyReceiver, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import { sendNotes } from './agent-notes.ts';
 import type { AgentSettings } from './agent-settings.ts';
@@ -42,6 +43,8 @@ interface AgentOptions {
   readonly near: NearTiers;
   readonly tiers: TierWatch;
   readonly opened: OpenManifests;
+  /** What data keys are sealed for. */
+  readonly receiver: KeyReceiver;
   readonly meter: Meter;
   /** Nobody waits for this agent yet: warm up. */
   readonly rehearse: boolean;
@@ -59,10 +62,13 @@ class Agent {
   /** Devices that the loop is opening, by the request's id. */
   readonly #opening = new Map<number, string>();
   readonly #opened: OpenManifests;
+  readonly #receiver: KeyReceiver;
+  #accountId: string | undefined;
 
   constructor(options: AgentOptions) {
     const { fuseFd, root, overlayDirectory, memoryBytes, source, near, tiers, rehearse } = options;
     this.#opened = options.opened;
+    this.#receiver = options.receiver;
     this.#scope = new ScopedTiers(source, near);
     const memory = ChunkSlots.allocate(memoryBytes);
     this.#memory = new Uint8Array(memory);
@@ -113,19 +119,34 @@ class Agent {
 
   obey(command: Exclude<Command, { type: 'start' }>): void {
     if (command.type === 'open') {
-      const { deviceId, manifestBytes, rootId } = command.device;
-      if (this.#opened.has(deviceId)) {
-        throw new SluiceError('USAGE', `${deviceId}: there is a device of this id`);
-      }
-      this.#opening.set(command.id, deviceId);
-      const header = readManifestHeader(Buffer.from(manifestBytes));
-      this.#scope.admit(header);
-      this.#opened.add(deviceId, { rootId, manifestId: header.manifestId });
-    } else if (command.type === 'close') {
-      this.#dismiss(command.deviceId);
+      this.#open(command);
+      return;
     }
+    if (command.type === 'close') this.#dismiss(command.deviceId);
     this.#command(command);
-    if (command.type === 'open') command.device.dataKey.fill(0);
+  }
+
+  #open(command: Extract<Command, { type: 'open' }>): void {
+    const { sealedKey, ...device } = command.device;
+    const { deviceId, manifestBytes, rootId } = device;
+    if (this.#opened.has(deviceId)) {
+      throw new SluiceError('USAGE', `${deviceId}: there is a device of this id`);
+    }
+    const header = readManifestHeader(Buffer.from(manifestBytes));
+    this.#serve(header.accountId);
+    const dataKey = this.#receiver.open(sealedKey, header);
+    this.#opening.set(command.id, deviceId);
+    this.#scope.admit(header);
+    this.#opened.add(deviceId, { rootId, manifestId: header.manifestId });
+    this.#command({ type: 'open', id: command.id, device: { ...device, dataKey } });
+    dataKey.fill(0);
+  }
+
+  /** Of one account only: its first device decides which. */
+  #serve(accountId: string): void {
+    this.#accountId ??= accountId;
+    if (this.#accountId === accountId) return;
+    throw new SluiceError('ACCESS_DENIED', `${accountId}: this agent serves another account`);
   }
 
   #command(command: LoopCommand): void {
@@ -189,7 +210,9 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
   const opened = new OpenManifests({ use, clock: systemClock, logger, everyMs });
   telemetry.report(systemClock, (message, sent) => process.send?.(message, sent));
   const { memoryBytes } = settings;
+  const receiver = new KeyReceiver(systemRandom);
   const options: AgentOptions = {
+    receiver,
     fuseFd: fd,
     root,
     overlayDirectory,
@@ -202,7 +225,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     rehearse,
   };
   const agent = new Agent(options);
-  answer({ type: 'answer', id: command.id, mountPoint });
+  answer({ type: 'answer', id: command.id, mountPoint, publicKey: receiver.publicKey });
   if (rehearse) agent.warm(limits.agent.warmMemoryBytes).catch(end);
   return agent;
 }

@@ -23,6 +23,7 @@ import {
   unmountDevice,
 } from '../device/mod.ts';
 import { directoryOrigin } from '../origin/mod.ts';
+import { sealKeyFor } from '../seal/mod.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { spawnAgent, spawnHostAgent } from './spawn-agent.ts';
 
@@ -33,7 +34,7 @@ interface Rig {
   readonly agents: AgentPool<AgentSettings>;
   readonly directory: string;
   readonly settings: AgentSettings;
-  seal(disk: Buffer): Promise<SealedDisk>;
+  seal(disk: Buffer, accountId?: string): Promise<SealedDisk>;
   show(sealed: SealedDisk, options?: { writable?: boolean }): Promise<Device>;
 }
 
@@ -58,7 +59,7 @@ function rig(t: TestContext, overlayLimitBytes = 16 * MIB): Rig {
     agents,
     directory,
     settings,
-    seal: (disk) => sealDisk(disk, origin, join(directory, 'keys')),
+    seal: (disk, accountId) => sealDisk(disk, origin, join(directory, 'keys'), accountId),
     show: (sealed, { writable = false } = {}) =>
       agents.open({ ...sealed, deviceId: `device-${++opened}`, writable, overlayLimitBytes }),
   };
@@ -124,11 +125,26 @@ test('a refusal comes from the agent’s process with the facts of its error', a
   if (!hostHas(t, 'root', 'fuse')) return;
   const { seal, show } = rig(t);
   const sealed = await seal(someDisk(4 * MIB));
-  const { manifestId } = sealed;
-  await assert.rejects(show({ ...sealed, dataKey: randomBytes(32) }), {
+  const { manifestId, accountId } = sealed;
+  const sealKey = async (recipient: Uint8Array) =>
+    sealKeyFor(recipient, randomBytes(32), { accountId, manifestId }, systemRandom);
+  await assert.rejects(show({ ...sealed, sealKey }), {
     code: 'MANIFEST_TAMPERED',
     data: { manifestId },
   });
+});
+
+test('an agent serves one account, whatever it is asked for', async (t) => {
+  if (!hostHas(t, 'root', 'fuse')) return;
+  const { seal, show } = rig(t);
+  const mine = await seal(someDisk(4 * MIB), '111111111111');
+  const theirs = await seal(someDisk(4 * MIB), '222222222222');
+  const first = await show(mine);
+  const asMine = { ...theirs, accountId: mine.accountId };
+  await assert.rejects(show(asMine), { code: 'ACCESS_DENIED' });
+  await first.close();
+  await assert.rejects(show(asMine), { code: 'ACCESS_DENIED' });
+  await (await show(theirs)).close();
 });
 
 test('a device on a file of the host: written to, then unmounted without a trace', async (t) => {

@@ -5,8 +5,9 @@ import { sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { CHUNK_SIZE_BYTES, SeededRandom, SluiceError, systemClock } from '../base/mod.ts';
 import type { Device, NearTiers, OpenDeviceRequest } from '../device/mod.ts';
+import { HeldKeys } from '../keys/mod.ts';
 import { LocalKeyService, memoryOrigin } from '../origin/mod.ts';
-import { type ChunkRef, nameOf } from '../seal/mod.ts';
+import { type ChunkRef, KeyReceiver, nameOf } from '../seal/mod.ts';
 import { ManifestDevices } from './manifest-devices.ts';
 import { ScopedTiers } from './scoped-tiers.ts';
 
@@ -58,14 +59,13 @@ test('another account’s manifest opens no device: neither its key nor an agent
   const keyDirectory = join(temporaryDirectory(t, 'isolation'), 'keys');
   const sealed = await sealDisk(random.bytes(CHUNK_SIZE_BYTES), origin, keyDirectory, mine);
   await origin.putManifest(sealed.rootId, sealed.manifestId, sealed.manifestBytes);
-  const keys = new LocalKeyService(keyDirectory, systemClock, random);
-  const unwrap = t.mock.method(keys, 'unwrapDataKey');
+  const keyService = new LocalKeyService(keyDirectory, systemClock, random);
+  const unwrap = t.mock.method(keyService, 'unwrapDataKey');
+  const secrets = { verifySecrets: assert.fail, dedupSecret: assert.fail };
   const opened: OpenDeviceRequest[] = [];
-  const keysSent: Buffer[] = [];
-  const devices = new ManifestDevices(origin, keys, {
+  const devices = new ManifestDevices(origin, new HeldKeys({ keyService, secrets, random }), {
     open: async (request) => {
       opened.push(request);
-      keysSent.push(Buffer.from(request.dataKey));
       return {} as Device;
     },
   });
@@ -73,6 +73,9 @@ test('another account’s manifest opens no device: neither its key nor an agent
   await assert.rejects(devices.open({ ...request, accountId: theirs }), hasCode('ACCESS_DENIED'));
   assert.deepEqual([unwrap.mock.callCount(), opened.length], [0, 0]);
   await devices.open({ ...request, accountId: mine });
-  assert.ok(keysSent[0]?.equals(sealed.dataKey));
-  assert.ok(opened[0]?.dataKey.equals(Buffer.alloc(32)), 'the key is overwritten when it was sent');
+  assert.equal(unwrap.mock.callCount(), 0, 'no key before an agent says whom to seal it for');
+  const agent = new KeyReceiver(random);
+  const sealedKey = await opened[0]?.sealKey(agent.publicKey);
+  assert.ok(sealedKey && agent.open(sealedKey, sealed).equals(sealed.dataKey));
+  assert.ok(!Buffer.from(sealedKey).includes(sealed.dataKey));
 });

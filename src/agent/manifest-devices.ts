@@ -1,7 +1,8 @@
 import { SluiceError } from '../base/mod.ts';
 import type { AccessLog, Device, OpenDeviceRequest } from '../device/mod.ts';
+import type { KeyCustody } from '../keys/mod.ts';
 import type { ManifestSource } from '../origin/mod.ts';
-import { type KeyService, readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
+import { readManifestHeader, wrappedDataKey } from '../seal/mod.ts';
 
 export interface ManifestDeviceRequest {
   readonly deviceId: string;
@@ -20,17 +21,21 @@ interface DeviceOpener {
 }
 
 /**
- * Opens devices by manifest id: finds the manifest, has the key service unwrap its data key, and
- * hands both to the account's agent. The agent gets no other key, and this process keeps none.
+ * Opens devices by manifest id: finds the manifest and hands it to the account's agent, with its data
+ * key as the key process sealed it for that agent. The agent gets no other key, this process none.
  */
 export class ManifestDevices {
   readonly #manifests: ManifestSource;
-  readonly #keyService: KeyService;
+  readonly #keys: Pick<KeyCustody, 'unwrapDataKey'>;
   readonly #agents: DeviceOpener;
 
-  constructor(manifests: ManifestSource, keyService: KeyService, agents: DeviceOpener) {
+  constructor(
+    manifests: ManifestSource,
+    keys: Pick<KeyCustody, 'unwrapDataKey'>,
+    agents: DeviceOpener,
+  ) {
     this.#manifests = manifests;
-    this.#keyService = keyService;
+    this.#keys = keys;
     this.#agents = agents;
   }
 
@@ -46,20 +51,16 @@ export class ManifestDevices {
         { data: { manifestId, accountId } },
       );
     }
-    const dataKey = await unwrapDataKey(bytes, this.#keyService);
-    try {
-      return await this.#agents.open({
-        deviceId,
-        accountId,
-        manifestBytes: bytes,
-        dataKey,
-        rootId,
-        writable,
-        ...(record && { record }),
-        ...(replay && { replay }),
-      });
-    } finally {
-      dataKey.fill(0);
-    }
+    const { key, context } = wrappedDataKey(bytes);
+    return await this.#agents.open({
+      deviceId,
+      accountId,
+      manifestBytes: bytes,
+      sealKey: (recipient) => this.#keys.unwrapDataKey(key, context, recipient),
+      rootId,
+      writable,
+      ...(record && { record }),
+      ...(replay && { replay }),
+    });
   }
 }

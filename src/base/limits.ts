@@ -76,6 +76,12 @@ export const limits = {
   cache: cacheLimits,
   l2: l2Limits,
   helpers: helperLimits,
+  keys: {
+    /** Agents and flatteners whose account the key process remembers. */
+    recipients: 10_000,
+    /** How long it may take to answer, AWS KMS included. */
+    answerMs: 30_000,
+  },
   shares: shareLimits,
   host: hostLimits,
   agent: {

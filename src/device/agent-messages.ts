@@ -1,7 +1,7 @@
 import type { WireError } from '../base/mod.ts';
 import type { AccessRun } from './access-log.ts';
 import type { DeviceStats } from './device-counters.ts';
-import type { DeviceRequest } from './messages.ts';
+import type { SealedDeviceRequest } from './messages.ts';
 
 /** What a worker sends to an agent process over its IPC channel (advanced serialization). */
 export type AgentCommand<Settings> =
@@ -17,7 +17,7 @@ export type AgentCommand<Settings> =
       readonly rehearse: boolean;
       readonly settings: Settings;
     }
-  | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }
+  | { readonly type: 'open'; readonly id: number; readonly device: SealedDeviceRequest }
   | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
   | { readonly type: 'stats'; readonly id: number; readonly deviceId: string }
   | { readonly type: 'log'; readonly id: number; readonly deviceId: string };
@@ -28,6 +28,8 @@ export type AgentAnswer =
       readonly id: number;
       /** For `start`: where the devices appear, in the agent's mount namespace. */
       readonly mountPoint?: string;
+      /** For `start`: what data keys are sealed for; the private half never leaves the agent. */
+      readonly publicKey?: Uint8Array;
       /** For `stats`, and the last ones for `close`. */
       readonly stats?: DeviceStats;
       /** For `log`: what was read so far. */

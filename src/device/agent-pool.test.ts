@@ -51,8 +51,8 @@ function pool(t: TestContext) {
     agents.open({
       ...{ deviceId: `of-${accountId}`, accountId, rootId: 'r', writable: false },
       manifestBytes: Buffer.alloc(0),
-      dataKey: Buffer.alloc(32),
-    } as unknown as Parameters<typeof agents.open>[0]);
+      sealKey: async () => Buffer.alloc(97),
+    });
   return { clock, agents, open, spawned: () => spawned };
 }
 

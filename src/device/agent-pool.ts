@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, type Logger, limits, type Random, type Timer } from '../base/mod.ts';
 import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
-import { type OpenDeviceRequest, toDeviceRequest } from './open-device.ts';
+import type { OpenDeviceRequest } from './open-device.ts';
 
 /**
  * Starts an agent process in a mount namespace of its own, with an IPC channel of advanced
@@ -66,10 +66,9 @@ export class AgentPool<Settings> {
     await Promise.all(this.#spares);
   }
 
-  /** Rejects with the manifest's errors, `AGENT_DIED`, `HOST_LACKS`. */
+  /** Rejects with the manifest's and the key service's errors, `AGENT_DIED`, `HOST_LACKS`. */
   async open(request: OpenDeviceRequest): Promise<Device> {
     const { deviceId, accountId } = request;
-    const message = toDeviceRequest(request);
     await this.#ready;
     const agent = await this.#agentOf(accountId);
     const device: AgentDevice = new AgentDevice({
@@ -81,12 +80,10 @@ export class AgentPool<Settings> {
     agent.idleTimer?.cancel();
     agent.devices.add(device);
     try {
-      await agent.process.request({ type: 'open', device: message });
+      await agent.process.open(request);
     } catch (error) {
       this.#released(agent, device);
       throw error;
-    } finally {
-      message.dataKey.fill(0);
     }
     return device;
   }

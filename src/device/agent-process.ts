@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
 import { DOORBELL_NAME } from '../fuse/mod.ts';
 import type { AgentAnswer, AgentCommand } from './agent-messages.ts';
+import { type OpenDeviceRequest, toSealedRequest } from './open-device.ts';
 
 /** `O_PATH` of include/uapi/asm-generic/fcntl.h: holds a file without opening it. */
 const O_PATH = 0o10000000;
@@ -35,6 +36,7 @@ export class AgentProcess<Settings> {
   readonly #gone: Promise<void>;
   #nextId = 1;
   #mountPoint = '';
+  #publicKey: Uint8Array = new Uint8Array();
   #doorbell: FileHandle | undefined;
 
   constructor(child: ChildProcess, clock: Clock) {
@@ -71,8 +73,9 @@ export class AgentProcess<Settings> {
       rehearse,
       ...(file && { file }),
     } as const;
-    const { mountPoint } = await this.request(command, timeoutMs);
+    const { mountPoint, publicKey } = await this.request(command, timeoutMs);
     this.#mountPoint = mountPoint ?? '';
+    this.#publicKey = publicKey ?? new Uint8Array();
     if (file) return;
     // The agent must not hold its own mount's file: killed amid a lookup it would wait for itself.
     this.#doorbell = await open(this.pathOf(DOORBELL_NAME), O_PATH);
@@ -82,6 +85,12 @@ export class AgentProcess<Settings> {
   /** Where other processes of the host find a device's file, for as long as the agent lives. */
   pathOf(deviceId: string): string {
     return `/proc/${this.#child.pid}/root${this.#mountPoint}/${deviceId}`;
+  }
+
+  /** Shows a device. Rejects as `request` does, with `USAGE`, and with the key service's errors. */
+  async open(request: OpenDeviceRequest): Promise<void> {
+    const device = await toSealedRequest(request, this.#publicKey);
+    await this.request({ type: 'open', device });
   }
 
   /** Rejects with the agent's own error, `AGENT_DIED` or `DEADLINE_EXCEEDED`. */

@@ -4,7 +4,7 @@ import type { Clock } from '../base/mod.ts';
 import { unmountFuse } from '../fuse/mod.ts';
 import { AgentProcess } from './agent-process.ts';
 import { AgentDevice, type Device } from './device.ts';
-import { type OpenDeviceRequest, toDeviceRequest } from './open-device.ts';
+import type { OpenDeviceRequest } from './open-device.ts';
 import { clearStaleFile } from './stale-mounts.ts';
 
 export interface FileDeviceOptions<Settings> {
@@ -28,7 +28,6 @@ export async function openDeviceOnFile<Settings>(
   options: FileDeviceOptions<Settings>,
 ): Promise<Device> {
   const { spawn, directory, settings, file, clock } = options;
-  const message = toDeviceRequest(request);
   await clearStaleFile(file);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const agent = new AgentProcess<Settings>(spawn(), clock);
@@ -47,7 +46,7 @@ export async function openDeviceOnFile<Settings>(
     await agent.start({ directory, settings, file });
     mounted = true;
     agent.died.addEventListener('abort', () => void unmountOnce());
-    await agent.request({ type: 'open', device: message });
+    await agent.open(request);
   } catch (error) {
     await onClose();
     throw error;

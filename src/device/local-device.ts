@@ -8,7 +8,7 @@ import type { DeviceStats, Tier } from './device-counters.ts';
 import { DeviceLoop } from './device-loop.ts';
 import type { Extent } from './disk-device.ts';
 import type { LoopCommand, LoopReport } from './messages.ts';
-import { type OpenDeviceRequest, toDeviceRequest } from './open-device.ts';
+import { type LocalDeviceRequest, toDeviceRequest } from './open-device.ts';
 
 export interface LocalDeviceOptions {
   readonly memory: ChunkMemory;
@@ -108,7 +108,10 @@ export class LocalDevice {
   }
 
   /** Rejects with the manifest's errors. */
-  static async open(request: OpenDeviceRequest, options: LocalDeviceOptions): Promise<LocalDevice> {
+  static async open(
+    request: LocalDeviceRequest,
+    options: LocalDeviceOptions,
+  ): Promise<LocalDevice> {
     const message = toDeviceRequest(request);
     const device = new LocalDevice(request.deviceId, options);
     await device.#ask((id) => ({ type: 'open', id, device: message }));

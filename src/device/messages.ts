@@ -17,6 +17,11 @@ export interface DeviceRequest {
   readonly replay?: AccessLog;
 }
 
+/** The same, with the data key sealed for the agent. */
+export type SealedDeviceRequest = Omit<DeviceRequest, 'dataKey'> & {
+  readonly sealedKey: Uint8Array;
+};
+
 /** What the loop's thread is asked; each but `filled` and `unfilled` gets a `LoopAnswer`. */
 export type LoopCommand =
   | { readonly type: 'open'; readonly id: number; readonly device: DeviceRequest }

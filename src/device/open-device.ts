@@ -1,16 +1,14 @@
 import { limits, SluiceError } from '../base/mod.ts';
 import type { AccessLog } from './access-log.ts';
-import type { DeviceRequest } from './messages.ts';
+import type { DeviceRequest, SealedDeviceRequest } from './messages.ts';
 
 const DEVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-export interface OpenDeviceRequest {
+interface DeviceOptions {
   /** Unique on this worker; the file's name. */
   readonly deviceId: string;
   readonly accountId: string;
   readonly manifestBytes: Buffer;
-  /** Opens this manifest only; the caller overwrites its own copy when done. */
-  readonly dataKey: Buffer;
   /** The root that the manifest's chunks rest in. */
   readonly rootId: string;
   readonly writable: boolean;
@@ -22,19 +20,45 @@ export interface OpenDeviceRequest {
   readonly replay?: AccessLog;
 }
 
+export interface OpenDeviceRequest extends DeviceOptions {
+  /**
+   * Answers the manifest's data key sealed for the agent that has this public key, so that no other
+   * process sees it in clear.
+   */
+  readonly sealKey: (recipient: Uint8Array) => Promise<Uint8Array>;
+}
+
+/** A device in this very process, which holds the key. */
+export interface LocalDeviceRequest extends DeviceOptions {
+  /** Opens this manifest only; the caller overwrites its own copy when done. */
+  readonly dataKey: Buffer;
+}
+
+/** With a data key of its own. Throws `USAGE` for an id unfit as a name. */
+export function toDeviceRequest(request: LocalDeviceRequest): DeviceRequest {
+  return { ...toUnkeyedRequest(request), dataKey: Buffer.from(request.dataKey) };
+}
+
 /**
- * What the agent is told, with a data key of its own; it never learns the account. Throws `USAGE`
- * for an id unfit as a name.
+ * What the agent is told; it never learns more of the account than its manifest says. Rejects with
+ * `USAGE` for an id unfit as a name, and with the key service's errors.
  */
-export function toDeviceRequest(request: OpenDeviceRequest): DeviceRequest {
-  const { deviceId, manifestBytes, dataKey, rootId, writable, replay } = request;
+export async function toSealedRequest(
+  request: OpenDeviceRequest,
+  recipient: Uint8Array,
+): Promise<SealedDeviceRequest> {
+  const unkeyed = toUnkeyedRequest(request);
+  return { ...unkeyed, sealedKey: await request.sealKey(recipient) };
+}
+
+function toUnkeyedRequest(request: DeviceOptions): Omit<DeviceRequest, 'dataKey'> {
+  const { deviceId, manifestBytes, rootId, writable, replay } = request;
   if (!DEVICE_ID.test(deviceId)) {
     throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);
   }
   return {
     deviceId,
     manifestBytes,
-    dataKey: Buffer.from(dataKey),
     rootId,
     writable,
     overlayLimitBytes: request.overlayLimitBytes ?? limits.device.overlayBytes,

@@ -11,9 +11,10 @@ import { type L2Settings, type L2Source, l2Primed, openL2 } from '../cache/mod.t
 import { addImage, type ImageRecord, imageProcess } from '../image/mod.ts';
 import type { OciImage } from '../oci/mod.ts';
 import { flattenerView, openOrigin } from '../origin/mod.ts';
-import type { KeyService } from '../seal/mod.ts';
+import { KeyReceiver, type KeyService } from '../seal/mod.ts';
 import type {
   FlattenedImage,
+  FlattenerKey,
   FlattenerMessage,
   FlattenerOrder,
   FlattenJob,
@@ -30,19 +31,28 @@ function tell(message: FlattenerMessage): Promise<void> {
   });
 }
 
+/** The parent's next message. */
+function next<T>(): Promise<T> {
+  return new Promise((resolve) => process.once('message', resolve));
+}
+
 /** All the keys that a flattener has: one data key, made for the manifest that it writes. */
-function oneDataKey(job: FlattenJob): KeyService {
+async function oneDataKey({ accountId, manifestId }: FlattenJob): Promise<KeyService> {
+  const receiver = new KeyReceiver(systemRandom);
+  const answer = next<FlattenerKey>();
+  await tell({ type: 'key', publicKey: receiver.publicKey });
+  const given = await answer;
+  if (given.type === 'refusal') throw SluiceError.of(given.error);
+  const { keyId } = given;
+  const plaintext = receiver.open(given.sealed, { accountId, manifestId });
+  const wrapped = Buffer.from(given.wrapped);
   const refuse = async () => {
-    throw new SluiceError('KEY_DENIED', `${job.dataKey.keyId}: a flattener unwraps no key`);
+    throw new SluiceError('KEY_DENIED', `${keyId}: a flattener unwraps no key`);
   };
   return {
-    generateDataKey: async ({ accountId, manifestId }) => {
-      if (accountId !== job.accountId || manifestId !== job.manifestId) return refuse();
-      return {
-        keyId: job.dataKey.keyId,
-        plaintext: Buffer.from(job.dataKey.plaintext),
-        wrapped: Buffer.from(job.dataKey.wrapped),
-      };
+    generateDataKey: async (context) => {
+      if (context.accountId !== accountId || context.manifestId !== manifestId) return refuse();
+      return { keyId, plaintext, wrapped };
     },
     unwrapDataKey: refuse,
     rewrapDataKey: refuse,
@@ -51,7 +61,7 @@ function oneDataKey(job: FlattenJob): KeyService {
 
 /** Whether the image is to be flattened, now that its digest is known. */
 async function mayFlatten(image: OciImage): Promise<boolean> {
-  const order = new Promise<FlattenerOrder>((resolve) => process.once('message', resolve));
+  const order = next<FlattenerOrder>();
   const { digest: imageDigest, resolvedReference } = image;
   await tell({ type: 'opened', imageDigest, resolvedReference });
   return (await order) === 'flatten';
@@ -74,6 +84,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
     await opened.close();
     return undefined;
   }
+  const keyService = await oneDataKey(job);
   const patient = { patienceMs: limits.origin.installPatienceMs };
   const l2 = job.primeL2 && (await openPrimer(job.primeL2));
   try {
@@ -85,7 +96,7 @@ async function flatten(job: FlattenJob): Promise<FlattenedImage | undefined> {
         rootId: job.rootId,
         accountId: job.accountId,
         salt: Buffer.from(job.salt),
-        keyService: oneDataKey(job),
+        keyService,
       },
       manifestId: job.manifestId,
       process: runs.process,

@@ -32,12 +32,6 @@ export interface FlattenJob {
   readonly primeL2?: L2Settings;
   /** The 32-byte salt of the chunks' keys. */
   readonly salt: Uint8Array;
-  /** A fresh key for this one manifest; the key that wraps it stays where it is. */
-  readonly dataKey: {
-    readonly keyId: string;
-    readonly plaintext: Uint8Array;
-    readonly wrapped: Uint8Array;
-  };
 }
 
 /** What `image add` prints and a function's record keeps. */
@@ -62,7 +56,19 @@ export interface FlattenedImage {
 /** The answer to `opened`. */
 export type FlattenerOrder = 'flatten' | 'stop';
 
+/** The answer to `key`: a fresh key for this one manifest, wrapped, and sealed for the flattener. */
+export type FlattenerKey =
+  | {
+      readonly type: 'key';
+      readonly keyId: string;
+      readonly wrapped: Uint8Array;
+      readonly sealed: Uint8Array;
+    }
+  | { readonly type: 'refusal'; readonly error: WireError };
+
 export type FlattenerMessage =
+  /** It begins, and wants the data key sealed for this public key. */
+  | { readonly type: 'key'; readonly publicKey: Uint8Array }
   | { readonly type: 'progress'; readonly progress: ImageProgress }
   | {
       readonly type: 'opened';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { limits, SluiceError } from '../base/mod.ts';
+import { limits, SluiceError, toSluiceError } from '../base/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
 import {
   type Helper,
@@ -10,10 +10,12 @@ import {
   networkMounts,
   replaceableFile,
 } from '../isolation/mod.ts';
+import type { NewDataKey } from '../keys/mod.ts';
 import { parseImageReference } from '../oci/mod.ts';
 import { originCredentialFiles, originEnvironment } from '../origin/mod.ts';
 import type {
   FlattenedImage,
+  FlattenerKey,
   FlattenerMessage,
   FlattenerOrder,
   FlattenJob,
@@ -109,6 +111,9 @@ function holds(folder: string, path: string): boolean {
 /** What is known of an image with this digest, if it need not be flattened again. */
 export type FindInstalled = (imageDigest: string) => Promise<FlattenedImage | undefined>;
 
+/** Makes the manifest's data key, sealed for the flattener that has this public key. */
+export type MakeKey = (recipient: Uint8Array) => Promise<NewDataKey>;
+
 /** What was sent to a process that is gone: its end is told otherwise. */
 const ignored = () => {};
 
@@ -120,6 +125,7 @@ const ignored = () => {};
 export async function runFlattener(
   jails: Jails,
   job: FlattenJob,
+  makeKey: MakeKey,
   onProgress: OnProgress,
   signal?: AbortSignal,
   findInstalled: FindInstalled = async () => undefined,
@@ -146,8 +152,16 @@ export async function runFlattener(
       const order: FlattenerOrder = found ? 'stop' : 'flatten';
       child.send(order, ignored);
     };
+    const sendKey = async (publicKey: Uint8Array) => {
+      const key: FlattenerKey = await makeKey(publicKey).then(
+        ({ keyId, wrapped, sealed }) => ({ type: 'key', keyId, wrapped, sealed }),
+        (error) => ({ type: 'refusal', error: toSluiceError(error).toJSON() }),
+      );
+      child.send(key, ignored);
+    };
     child.on('message', (message: FlattenerMessage) => {
       if (message.type === 'progress') onProgress(message.progress);
+      else if (message.type === 'key') void sendKey(message.publicKey);
       else if (message.type === 'opened') void orderAfter(message);
       else answer = message;
     });

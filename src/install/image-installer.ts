@@ -13,11 +13,11 @@ import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory, ImageSettings, SaltSettings } from '../config/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
 import type { Jails } from '../isolation/mod.ts';
+import type { KeyCustody } from '../keys/mod.ts';
 import { parseImageReference } from '../oci/mod.ts';
 import type { ManifestPins, ManifestSource, OriginPlace, RootSource } from '../origin/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
 import type { InstalledCode } from '../records/mod.ts';
-import type { KeyService } from '../seal/mod.ts';
 import { runFlattener } from './flattener.ts';
 import type { FlattenedImage } from './flattener-protocol.ts';
 import { type ImageChooser, imageAccess } from './image-access.ts';
@@ -25,7 +25,7 @@ import { InstallWatch } from './install-watch.ts';
 import { type InstalledImageKey, InstalledImages } from './installed-images.ts';
 import type { CodeInstaller, InstallRequest } from './installing.ts';
 import { readAuthorities } from './registry-access.ts';
-import { currentSalt } from './salts.ts';
+import { currentSaltParts } from './salts.ts';
 import type { ZipCode } from './zip-image.ts';
 
 export interface AddImageRequest {
@@ -56,8 +56,7 @@ export interface ImageInstallerOptions {
   readonly origin: RootSource &
     Pick<ManifestPins, 'pinManifest'> &
     Pick<ManifestSource, 'getManifest'>;
-  readonly keyService: KeyService;
-  readonly dedupSecret: () => Promise<Buffer>;
+  readonly keys: Pick<KeyCustody, 'generateDataKey' | 'chunkSalt'>;
   readonly salt: SaltSettings;
   readonly images: ImageSettings;
   readonly outbound: OutboundSettings;
@@ -159,14 +158,13 @@ export class ImageInstaller implements CodeInstaller {
     onProgress: OnProgress,
     signal?: AbortSignal,
   ): Promise<FlattenedImage> {
-    const { data, place, origin, keyService, random, clock, jails } = this.#options;
+    const { data, place, origin, keys, random, clock, jails } = this.#options;
     const { imageUri, accountId, architecture = hostArchitecture } = request;
     const opening = await this.#opening(request);
     const manifestId = random.uuid();
     const rootId = await origin.activeRoot(accountId);
-    const dataKey = await keyService.generateDataKey({ accountId, manifestId });
-    const dedupSecret = await this.#options.dedupSecret();
-    const salt = currentSalt(this.#options.salt, dedupSecret, rootId, accountId, clock);
+    const parts = currentSaltParts(this.#options.salt, rootId, accountId, clock);
+    const salt = await keys.chunkSalt(parts);
     const spoolDirectory = join(data.spool, manifestId);
     const keyOf = (imageDigest: string): InstalledImageKey => ({
       ...{ accountId, rootId, salt, architecture, imageDigest },
@@ -190,9 +188,9 @@ export class ImageInstaller implements CodeInstaller {
           spoolDirectory,
           compileCacheDirectory: join(data.cache, 'compiled'),
           salt,
-          dataKey,
           ...(request.primeL2 && { primeL2: request.primeL2 }),
         },
+        (recipient) => keys.generateDataKey({ accountId, manifestId }, recipient),
         (progress) => {
           watch.progress(progress);
           onProgress(progress);
@@ -205,7 +203,6 @@ export class ImageInstaller implements CodeInstaller {
       return image;
     } finally {
       watch.close();
-      dataKey.plaintext.fill(0);
       await rm(spoolDirectory, { recursive: true, force: true });
     }
   }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../base/mod.ts';
 import type { SaltSettings } from '../config/mod.ts';
-import { currentSalt } from './salts.ts';
+import { chunkSalt } from '../seal/mod.ts';
+import { currentSaltParts } from './salts.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const secret = Buffer.alloc(32, 7);
@@ -10,7 +11,7 @@ const region: SaltSettings = { scope: 'region', rotationDays: 0, placement: '' }
 
 function salt(settings: SaltSettings, accountId: string, day: number, rootId = 'root'): string {
   const clock = new VirtualClock(day * DAY_MS);
-  return currentSalt(settings, secret, rootId, accountId, clock).toString('hex');
+  return chunkSalt(secret, currentSaltParts(settings, rootId, accountId, clock)).toString('hex');
 }
 
 test('accounts of a region share a salt, accounts by themselves do not', () => {

@@ -1,7 +1,7 @@
 export { followingMigrations } from './following.ts';
 export { kmsClient } from './keys/kms-client.ts';
 export { KmsKeyService } from './keys/kms-key-service.ts';
-export { LocalKeyService } from './keys/local-key-service.ts';
+export { LocalKeyService, type SecretName } from './keys/local-key-service.ts';
 export { rewrapManifests } from './keys/rewrap-manifests.ts';
 export { limitedObjects } from './limited.ts';
 export { MemoryObjects } from './memory-objects.ts';

@@ -19,6 +19,7 @@ export {
   openManifest,
   readManifestHeader,
   unwrapDataKey,
+  wrappedDataKey,
 } from './open-manifest.ts';
 export { chunkSalt, type SaltParts } from './salt.ts';
 export { nameOf, openRange, type SealedChunk, sealChunk, verifyChunk } from './seal-chunk.ts';
@@ -28,3 +29,4 @@ export {
   rewrapManifest,
   sealManifest,
 } from './seal-manifest.ts';
+export { KeyReceiver, sealKeyFor } from './sealed-key.ts';

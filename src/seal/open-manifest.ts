@@ -1,7 +1,7 @@
 import { assert, SluiceError } from '../base/mod.ts';
 import { aeadOpen } from './aead.ts';
 import type { ChunkName } from './chunk.ts';
-import type { KeyService } from './key-service.ts';
+import type { DataKeyContext, KeyService, WrappedDataKey } from './key-service.ts';
 import {
   decodeManifest,
   HASH_BYTES,
@@ -39,10 +39,20 @@ export function readManifestHeader(bytes: Buffer): ManifestHeader {
   return { ...facts, keyId, names: () => hexNames(names) };
 }
 
+/** A manifest's data key as it rests there, and what it is bound to. */
+export function wrappedDataKey(bytes: Buffer): {
+  readonly key: WrappedDataKey;
+  readonly context: DataKeyContext;
+} {
+  const { facts, keyId, wrappedKey } = decodeManifest(bytes);
+  const { accountId, manifestId } = facts;
+  return { key: { keyId, wrapped: wrappedKey }, context: { accountId, manifestId } };
+}
+
 /** The data key of a manifest; rejects with the key service's errors. */
 export async function unwrapDataKey(bytes: Buffer, keyService: KeyService): Promise<Buffer> {
-  const { facts, keyId, wrappedKey } = decodeManifest(bytes);
-  return await keyService.unwrapDataKey({ keyId, wrapped: wrappedKey }, facts);
+  const { key, context } = wrappedDataKey(bytes);
+  return await keyService.unwrapDataKey(key, context);
 }
 
 /**

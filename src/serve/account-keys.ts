@@ -1,5 +1,7 @@
 import { SluiceError } from '../base/mod.ts';
+import { openKeyService } from '../keys/mod.ts';
 import { LocalKeyService, rewrapManifests } from '../origin/mod.ts';
+import type { KeyService } from '../seal/mod.ts';
 import type { Stores } from './stores.ts';
 
 export interface RewrapReport {
@@ -8,8 +10,14 @@ export interface RewrapReport {
   readonly manifests: number;
 }
 
+/** In this process, which is an operator's command. */
+function keyServiceOf({ settings, data }: Stores): KeyService {
+  return openKeyService(settings.keys, data);
+}
+
 function localKeys(stores: Stores): LocalKeyService {
-  if (stores.keyService instanceof LocalKeyService) return stores.keyService;
+  const keyService = keyServiceOf(stores);
+  if (keyService instanceof LocalKeyService) return keyService;
   throw new SluiceError(
     'USAGE',
     'keys: AWS KMS keeps them; change them there, then run key rewrap',
@@ -18,7 +26,7 @@ function localKeys(stores: Stores): LocalKeyService {
 
 /** Wraps the data keys of an account's manifests under its present key. May be run again. */
 export async function rewrapAccount(stores: Stores, accountId: string): Promise<RewrapReport> {
-  const manifests = await rewrapManifests(stores.origin, stores.keyService, accountId);
+  const manifests = await rewrapManifests(stores.origin, keyServiceOf(stores), accountId);
   return { accountId, manifests };
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
   AccessLogBook,
@@ -24,6 +23,7 @@ import {
   procMeminfo,
   Worker,
 } from '../worker/mod.ts';
+import { ownerIdOf } from './helper-cgroups.ts';
 import { joinWorker } from './join-worker.ts';
 import type { Stores } from './stores.ts';
 
@@ -46,26 +46,12 @@ export interface ComputeOptions {
 /** What functions may reach: nothing, or other hosts than this one. */
 export type NetworkKind = 'none' | 'outbound';
 
-/** Names this data directory's cgroups, so that regions on one host don't sweep each other's. */
-function ownerIdOf(dataPath: string): string {
-  return createHash('sha256').update(dataPath).digest('hex').slice(0, 12);
-}
-
-/** Gives each agent and flattener a cgroup, where they can be jailed, after a killed region's are gone. */
-async function confineHelpers(stores: Stores, ownerId: string, logger: Logger): Promise<void> {
-  if (!stores.jails.jails) return;
-  const cgroups = await CgroupPool.open({ ownerId, clock: systemClock, logger });
-  await cgroups.sweep();
-  stores.jails.useCgroups(cgroups);
-}
-
 export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
   const { meter, logger } = options;
   const { starts, outbound } = stores.settings;
   const clock = systemClock;
   const random = systemRandom;
-  const ownerId = ownerIdOf(stores.data.path);
-  await confineHelpers(stores, `${ownerId}-helpers`, logger);
+  const ownerId = ownerIdOf(stores.data);
   adoptSlab(stores.data);
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
   const agents = await openAgents(stores, options, trace);
@@ -79,7 +65,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
     const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
     const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
-    const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
+    const devices = new ManifestDevices(stores.origin, stores.keys, agents);
     const worker = new Worker({
       devices: new WorkerDevices({ devices, accessLogs, meter, logger }),
       sandboxes,
@@ -113,7 +99,6 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
         await sandboxes.close();
         await network?.close();
         await agents.close();
-        await stores.jails.close();
         await trace.close();
         await usage.close();
         await logs.close();
@@ -122,7 +107,6 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
   } catch (error) {
     await network?.close();
     await agents.close();
-    await stores.jails.close();
     throw error;
   }
 }
@@ -156,7 +140,7 @@ async function openSandboxes(
   logger: Logger,
 ): Promise<LeanSandboxFactory> {
   const { firstUid } = stores.settings.sandbox;
-  const ownerId = ownerIdOf(stores.data.path);
+  const ownerId = ownerIdOf(stores.data);
   const users = await openUserPool(firstUid, Number.parseInt(ownerId.slice(0, 8), 16));
   const sandboxes = new LeanSandboxFactory({
     cgroups,

@@ -39,7 +39,7 @@ export async function mountImage(
   try {
     const { bytes } = await stores.origin.findManifest(manifestId);
     const { accountId } = readManifestHeader(bytes);
-    const devices = new ManifestDevices(stores.origin, stores.keyService, agents);
+    const devices = new ManifestDevices(stores.origin, stores.keys, agents);
     const deviceId = `mount-${manifestId}`;
     const device = await devices.open({ deviceId, accountId, manifestId, writable: !readOnly });
     await mountDevice(device.path, directory, { readOnly });

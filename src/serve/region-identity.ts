@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { openLocalKeys } from '../accounts/mod.ts';
 import {
   type Clock,
   type Logger,
@@ -16,6 +15,7 @@ import {
   type Settings,
   writeRegionRecord,
 } from '../config/mod.ts';
+import type { KeyCustody } from '../keys/mod.ts';
 import type { Origin, OriginOwner, OriginPlace } from '../origin/mod.ts';
 import { judgeParts, type PartFinding } from './region-parts.ts';
 
@@ -23,7 +23,8 @@ export interface RegionIdentityOptions {
   readonly data: DataDirectory;
   readonly origin: Pick<Origin, 'owner' | 'listRoots'>;
   readonly place: OriginPlace;
-  readonly keys: Settings['keys'];
+  readonly keyKind: Settings['keys']['kind'];
+  readonly keys: Pick<KeyCustody, 'verifySecrets'>;
   readonly random: Random;
 }
 
@@ -158,12 +159,10 @@ export class RegionIdentity {
   }
 
   #secrets(known: Readonly<Record<string, string>>): Promise<Record<string, string>> {
-    const { data, keys } = this.#options;
+    const { keyKind, keys } = this.#options;
     const names =
-      keys.kind === 'local'
-        ? (['master.key', 'dedup.secret'] as const)
-        : (['dedup.secret'] as const);
-    return openLocalKeys(data).verifySecrets(names, known);
+      keyKind === 'local' ? (['master.key', 'dedup.secret'] as const) : (['dedup.secret'] as const);
+    return keys.verifySecrets(names, known);
   }
 }
 

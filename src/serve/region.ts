@@ -91,7 +91,8 @@ async function startParts(
 ): Promise<string> {
   const openFiles = await raiseOpenFiles();
   const meter = new PrometheusMeter();
-  const stores = await openStores(data.path, meter, logger);
+  const stores = await openStores(data.path, { meter, logger, keyProcess: true });
+  cleanups.push(() => stores.close());
   reportStrayFiles(data, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());

@@ -16,7 +16,7 @@ import {
 } from '../device/mod.ts';
 import { NbdServer } from '../nbd/mod.ts';
 import { originEnvironment } from '../origin/mod.ts';
-import { readManifestHeader, unwrapDataKey } from '../seal/mod.ts';
+import { KeyReceiver, readManifestHeader, wrappedDataKey } from '../seal/mod.ts';
 import { openStores, type Stores } from './stores.ts';
 
 export interface ServeDeviceOptions {
@@ -76,12 +76,13 @@ async function deviceRequest(
 ): Promise<OpenDeviceRequest> {
   const { manifestId, replayFile } = options;
   const { bytes, rootId } = await stores.origin.findManifest(manifestId);
+  const { key, context } = wrappedDataKey(bytes);
   const replay = replayFile === undefined ? undefined : readAccessLog(replayFile, manifestId);
   return {
     deviceId: `serve-${manifestId}`,
-    accountId: readManifestHeader(bytes).accountId,
+    accountId: context.accountId,
     manifestBytes: bytes,
-    dataKey: await unwrapDataKey(bytes, stores.keyService),
+    sealKey: (recipient) => stores.keys.unwrapDataKey(key, context, recipient),
     rootId,
     writable: options.writable,
     record: options.recordFile !== undefined,
@@ -131,17 +132,22 @@ async function openNbd(
   const tools = { meter: noMeter, logger: noLogger };
   const { near, source, use } = await openTiers(settings, tiers, tools);
   const opened = new OpenManifests({ use, clock: systemClock, logger: noLogger });
-  const { manifestId } = readManifestHeader(Buffer.from(request.manifestBytes));
-  opened.add(request.deviceId, { rootId: request.rootId, manifestId });
-  const device = await LocalDevice.open(request, {
-    memory: new ChunkSlots(ChunkSlots.allocate(settings.memoryBytes)),
-    near,
-    source,
-    tierOf: (name) => tiers.take(name),
-    overlayDirectory,
-    clock: systemClock,
-    random: systemRandom,
-  });
+  const header = readManifestHeader(request.manifestBytes);
+  opened.add(request.deviceId, { rootId: request.rootId, manifestId: header.manifestId });
+  const receiver = new KeyReceiver(systemRandom);
+  const dataKey = receiver.open(await request.sealKey(receiver.publicKey), header);
+  const device = await LocalDevice.open(
+    { ...request, dataKey },
+    {
+      memory: new ChunkSlots(ChunkSlots.allocate(settings.memoryBytes)),
+      near,
+      source,
+      tierOf: (name) => tiers.take(name),
+      overlayDirectory,
+      clock: systemClock,
+      random: systemRandom,
+    },
+  );
   const server = new NbdServer([device], noLogger);
   await server.listen({ path });
   return {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openKeyService, openLocalKeys, RegistryLogins } from '../accounts/mod.ts';
+import { RegistryLogins } from '../accounts/mod.ts';
 import {
   type Logger,
   type Meter,
@@ -17,9 +17,10 @@ import {
 } from '../config/mod.ts';
 import { ImageCatalogue, ImageInstaller } from '../install/mod.ts';
 import { Jails } from '../isolation/mod.ts';
+import { holdKeys, type KeyCustody, KeyProcess } from '../keys/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
-import type { KeyService } from '../seal/mod.ts';
+import { confineHelpers } from './helper-cgroups.ts';
 import { RegionIdentity } from './region-identity.ts';
 
 /** What rests in a data directory and may be used with or without a region running on it. */
@@ -28,26 +29,50 @@ export interface Stores {
   readonly settings: Settings;
   readonly place: OriginPlace;
   readonly origin: Origin;
-  readonly keyService: KeyService;
+  /** Keys in clear are in another process, where a region has it opened. */
+  readonly keys: KeyCustody;
   readonly images: ImageCatalogue;
   readonly installer: ImageInstaller;
   readonly jails: Jails;
   readonly identity: RegionIdentity;
+  /** Ends the processes that keep keys, and removes helpers' cgroups. */
+  close(): Promise<void>;
+}
+
+export interface OpenStoresOptions {
+  readonly meter?: Meter;
+  readonly logger?: Logger;
+  /** A process of its own holds the keys; else this one, which is an operator's command. */
+  readonly keyProcess?: boolean;
 }
 
 /** Settings, origin and whose they are, without keys; nothing is checked yet. */
 export async function openPlaces(
   dataPath: string,
-  meter: Meter = noMeter,
-  logger: Logger = noLogger,
+  { meter = noMeter, logger = noLogger, keyProcess = false }: OpenStoresOptions = {},
 ) {
   const data = ensureDataDirectory(dataPath);
   const settings = readSettings(data.configFile);
   const place = originPlace(settings.origin, data);
   const origin = await openOrigin(place, meter, logger);
-  const { keys } = settings;
-  const identity = new RegionIdentity({ data, origin, place, keys, random: systemRandom });
-  return { data, settings, place, origin, identity };
+  const { jail, firstUid } = settings.helpers;
+  const jails = new Jails({ random: systemRandom, firstUid, enabled: jail === 'on' });
+  const { keys, end } = openKeys(settings, data, keyProcess ? jails : undefined);
+  const identity = new RegionIdentity({
+    ...{ data, origin, place, keys, random: systemRandom },
+    keyKind: settings.keys.kind,
+  });
+  const close = async () => {
+    await end();
+    await jails.close();
+  };
+  return { data, settings, place, origin, identity, jails, keys, close };
+}
+
+function openKeys(settings: Settings, data: DataDirectory, jails: Jails | undefined) {
+  if (!jails) return { keys: holdKeys(settings.keys, data), end: async () => {} };
+  const keys = new KeyProcess({ jails, data, settings: settings.keys, clock: systemClock });
+  return { keys, end: () => keys.close() };
 }
 
 /** Takes the parts that are there for one region's. Answers its id. */
@@ -64,22 +89,23 @@ export async function adoptRegion(dataPath: string): Promise<string> {
 /** Rejects with `REGION_MISMATCH` when state, keys and origin are not of one region. */
 export async function openStores(
   dataPath: string,
-  meter: Meter = noMeter,
-  logger: Logger = noLogger,
+  options: OpenStoresOptions = {},
 ): Promise<Stores> {
-  const places = await openPlaces(dataPath, meter, logger);
-  const { data, settings, place, origin } = places;
-  await places.identity.check();
-  const keyService = openKeyService(settings.keys, data);
-  const { jail, firstUid } = settings.helpers;
-  const jails = new Jails({ random: systemRandom, firstUid, enabled: jail === 'on' });
+  const places = await openPlaces(dataPath, options);
+  const { data, settings, place, origin, jails, keys } = places;
+  try {
+    if (options.keyProcess) await confineHelpers(jails, data, options.logger ?? noLogger);
+    await places.identity.check();
+  } catch (error) {
+    await places.close();
+    throw error;
+  }
   const installer = new ImageInstaller({
     jails,
     data,
     place,
     origin,
-    keyService,
-    dedupSecret: () => openLocalKeys(data).dedupSecret(),
+    keys,
     salt: settings.salt,
     images: settings.images,
     outbound: settings.outbound,
@@ -93,9 +119,7 @@ export async function openStores(
   });
   return {
     ...places,
-    keyService,
     installer,
-    jails,
     images: new ImageCatalogue(origin),
   };
 }

@@ -13,7 +13,7 @@ const map: LayerMap = {
     ['records', 'queue', 'accounts'],
     ['assignment', 'placement'],
     ['runtime', 'isolation'],
-    ['worker'],
+    ['worker', 'keys'],
     ['agent', 'catalogue', 'install'],
     ['dispatch'],
     ['delivery'],

@@ -6,6 +6,7 @@ import {
   chunkSalt,
   type ManifestChunk,
   sealChunk,
+  sealKeyFor,
   sealManifest,
   unwrapDataKey,
 } from '../../src/seal/mod.ts';
@@ -18,6 +19,8 @@ export interface SealedDisk {
   readonly rootId: string;
   readonly manifestBytes: Buffer;
   readonly dataKey: Buffer;
+  /** The same for an agent, as `OpenDeviceRequest` has it. */
+  readonly sealKey: (recipient: Uint8Array) => Promise<Buffer>;
 }
 
 /** Seals a disk, its bytes or the file that has them, and stores its chunks, as `image add` would. */
@@ -54,7 +57,9 @@ export async function sealDisk(
     systemRandom,
   );
   const dataKey = await unwrapDataKey(manifestBytes, keys);
-  return { manifestId, accountId, rootId, manifestBytes, dataKey };
+  const sealKey = async (recipient: Uint8Array) =>
+    sealKeyFor(recipient, dataKey, { accountId, manifestId }, systemRandom);
+  return { manifestId, accountId, rootId, manifestBytes, dataKey, sealKey };
 }
 
 interface DiskBytes {

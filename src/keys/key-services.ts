@@ -3,6 +3,14 @@ import type { DataDirectory, KeySettings } from '../config/mod.ts';
 import { KmsKeyService, kmsClient, LocalKeyService } from '../origin/mod.ts';
 import type { KeyService } from '../seal/mod.ts';
 
+const AWS_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'] as const;
+
+/** The environment of a process that opens the key service: nothing of ours except access to KMS. */
+export function keyEnvironment({ kind }: KeySettings): NodeJS.ProcessEnv {
+  const given = kind === 'kms' ? AWS_VARIABLES.filter((name) => process.env[name]) : [];
+  return Object.fromEntries(given.map((name) => [name, process.env[name]]));
+}
+
 function environmentCredentials() {
   const accessKeyId = process.env['AWS_ACCESS_KEY_ID'];
   const secretAccessKey = process.env['AWS_SECRET_ACCESS_KEY'];

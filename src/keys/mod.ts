@@ -1,0 +1,8 @@
+export {
+  HeldKeys,
+  holdKeys,
+  type KeyCustody,
+  type NewDataKey,
+} from './key-custody.ts';
+export { KeyProcess } from './key-process.ts';
+export { openKeyService } from './key-services.ts';
