@@ -230,6 +230,10 @@ assert(
   'every reader has learnt that a root is expired before it is deleted',
 );
 assert(
+  limits.origin.holdWatchMs > limits.origin.holdBeatMs + limits.origin.requestMs,
+  'who watches a note sees it change, though one request takes long',
+);
+assert(
   limits.gc.dwellMs > 2 * limits.agent.noteUseMs,
   'every open device has said which root it reads before that is deleted',
 );

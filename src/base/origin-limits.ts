@@ -25,6 +25,12 @@ export const originLimits = {
   rootStateMs: 5000,
   /** How often a region raises its generation: an older backup of its state shows as one. */
   generationMs: 60 * 60_000,
+  /**
+   * How often a running region notes in an object store that it has it, and how long another watches
+   * such a note before it takes one that does not change for a dead region's.
+   */
+  holdBeatMs: 20_000,
+  holdWatchMs: 60_000,
   /** After which a temporary file was left by a writer that is gone. */
   temporaryMs: 60 * 60_000,
 } as const;

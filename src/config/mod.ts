@@ -8,7 +8,7 @@ export {
   writeCredentialsFile,
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
-export { lockDataDirectory } from './data-lock.ts';
+export { lockDataDirectory, lockFile } from './data-lock.ts';
 export { fileSystemDirectory } from './file-systems.ts';
 export { type RegionRecord, readRegionRecord, writeRegionRecord } from './region-record.ts';
 export {

@@ -150,6 +150,24 @@ test('an alarm in the middle of a deletion stops it before the next batch', asyn
   assert.deepEqual(await states(region), ['deleted', 'active']);
 });
 
+test('a region that loses its origin in the middle of a deletion deletes no other batch', async () => {
+  let batches = 0;
+  const region = world((origin) => ({
+    ...origin,
+    removeBatch: async (rootId) => {
+      if (++batches === 2) region.isOurs = false;
+      return await origin.removeBatch(rootId, 2);
+    },
+  }));
+  region.live.delete(await region.upload(1, 2, 3, 4, 5, 6, 7));
+  await region.collector.rotate();
+  region.clock.jump(SETTLE_MS);
+  await region.collector.expire();
+  region.clock.jump(DWELL_MS);
+  await assert.rejects(region.collector.delete(), /another region/);
+  assert.equal(batches, 2);
+});
+
 test('a chunk that rotted is reported by name and its manifest does not move', async () => {
   const region = world();
   const manifestId = await region.upload(1, 2);

@@ -19,6 +19,8 @@ import type {
 export interface CollectorOptions {
   readonly clock: Clock;
   readonly meter?: Meter;
+  /** Rejects when the origin is no longer this region's; asked before each batch of deletions. */
+  readonly mayDelete?: () => Promise<void>;
   /** How long a root stays retired, and expired, at least; `limits.gc` when left out. */
   readonly settleMs?: number;
   readonly dwellMs?: number;
@@ -37,12 +39,14 @@ export class GarbageCollector {
   readonly #settleMs: number;
   readonly #dwellMs: number;
   readonly #deleted: Counter;
+  readonly #mayDelete: () => Promise<void>;
 
   constructor(origin: CollectedOrigin, live: LiveManifests, options: CollectorOptions) {
     this.#origin = origin;
     this.#live = live;
     this.#clock = options.clock;
     this.#meter = options.meter ?? noMeter;
+    this.#mayDelete = options.mayDelete ?? (async () => {});
     this.#settleMs = options.settleMs ?? limits.gc.settleMs;
     this.#dwellMs = options.dwellMs ?? limits.gc.dwellMs;
     this.#deleted = this.#meter.counter(
@@ -158,6 +162,7 @@ export class GarbageCollector {
   async #deleteRoot(rootId: string): Promise<number> {
     let objects = 0;
     for (;;) {
+      await this.#mayDelete();
       await this.#mustBeQuiet();
       const removed = await this.#origin.removeBatch(rootId, limits.gc.deleteBatch);
       if (removed === 0) break;

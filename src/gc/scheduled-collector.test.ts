@@ -9,10 +9,12 @@ const rotateMs = 60_000;
 
 function setUp(t: TestContext) {
   const world = new World(new SeededRandom(7));
+  const owner = { isOurs: true };
   const schedule = new ScheduledCollector({
     collector: world.collector,
     clock: world.clock,
     logger: noLogger,
+    isOurs: async () => assert.ok(owner.isOurs, 'another has it'),
     ...{ everyMs, rotateMs },
   });
   t.after(() => schedule.close());
@@ -24,7 +26,7 @@ function setUp(t: TestContext) {
       for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { world, chunks, pass };
+  return { world, owner, chunks, pass };
 }
 
 test('what nothing uses any more is collected without being asked, what is live stays', async (t) => {
@@ -56,4 +58,16 @@ test('nothing is deleted while a live manifest is missing', async (t) => {
   world.live.set('elsewhere', [9]);
   await pass(3 * (rotateMs + SETTLE_MS + DWELL_MS));
   assert.equal((await chunks()).length, 4);
+});
+
+test('nothing is deleted once the origin is another region’s', async (t) => {
+  const { world, owner, chunks, pass } = setUp(t);
+  await world.upload(1, 2);
+  world.live.delete(await world.upload(3, 4));
+  owner.isOurs = false;
+  await pass(3 * (rotateMs + SETTLE_MS + DWELL_MS));
+  assert.equal((await chunks()).length, 4);
+  owner.isOurs = true;
+  await pass(3 * (rotateMs + SETTLE_MS + DWELL_MS));
+  assert.equal((await chunks()).length, 2);
 });

@@ -6,6 +6,8 @@ export interface ScheduledCollectorOptions {
   readonly collector: GarbageCollector;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Rejects when state and origin are no longer this region's; asked before every round. */
+  readonly isOurs: () => Promise<void>;
   readonly everyMs: number;
   /** How long a root takes what is uploaded before another does, if there is garbage in it. */
   readonly rotateMs: number;
@@ -44,8 +46,9 @@ export class ScheduledCollector {
   }
 
   async #round(): Promise<void> {
-    const { collector, logger } = this.#options;
+    const { collector, logger, isOurs } = this.#options;
     try {
+      await isOurs();
       const status = await collector.status();
       if (!this.#isPlausible(status)) return;
       if (this.#mayRotate(status)) logger.info({ rootId: await collector.rotate() }, 'gc: rotated');

@@ -60,6 +60,8 @@ export class World {
   readonly live = new Map<string, readonly number[]>();
   readonly devices: OpenDevice[] = [];
   uploads: Upload[] = [];
+  /** Whether the origin is still this region's. */
+  isOurs = true;
   origin: Origin;
   collector: GarbageCollector;
   readonly #random: Random;
@@ -210,6 +212,7 @@ export class World {
         clock,
         settleMs: SETTLE_MS,
         dwellMs: DWELL_MS,
+        mayDelete: async () => assert.ok(this.isOurs, 'another region has it'),
       },
     );
   }

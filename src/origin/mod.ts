@@ -24,7 +24,7 @@ export {
   originEnvironment,
   originPlace,
 } from './origin-place.ts';
-export type { OriginOwner } from './owner-note.ts';
+export type { OriginHolder, OriginOwner } from './owner-note.ts';
 export { retryingObjects } from './retrying.ts';
 export type { S3Location } from './s3-objects.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';

@@ -8,6 +8,16 @@ export interface OriginOwner {
   readonly generation: number;
 }
 
+/** Which running region has an origin, where no lock of the kernel can say it. */
+export interface OriginHolder {
+  /** Of one run of a region. */
+  readonly id: string;
+  /** Raised by it from time to time. */
+  readonly beat: number;
+  /** Where it runs, as it compares it itself. */
+  readonly place: string;
+}
+
 /** Says who owns an origin: whatever deletes from it compares that with its own region. */
 export interface OriginOwnership {
   readOwner(): Promise<OriginOwner | undefined>;
@@ -15,11 +25,14 @@ export interface OriginOwnership {
   claimOwner(owner: OriginOwner): Promise<OriginOwner>;
   /** Writes whatever is there. */
   replaceOwner(owner: OriginOwner): Promise<void>;
+  readHolder(): Promise<OriginHolder | undefined>;
+  writeHolder(holder: OriginHolder): Promise<void>;
 }
 
 const KEY = 'owner/region';
+const HOLDER_KEY = 'owner/holder';
 
-/** The owner in one object of the origin. */
+/** The owner in one object of the origin, who has it now in another. */
 export class OwnerNote implements OriginOwnership {
   readonly #objects: ObjectStore;
 
@@ -47,6 +60,18 @@ export class OwnerNote implements OriginOwnership {
   async replaceOwner(owner: OriginOwner): Promise<void> {
     await this.#objects.replace(KEY, encode(owner));
     await this.#objects.settle([KEY]);
+  }
+
+  /** One that cannot be read is nobody's: the next beat of whoever lives writes it anew. */
+  async readHolder(): Promise<OriginHolder | undefined> {
+    const text = (await this.#objects.get(HOLDER_KEY))?.toString('utf8') ?? '';
+    const [, id, beat, place] = /^([0-9a-f-]{36}) (\d{1,15}) ([0-9a-f]{32}|-)\n$/.exec(text) ?? [];
+    if (id === undefined || place === undefined) return undefined;
+    return { id, beat: Number(beat), place };
+  }
+
+  async writeHolder({ id, beat, place }: OriginHolder): Promise<void> {
+    await this.#objects.replace(HOLDER_KEY, Buffer.from(`${id} ${beat} ${place}\n`));
   }
 }
 

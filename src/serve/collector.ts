@@ -3,6 +3,7 @@ import { type CollectorOptions, GarbageCollector, ScheduledCollector } from '../
 import { RegionLiveManifests } from '../install/mod.ts';
 import { collectorView } from '../origin/mod.ts';
 import type { SqliteFunctionStore } from '../records/mod.ts';
+import type { RegionHold } from './region-hold.ts';
 import { openFunctions, openPlaces, type Stores } from './stores.ts';
 
 export interface OpenCollector {
@@ -21,6 +22,7 @@ export async function openCollector(
   const live = new RegionLiveManifests(functions, origin);
   const collector = new GarbageCollector(collectorView(origin), live, {
     clock: systemClock,
+    mayDelete: () => identity.checkWithoutKeys(),
     ...waits,
   });
   return { collector, close: () => functions.close() };
@@ -30,16 +32,22 @@ const DAY_MS = 24 * 60 * 60_000;
 
 /** Garbage collection of a running region by its own schedule; undefined where that is off. */
 export function scheduleCollector(
-  { settings, origin }: Stores,
+  { settings, origin, identity }: Stores,
+  hold: RegionHold,
   functions: SqliteFunctionStore,
   { meter, logger }: { readonly meter: Meter; readonly logger: Logger },
 ): ScheduledCollector | undefined {
   if (settings.gc.schedule === 'off') return undefined;
   const live = new RegionLiveManifests(functions, origin);
   const clock = systemClock;
-  const collector = new GarbageCollector(collectorView(origin), live, { clock, meter });
+  const isOurs = async () => {
+    await hold.check();
+    await identity.checkWithoutKeys();
+  };
+  const view = collectorView(origin);
+  const collector = new GarbageCollector(view, live, { clock, meter, mayDelete: isOurs });
   return new ScheduledCollector({
-    ...{ collector, clock, logger },
+    ...{ collector, clock, logger, isOurs },
     everyMs: limits.gc.roundMs,
     rotateMs: settings.gc.rotateDays * DAY_MS,
   });

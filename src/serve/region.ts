@@ -18,6 +18,7 @@ import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
 import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
 import { raiseOpenFiles } from './open-files.ts';
+import { holdOrigin } from './region-hold.ts';
 import { keepGeneration } from './region-identity.ts';
 import { openFunctions, openStores } from './stores.ts';
 import { reportStrayFiles } from './stray-files.ts';
@@ -39,6 +40,8 @@ export interface RunningRegion {
   readonly endpoint: string;
   readonly credentialsFile: string;
   readonly dataDirectory: string;
+  /** Aborted, with the reason, when another region took over what this one serves from. */
+  readonly lost: AbortSignal;
   /** Drains and leaves nothing behind. */
   stop(): Promise<void>;
 }
@@ -67,7 +70,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
     const data = ensureDataDirectory(options.dataPath);
     const lock = lockDataDirectory(data);
     cleanups.push(() => lock.release());
-    const endpoint = await startParts(options, data, logger, cleanups);
+    const { endpoint, lost } = await startParts(options, data, logger, cleanups);
     const certificateFile = options.tls?.certificateFile;
     const address = JSON.stringify({ endpoint, region: options.regionName, certificateFile });
     await writeFile(data.addressFile, address, { mode: 0o600 });
@@ -75,6 +78,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
       endpoint,
       credentialsFile: data.credentialsFile,
       dataDirectory: data.path,
+      lost,
       stop: () => undo(cleanups, logger),
     };
   } catch (error) {
@@ -88,15 +92,18 @@ async function startParts(
   data: DataDirectory,
   logger: Logger,
   cleanups: Cleanup[],
-): Promise<string> {
+): Promise<Pick<RunningRegion, 'endpoint' | 'lost'>> {
   const openFiles = await raiseOpenFiles();
   const meter = new PrometheusMeter();
   const stores = await openStores(data.path, { meter, logger, keyProcess: true });
   cleanups.push(() => stores.close());
+  const tools = { clock: systemClock, random: systemRandom, logger };
+  const hold = await holdOrigin({ ...stores, ...tools });
+  cleanups.push(() => hold.release());
   reportStrayFiles(data, logger);
   const functions = openFunctions(data);
   cleanups.push(() => functions.close());
-  const collector = scheduleCollector(stores, functions, { meter, logger });
+  const collector = scheduleCollector(stores, hold, functions, { meter, logger });
   cleanups.push(() => collector?.close());
   const zip = await openZipSupport(stores);
   cleanups.push(() => zip.layers.close());
@@ -178,5 +185,6 @@ async function startParts(
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
   events.start(frontend.queued, frontend.rights);
   await batches.start(frontend.queued);
-  return `${options.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return { endpoint: `${options.tls ? 'https' : 'http'}://${authority}`, lost: hold.lost };
 }

@@ -9,7 +9,7 @@ import {
   withL2Options,
 } from '../options.ts';
 import { createOutput } from '../output.ts';
-import { untilSignalled } from '../signals.ts';
+import { untilSignalled, untilSignalledOrDead } from '../signals.ts';
 import { readTlsFiles, type TlsOptions, withTlsOptions } from '../tls-files.ts';
 
 interface UpOptions extends L2Flags, TlsOptions {
@@ -72,8 +72,11 @@ export function registerUp(program: Command): void {
       { event: 'ready', endpoint, credentialsFile, dataDir: dataDirectory },
       `sluice serves ${options.region} at ${endpoint}; credentials in ${credentialsFile}`,
     );
-    await signalled;
-    output.note('draining…');
-    await region.stop();
+    try {
+      await untilSignalledOrDead(signalled, region.lost);
+    } finally {
+      output.note('draining…');
+      await region.stop();
+    }
   });
 }
