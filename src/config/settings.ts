@@ -94,12 +94,13 @@ const sdkSettings = z.strictObject({
   nodejs: sdkPlace,
 });
 
+/** Of queues and of topics. */
 const queueSettings = z.strictObject({
-  /** Of a service that speaks SQS's protocol; AWS's own without one. */
+  /** Of a service that speaks SQS's or SNS's protocol; AWS's own without one. */
   endpoint: z.url().optional(),
-  /** What the queues' ARNs name; the region's own name if absent. */
+  /** What their ARNs name; the region's own name if absent. */
   region: z.string().min(1).optional(),
-  /** The owners whose queues an account may use besides its own, by account id. */
+  /** The owners whose queues or topics an account may use besides its own, by account id. */
   accounts: z.record(z.string(), z.array(z.string().regex(/^\d{12}$/))).default({}),
 });
 
@@ -207,6 +208,8 @@ const settingsSchema = z.strictObject({
   sandbox: sandboxSettings.default(sandboxSettings.parse({})),
   /** Without it there are no queues. */
   sqs: queueSettings.optional(),
+  /** Without it there are no topics. */
+  sns: queueSettings.optional(),
   unsupported: unsupportedSettings.default({ members: 'refuse' }),
   urls: urlSettings.default({ form: 'host' }),
 });

@@ -12,7 +12,7 @@ import { reportDamaged } from '../database/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
 import { Poller, SqliteEventQueue } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
-import { EventDestinations, type QueueSender } from './event-destinations.ts';
+import { EventDestinations, type QueueSender, type TopicPublisher } from './event-destinations.ts';
 import type { ConfigurerRights, EventQueue, QueuedEvent } from './events.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
 import { meteredDestinations, meteredEvents } from './metered-queues.ts';
@@ -25,6 +25,7 @@ export interface AsyncEventsOptions {
   /** For webhooks and queue URLs. */
   readonly outbound: OutboundSettings;
   readonly queues: QueueSender | undefined;
+  readonly topics: TopicPublisher | undefined;
   readonly meter: Meter;
   readonly logger: Logger;
   readonly random: Random;
@@ -40,15 +41,17 @@ export class AsyncEvents implements EventQueue {
   readonly #directories: DirectoryDeliveries;
   readonly #http: HttpDeliveries;
   readonly #queues: QueueSender | undefined;
+  readonly #topics: TopicPublisher | undefined;
   #poller: Poller | undefined;
 
   private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
-    const { data, outbound, queues, meter, logger, random } = options;
+    const { data, outbound, queues, topics, meter, logger, random } = options;
     this.#store = store;
     this.#isDiskLow = options.isDiskLow;
     const { directoryBytesPerAccount } = limits.queue;
     this.#directories = new DirectoryDeliveries(data.destinations, directoryBytesPerAccount);
     this.#queues = queues;
+    this.#topics = topics;
     this.#meter = meter;
     this.#logger = logger;
     this.#random = random;
@@ -77,6 +80,7 @@ export class AsyncEvents implements EventQueue {
       directories: this.#directories,
       http: this.#http,
       queues: this.#queues,
+      topics: this.#topics,
       enqueue: (event) => this.enqueue(event),
       clock: systemClock,
       random: this.#random,

@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, limits, SeededRandom, SluiceError, VirtualClock } from '../base/mod.ts';
 import type { Delivery, StoredEvent } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
-import { EventDestinations, type QueueSender } from './event-destinations.ts';
+import { EventDestinations, type QueueSender, type TopicPublisher } from './event-destinations.ts';
 import type { QueuedEvent } from './events.ts';
 import { HttpDeliveries } from './http-deliveries.ts';
 import type { OutgoingMessage } from './sqs-queues.ts';
@@ -45,7 +45,12 @@ const failsWith = (code: Parameters<typeof isSluiceError>[1]) => (error: unknown
 
 function setUp(
   t: TestContext,
-  given: { queues?: QueueSender; allow?: string[]; bytesPerAccount?: number } = {},
+  given: {
+    queues?: QueueSender;
+    topics?: TopicPublisher;
+    allow?: string[];
+    bytesPerAccount?: number;
+  } = {},
 ) {
   const clock = new VirtualClock(1_763_700_000_000);
   const directory = temporaryDirectory(t);
@@ -55,7 +60,14 @@ function setUp(
   t.after(() => http.close());
   const destinations = new EventDestinations({
     directories: new DirectoryDeliveries(directory, given.bytesPerAccount ?? 1024 * 1024),
-    ...{ http, clock, rights, queues: given.queues, random: new SeededRandom(1) },
+    ...{
+      http,
+      clock,
+      rights,
+      queues: given.queues,
+      topics: given.topics,
+      random: new SeededRandom(1),
+    },
     enqueue: async (each) => {
       enqueued.push(each);
     },
@@ -239,6 +251,21 @@ test('a queue’s ARN is sent to through the region’s queues', async (t) => {
   const foreign = destinations.deliver(destination(eventSourceArn), tenantEvent);
   await assert.rejects(foreign, failsWith('ACCESS_DENIED'));
   const without = setUp(t).destinations.deliver(destination(eventSourceArn), event);
+  await assert.rejects(without, failsWith('CONFIG_INVALID'));
+});
+
+test('a topic’s ARN is published to through the region’s topics', async (t) => {
+  const sent: { topic: object; message: OutgoingMessage }[] = [];
+  const topics: TopicPublisher = {
+    publish: async (topic, message) => void sent.push({ topic, message }),
+  };
+  const topicArn = 'arn:aws:sns:us-east-1:000000000000:t';
+  await setUp(t, { topics }).destinations.deliver(deadLetter(topicArn), event);
+  const [{ topic, message } = assert.fail()] = sent;
+  assert.deepEqual(topic, { topicArn, accountId: '000000000000' });
+  assert.deepEqual(message.attributes['ErrorCode'], { dataType: 'Number', stringValue: '200' });
+  assert.equal(message.body, '{"n":1}');
+  const without = setUp(t).destinations.deliver(destination(topicArn), event);
   await assert.rejects(without, failsWith('CONFIG_INVALID'));
 });
 

@@ -1,13 +1,14 @@
 import { type Clock, limits, type Random, SluiceError, withDeadline } from '../base/mod.ts';
 import type { Delivery, Destinations, StoredEvent } from '../queue/mod.ts';
 import type { DirectoryDeliveries } from './directory-deliveries.ts';
-import type { ConfigurerRights, QueuedEvent } from './events.ts';
+import type { ConfigurerRights, QueuedEvent, TopicReference } from './events.ts';
 import { attributeType, deduplicationId, type HttpDeliveries } from './http-deliveries.ts';
 import type { OutgoingMessage } from './sqs-queues.ts';
 
 const functionArnPattern =
   /^arn:aws[a-zA-Z-]*:lambda:[a-z0-9-]+:(\d{12}):function:([a-zA-Z0-9-_]+)(?::([a-zA-Z0-9-_$]+))?$/;
 const queueArnPattern = /^arn:aws[a-zA-Z-]*:sqs:/;
+const topicArnPattern = /^arn:aws[a-zA-Z-]*:sns:/;
 
 /** The queues that ARNs name. */
 export interface QueueSender {
@@ -19,11 +20,19 @@ export interface QueueSender {
   ): Promise<void>;
 }
 
+/** The topics that ARNs name. */
+export interface TopicPublisher {
+  /** Rejects with `ACCESS_DENIED` for a topic that is not the account's. */
+  publish(topic: TopicReference, message: OutgoingMessage, signal: AbortSignal): Promise<void>;
+}
+
 export interface EventDestinationsOptions {
   readonly directories: DirectoryDeliveries;
   readonly http: HttpDeliveries;
   /** Absent where no queues are set. */
   readonly queues?: QueueSender | undefined;
+  /** Absent where no topics are set. */
+  readonly topics?: TopicPublisher | undefined;
   readonly rights: ConfigurerRights;
   readonly enqueue: (event: QueuedEvent) => Promise<void>;
   readonly clock: Clock;
@@ -32,7 +41,7 @@ export interface EventDestinationsOptions {
 
 /**
  * Hands an ended event over to where its function's configuration says: another function of the
- * same account or a queue (by ARN), an HTTP webhook or SQS-compatible queue (by URL), or a directory
+ * same account, a queue or a topic (by ARN), an HTTP webhook or SQS-compatible queue (by URL), or a directory
  * of the region (`directory:NAME`), which is the account's own: a tenant chooses no path of the host.
  */
 export class EventDestinations implements Destinations {
@@ -47,12 +56,13 @@ export class EventDestinations implements Destinations {
     const functionArn = functionArnPattern.exec(target);
     if (functionArn) return this.#invoke(delivery, event, functionArn);
     if (queueArnPattern.test(target)) return this.#send(delivery, event);
+    if (topicArnPattern.test(target)) return this.#publish(delivery, event);
     const directory = /^directory:([A-Za-z0-9_-]{1,64})$/.exec(target)?.[1];
     if (directory) return this.#options.directories.write(delivery, event, directory);
     if (/^https?:/.test(target)) return this.#options.http.post(delivery, event);
     throw new SluiceError(
       'CONFIG_INVALID',
-      `${target}: a destination is the ARN of a function or queue, an http(s) URL, or directory:NAME`,
+      `${target}: a destination is the ARN of a function, queue or topic, an http(s) URL, or directory:NAME`,
     );
   }
 
@@ -82,26 +92,43 @@ export class EventDestinations implements Destinations {
   }
 
   async #send(delivery: Delivery, event: StoredEvent): Promise<void> {
-    const { target: eventSourceArn, body, attributes } = delivery;
+    const { target: eventSourceArn } = delivery;
     const queues = this.#options.queues;
     if (!queues) {
       throw new SluiceError('CONFIG_INVALID', `${eventSourceArn}: no queues are set; see sqs`);
     }
-    const message = {
-      body,
-      attributes: Object.fromEntries(
-        Object.entries(attributes).map(([name, stringValue]) => [
-          name,
-          { dataType: attributeType(name), stringValue },
-        ]),
-      ),
-      group: event.functionName,
-      deduplicationId: deduplicationId(delivery, event),
-    };
+    const message = messageOf(delivery, event);
     const { clock } = this.#options;
     const what = `delivery to ${eventSourceArn}`;
     await withDeadline(clock, limits.queue.deliveryTimeoutMs, what, (signal) =>
       queues.send({ eventSourceArn, accountId: event.accountId }, message, signal),
     );
   }
+
+  async #publish(delivery: Delivery, event: StoredEvent): Promise<void> {
+    const { target: topicArn } = delivery;
+    const { topics, clock } = this.#options;
+    if (!topics) {
+      throw new SluiceError('CONFIG_INVALID', `${topicArn}: no topics are set; see sns`);
+    }
+    const message = messageOf(delivery, event);
+    const what = `delivery to ${topicArn}`;
+    await withDeadline(clock, limits.queue.deliveryTimeoutMs, what, (signal) =>
+      topics.publish({ topicArn, accountId: event.accountId }, message, signal),
+    );
+  }
+}
+
+function messageOf(delivery: Delivery, event: StoredEvent): OutgoingMessage {
+  return {
+    body: delivery.body,
+    attributes: Object.fromEntries(
+      Object.entries(delivery.attributes).map(([name, stringValue]) => [
+        name,
+        { dataType: attributeType(name), stringValue },
+      ]),
+    ),
+    group: event.functionName,
+    deduplicationId: deduplicationId(delivery, event),
+  };
 }

@@ -31,6 +31,21 @@ export interface QueueDirectory {
   }): Promise<{ readonly visibilityTimeoutSeconds: number }>;
 }
 
+export interface TopicReference {
+  readonly topicArn: string;
+  /** Who asks. */
+  readonly accountId: string;
+}
+
+/** The topics that destinations and dead letter queues may name. */
+export interface TopicDirectory {
+  /**
+   * Rejects with `ACCESS_DENIED` for a topic that the account may not use, whether it exists or not,
+   * `QUEUE_NOT_FOUND`, `QUEUE_DENIED` and `QUEUE_SERVICE_UNAVAILABLE`.
+   */
+  describe(topic: TopicReference): Promise<void>;
+}
+
 /** All that event source mappings need. */
 export interface EventSourceSupport {
   readonly mappings: EventSourceMappingStore;

@@ -83,8 +83,8 @@ function refuseUndeliverable(input: ConfigurationInput): void {
   const deadLetter = input.DeadLetterConfig?.TargetArn;
   if (deadLetter && !isDeliverable(deadLetter)) {
     throw invalidParameter(
-      `The dead letter target ${deadLetter} is not supported: give the ARN of a function or ` +
-        'queue, the URL of a queue or webhook, or directory:NAME.',
+      `The dead letter target ${deadLetter} is not supported: give the ARN of a function, queue or ` +
+        'topic, the URL of a queue or webhook, or directory:NAME.',
     );
   }
 }

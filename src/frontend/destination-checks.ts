@@ -3,7 +3,7 @@ import type { FunctionReference } from '../catalogue/mod.ts';
 import type { EventInvokeRecord, FunctionConfiguration } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 import { authorizeOwnInvoke, principalOf } from './authorization.ts';
-import { isDeliverable, isFunctionArn, isQueueArn } from './destinations.ts';
+import { isDeliverable, isFunctionArn, isQueueArn, isTopicArn } from './destinations.ts';
 import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
 import type { Services } from './services.ts';
@@ -23,6 +23,8 @@ export async function requireDestinations(
       await requireDestinationFunction(services, request, reference, arn);
     } else if (isQueueArn(arn)) {
       await requireDestinationQueue(services, request, arn);
+    } else if (isTopicArn(arn)) {
+      await requireDestinationTopic(services, request, arn);
     } else if (!isDeliverable(arn)) {
       const onSuccess = shown(config.onSuccess, 'OnSuccess');
       const onFailure = shown(config.onFailure, 'OnFailure');
@@ -52,12 +54,18 @@ async function requireDestinationFunction(
   authorizeOwnInvoke(services, request.caller, target, record);
 }
 
-/** Throws unless the caller may invoke the function that a dead letter queue's place names. */
+/**
+ * Throws unless the caller may invoke the function that a dead letter queue's place names, or its
+ * topic is there and the account's.
+ */
 export async function requireDeadLetter(
   services: Services,
   request: ApiRequest,
   arn: string | undefined,
 ): Promise<void> {
+  if (arn !== undefined && isTopicArn(arn)) {
+    return requireDestinationTopic(services, request, arn);
+  }
   if (arn === undefined || !isFunctionArn(arn)) return;
   const caller = { accountId: request.caller.accountId, region: services.region };
   const target = parseFunctionReference(arn, undefined, caller);
@@ -83,11 +91,25 @@ async function requireDestinationQueue(
   request: ApiRequest,
   eventSourceArn: string,
 ): Promise<void> {
-  const invalid = () => invalidParameter(`The destination ARN ${eventSourceArn} is invalid.`);
-  if (!eventSources.queues) throw invalid();
   const { accountId } = request.caller;
+  await requireThere(eventSourceArn, eventSources.queues?.describe({ eventSourceArn, accountId }));
+}
+
+async function requireDestinationTopic(
+  { topics }: Services,
+  request: ApiRequest,
+  topicArn: string,
+): Promise<void> {
+  const { accountId } = request.caller;
+  await requireThere(topicArn, topics?.describe({ topicArn, accountId }));
+}
+
+/** `found` is what the service says of it; nothing where the region has no such service. */
+async function requireThere(arn: string, found: Promise<unknown> | undefined): Promise<void> {
+  const invalid = () => invalidParameter(`The destination ARN ${arn} is invalid.`);
+  if (!found) throw invalid();
   try {
-    await eventSources.queues.describe({ eventSourceArn, accountId });
+    await found;
   } catch (error) {
     const unavailable = isSluiceError(error, 'QUEUE_SERVICE_UNAVAILABLE');
     throw isSluiceError(error) && !unavailable ? invalid() : error;

@@ -4,8 +4,8 @@ export const destinationArnPattern =
   '((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)';
 
 /**
- * Where the end of an event can be told: the service's own ARNs, of which functions and queues are
- * delivered to, and what stands for the rest here: the URL of a webhook or of a queue that speaks SQS, or
+ * Where the end of an event can be told: the service's own ARNs, of which functions, queues and topics
+ * are delivered to, and what stands for the rest here: the URL of a webhook or of a queue that speaks SQS, or
  * `directory:NAME` below the region's data.
  */
 export const destinationPattern = `directory:[A-Za-z0-9_-]{1,64}|https?://[^\\s]+|${destinationArnPattern}`;
@@ -23,8 +23,16 @@ export function isQueueArn(target: string): boolean {
   return queueArn.test(target);
 }
 
+const topicArn = /^arn:aws[a-zA-Z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
+
+/** Whether it is a topic's, of the form `arn:aws:sns:REGION:ACCOUNT:NAME`. */
+export function isTopicArn(target: string): boolean {
+  return topicArn.test(target);
+}
+
 /** False for what fits the pattern and yet nothing here could deliver to. */
 export function isDeliverable(target: string): boolean {
-  if (isFunctionArn(target) || isQueueArn(target) || target.startsWith('directory:')) return true;
+  if (isFunctionArn(target) || isQueueArn(target) || isTopicArn(target)) return true;
+  if (target.startsWith('directory:')) return true;
   return /^https?:\/\//.test(target) && URL.canParse(target);
 }

@@ -16,6 +16,7 @@ import {
   type EventQueue,
   type EventSourceSupport,
   QueuedInvokes,
+  type TopicDirectory,
 } from '../delivery/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { CodeInstaller, ZipSupport } from '../install/mod.ts';
@@ -46,6 +47,8 @@ export interface FrontendOptions {
   /** Without one, `Event` invokes are refused. */
   readonly events?: EventQueue;
   readonly eventSources: EventSourceSupport;
+  /** Without it, no destination is a topic. */
+  readonly topics?: TopicDirectory | undefined;
   /** Without it, zip functions and layers are refused. */
   readonly zip?: ZipSupport;
   /** Then no code is taken in. */
@@ -113,6 +116,7 @@ export class Frontend {
     this.#services = {
       ...{ region, store, invoker, events, clock, random, logger, onDamaged },
       eventSources: options.eventSources,
+      topics: options.topics,
       provisioner: options.provisioner,
       zip: options.zip,
       isDiskLow: options.isDiskLow ?? (() => false),

@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from '../base/mod.ts';
 import type { FunctionCache, Provisioner } from '../catalogue/mod.ts';
 import type { OnDamaged } from '../database/mod.ts';
-import type { EventQueue, EventSourceSupport } from '../delivery/mod.ts';
+import type { EventQueue, EventSourceSupport, TopicDirectory } from '../delivery/mod.ts';
 import type { Invoker } from '../dispatch/mod.ts';
 import type { ZipSupport } from '../install/mod.ts';
 import type { FunctionStore, Stamp } from '../records/mod.ts';
@@ -19,6 +19,7 @@ export interface Services {
   readonly invoker: Invoker;
   readonly events: EventQueue | undefined;
   readonly eventSources: EventSourceSupport;
+  readonly topics: TopicDirectory | undefined;
   readonly provisioner: Provisioner | undefined;
   readonly isDiskLow: () => boolean;
   readonly zip: ZipSupport | undefined;

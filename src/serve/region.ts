@@ -9,7 +9,7 @@ import {
   lockDataDirectory,
 } from '../config/mod.ts';
 import { reportDamaged } from '../database/mod.ts';
-import { AsyncEvents, QueueBatches, SqsQueues } from '../delivery/mod.ts';
+import { AsyncEvents, QueueBatches, SnsTopics, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
 import { Frontend } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
@@ -137,16 +137,24 @@ async function startParts(
     return Math.min(boundMs, Math.max(limits.http.drainMs, compute.invoker.longestMs()));
   };
   cleanups.push(() => compute.close(drainMs()));
-  const { sqs, destinations, outbound: hosts } = stores.settings;
+  const { sqs, sns, destinations, outbound: hosts } = stores.settings;
   const queues = sqs && (await SqsQueues.open(sqs, options.regionName));
   cleanups.push(() => queues?.close());
   const outbound = { ...hosts, allow: [...hosts.allow, ...destinations.allow] };
+  const topics =
+    sns &&
+    new SnsTopics({
+      ...{ settings: sns, region: options.regionName, outbound, clock: systemClock },
+      environment: process.env,
+    });
+  cleanups.push(() => topics?.close());
   const random = systemRandom;
   const events = await AsyncEvents.open({
     data,
     isDiskLow: () => guard.isLow,
     outbound,
     queues,
+    topics,
     meter,
     logger,
     random,
@@ -162,6 +170,7 @@ async function startParts(
     invoker,
     events,
     eventSources: batches.support,
+    topics,
     provisioner: invoker,
     zip,
     isDiskLow: () => guard.isLow,

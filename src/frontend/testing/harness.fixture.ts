@@ -222,7 +222,7 @@ export async function startFrontend(
   t: TestContext,
   given: { store?: FunctionStore; tls?: TlsIdentity } & Pick<
     FrontendOptions,
-    'mayMount' | 'unsupported'
+    'mayMount' | 'unsupported' | 'topics'
   > = {},
 ): Promise<Harness> {
   const store = given.store ?? new MemoryFunctionStore();
