@@ -16,6 +16,13 @@ interface Entry {
   merged: AccessLog | undefined;
 }
 
+export interface KnownStarts {
+  /** What they read. */
+  readonly merged: AccessLog;
+  /** The last one was not like those before: what was made of their log no longer fits. */
+  readonly isRenewed: boolean;
+}
+
 /**
  * Remembers what starts of a disk read: the first few starts are recorded and merged, later ones
  * replay that. A start that the log did not predict begins a new record. In memory it keeps as
@@ -39,18 +46,22 @@ export class AccessLogBook {
     return (await this.#entry(manifestId)).merged;
   }
 
-  /** A start is over; `log` is what it read. */
-  async started(log: AccessLog): Promise<void> {
+  /** A start is over; `log` is what it read. Answers what is known of starts now. */
+  async started(log: AccessLog): Promise<KnownStarts> {
     const entry = await this.#entry(log.manifestId);
-    if (entry.merged && isStale(fitOf(entry.merged, log))) {
+    const isRenewed = entry.merged !== undefined && isStale(fitOf(entry.merged, log));
+    if (isRenewed) {
       entry.logs.length = 0;
       entry.merged = undefined;
     }
-    if (entry.merged && entry.logs.length === 0) return;
-    if (entry.logs.length >= limits.device.accessLogsMerged) return;
+    const isSettled = entry.merged && entry.logs.length === 0;
+    if (entry.merged && (isSettled || entry.logs.length >= limits.device.accessLogsMerged)) {
+      return { merged: entry.merged, isRenewed };
+    }
     entry.logs.push(log);
     entry.merged = mergeAccessLogs(entry.logs);
     await this.#save(entry.merged);
+    return { merged: entry.merged, isRenewed };
   }
 
   async #entry(manifestId: string): Promise<Entry> {

@@ -22,12 +22,13 @@ import {
   TierWatch,
 } from '../device/mod.ts';
 import { mountFuse, ringDoorbell, unmountFuse } from '../fuse/mod.ts';
-import { type ChunkSource, KeyReceiver, readManifestHeader } from '../seal/mod.ts';
+import { type ChunkSource, KeyReceiver, packIdOf, readManifestHeader } from '../seal/mod.ts';
 import type { AgentLoopData } from './agent-loop.ts';
 import { sendNotes } from './agent-notes.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { AgentTelemetry } from './agent-telemetry.ts';
 import { OpenManifests } from './open-manifests.ts';
+import { PackDesk } from './pack-desk.ts';
 import { ScopedTiers } from './scoped-tiers.ts';
 import { openTiers } from './tiers.ts';
 
@@ -64,12 +65,15 @@ class Agent {
   readonly #opened: OpenManifests;
   readonly #receiver: KeyReceiver;
   #accountId: string | undefined;
+  readonly #packs: PackDesk;
 
   constructor(options: AgentOptions) {
     const { fuseFd, root, overlayDirectory, memoryBytes, source, near, tiers, rehearse } = options;
     this.#opened = options.opened;
     this.#receiver = options.receiver;
     this.#scope = new ScopedTiers(source, near);
+    const command = (each: LoopCommand) => this.#command(each);
+    this.#packs = new PackDesk({ command, clock: systemClock, random: systemRandom });
     const memory = ChunkSlots.allocate(memoryBytes);
     this.#memory = new Uint8Array(memory);
     const { port1, port2 } = new MessageChannel();
@@ -83,7 +87,7 @@ class Agent {
       meter: options.meter,
       tierOf: (name) => tiers.take(name),
       clock: systemClock,
-      command: (command) => this.#command(command),
+      command,
     });
     const data: AgentLoopData = {
       fuseFd,
@@ -118,6 +122,10 @@ class Agent {
   }
 
   obey(command: Exclude<Command, { type: 'start' }>): void {
+    if (command.type === 'pack') {
+      this.#pack(command).catch(end);
+      return;
+    }
     if (command.type === 'open') {
       this.#open(command);
       return;
@@ -128,7 +136,7 @@ class Agent {
 
   #open(command: Extract<Command, { type: 'open' }>): void {
     const { sealedKey, ...device } = command.device;
-    const { deviceId, manifestBytes, rootId } = device;
+    const { deviceId, manifestBytes, rootId, pack } = device;
     if (this.#opened.has(deviceId)) {
       throw new SluiceError('USAGE', `${deviceId}: there is a device of this id`);
     }
@@ -137,6 +145,11 @@ class Agent {
     const dataKey = this.#receiver.open(sealedKey, header);
     this.#opening.set(command.id, deviceId);
     this.#scope.admit(header);
+    if (pack) {
+      const { names } = readManifestHeader(Buffer.from(pack));
+      this.#scope.admit({ manifestId: packIdOf(deviceId), names });
+    }
+    this.#packs.opened(deviceId, header, rootId, dataKey);
     this.#opened.add(deviceId, { rootId, manifestId: header.manifestId });
     this.#command({ type: 'open', id: command.id, device: { ...device, dataKey } });
     dataKey.fill(0);
@@ -159,14 +172,26 @@ class Agent {
       this.#filler.fill(report);
       return;
     }
+    if (this.#packs.heard(report)) return;
     const opened = this.#opening.get(report.id);
     this.#opening.delete(report.id);
     if (opened && report.type === 'refusal') this.#dismiss(opened);
     answer(report);
   }
 
+  async #pack({ id, deviceId, runs }: Extract<Command, { type: 'pack' }>): Promise<void> {
+    try {
+      answer({ type: 'answer', id, pack: await this.#packs.pack(deviceId, runs) });
+    } catch (error) {
+      answer({ type: 'refusal', id, failure: toSluiceError(error).toJSON() });
+    }
+  }
+
   #dismiss(deviceId: string): void {
     const manifestId = this.#opened.remove(deviceId);
+    this.#packs.closed(deviceId);
+    // Of the device, not of the disk: a later device may have a later pack.
+    this.#scope.dismiss(packIdOf(deviceId));
     if (manifestId !== undefined) this.#scope.dismiss(manifestId);
   }
 }

@@ -1,7 +1,7 @@
 import { SluiceError } from '../base/mod.ts';
 import type { AccessLog, Device, OpenDeviceRequest } from '../device/mod.ts';
 import type { KeyCustody } from '../keys/mod.ts';
-import type { ManifestSource } from '../origin/mod.ts';
+import type { DiskSource } from '../origin/mod.ts';
 import { readManifestHeader, wrappedDataKey } from '../seal/mod.ts';
 
 export interface ManifestDeviceRequest {
@@ -15,6 +15,14 @@ export interface ManifestDeviceRequest {
   readonly replay?: AccessLog;
 }
 
+/** A device, and where what it shows rests. */
+export interface ManifestDevice {
+  readonly device: Device;
+  readonly rootId: string;
+  /** Was there a start pack? */
+  readonly hasPack: boolean;
+}
+
 /** The part of the agent pool that opens devices. */
 interface DeviceOpener {
   open(request: OpenDeviceRequest): Promise<Device>;
@@ -25,24 +33,24 @@ interface DeviceOpener {
  * key as the key process sealed it for that agent. The agent gets no other key, this process none.
  */
 export class ManifestDevices {
-  readonly #manifests: ManifestSource;
+  readonly #disks: DiskSource;
   readonly #keys: Pick<KeyCustody, 'unwrapDataKey'>;
   readonly #agents: DeviceOpener;
 
   constructor(
-    manifests: ManifestSource,
+    disks: DiskSource,
     keys: Pick<KeyCustody, 'unwrapDataKey'>,
     agents: DeviceOpener,
   ) {
-    this.#manifests = manifests;
+    this.#disks = disks;
     this.#keys = keys;
     this.#agents = agents;
   }
 
   /** Rejects with `MANIFEST_NOT_FOUND`, `ACCESS_DENIED`, and the key service's and agents' errors. */
-  async open(request: ManifestDeviceRequest): Promise<Device> {
+  async open(request: ManifestDeviceRequest): Promise<ManifestDevice> {
     const { deviceId, accountId, manifestId, writable = false, record, replay } = request;
-    const { bytes, rootId } = await this.#manifests.findManifest(manifestId);
+    const { bytes, rootId, pack } = await this.#disks.findDisk(manifestId);
     const header = readManifestHeader(bytes);
     if (header.accountId !== accountId) {
       throw new SluiceError(
@@ -52,7 +60,7 @@ export class ManifestDevices {
       );
     }
     const { key, context } = wrappedDataKey(bytes);
-    return await this.#agents.open({
+    const device = await this.#agents.open({
       deviceId,
       accountId,
       manifestBytes: bytes,
@@ -61,6 +69,8 @@ export class ManifestDevices {
       writable,
       ...(record && { record }),
       ...(replay && { replay }),
+      ...(pack && { pack }),
     });
+    return { device, rootId, hasPack: pack !== undefined };
   }
 }

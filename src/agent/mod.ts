@@ -3,6 +3,7 @@ export { type AgentSettings, adoptSlab, agentSettings } from './agent-settings.t
 export { hearTelemetry } from './agent-telemetry.ts';
 export { ManifestDevices } from './manifest-devices.ts';
 export { OpenManifests } from './open-manifests.ts';
+export { PackKeeper } from './pack-keeper.ts';
 export { spawnAgent, spawnHostAgent } from './spawn-agent.ts';
 export { openTiers } from './tiers.ts';
 export { WorkerDevices } from './worker-devices.ts';

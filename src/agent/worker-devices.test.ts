@@ -4,6 +4,7 @@ import { type Labels, type Meter, noLogger } from '../base/mod.ts';
 import { type Device, DeviceCounters } from '../device/mod.ts';
 import type { AccessLogBook } from './access-log-book.ts';
 import type { ManifestDevices } from './manifest-devices.ts';
+import type { PackKeeper } from './pack-keeper.ts';
 import { WorkerDevices } from './worker-devices.ts';
 
 /** Sums what is added and counts what is observed, by name and labels. */
@@ -27,8 +28,11 @@ test('what a device did is counted once, however often it is asked for', async (
   const device = { path: 'path', stats, close: stats } as unknown as Device;
   const { meter, totals } = recordingMeter();
   const devices = new WorkerDevices({
-    devices: { open: async () => device } as unknown as ManifestDevices,
+    devices: {
+      open: async () => ({ device, rootId: 'r', hasPack: true }),
+    } as unknown as ManifestDevices,
     accessLogs: { logOf: async () => undefined } as unknown as AccessLogBook,
+    packs: {} as PackKeeper,
     meter,
     logger: noLogger,
   });

@@ -1,8 +1,9 @@
 import type { Counter, Histogram, Logger, Meter } from '../base/mod.ts';
-import { type Device, type DeviceStats, TIERS, type Tier } from '../device/mod.ts';
+import { type DeviceStats, TIERS, type Tier } from '../device/mod.ts';
 import type { OpenDevice } from '../worker/mod.ts';
 import type { AccessLogBook } from './access-log-book.ts';
-import type { ManifestDeviceRequest, ManifestDevices } from './manifest-devices.ts';
+import type { ManifestDevice, ManifestDeviceRequest, ManifestDevices } from './manifest-devices.ts';
+import type { PackKeeper } from './pack-keeper.ts';
 
 /** Every other bucket of a device's, from 16 µs to a second. */
 const SECONDS = Array.from({ length: 9 }, (_, index) => 2 ** (4 + 2 * index) * 1e-6);
@@ -10,6 +11,7 @@ const SECONDS = Array.from({ length: 9 }, (_, index) => 2 ** (4 + 2 * index) * 1
 export interface WorkerDevicesOptions {
   readonly devices: ManifestDevices;
   readonly accessLogs: AccessLogBook;
+  readonly packs: PackKeeper;
   readonly meter: Meter;
   readonly logger: Logger;
 }
@@ -65,7 +67,8 @@ export class WorkerDevices {
   async open(request: ManifestDeviceRequest): Promise<OpenDevice> {
     const { devices, accessLogs } = this.#options;
     const replay = await accessLogs.logOf(request.manifestId);
-    const device = await devices.open({ ...request, record: true, ...(replay && { replay }) });
+    const opened = await devices.open({ ...request, record: true, ...(replay && { replay }) });
+    const { device } = opened;
     let counted: DeviceStats | undefined;
     const count = (now: DeviceStats) => {
       this.#add(now, counted);
@@ -74,7 +77,7 @@ export class WorkerDevices {
     };
     return {
       path: device.path,
-      started: () => this.#note(request.manifestId, device),
+      started: () => this.#note(request.manifestId, opened),
       stats: async () => count(await device.stats()),
       close: async () => {
         const last = await device.close();
@@ -107,10 +110,12 @@ export class WorkerDevices {
     }
   }
 
-  async #note(manifestId: string, device: Device): Promise<void> {
+  async #note(manifestId: string, { device, rootId, hasPack }: ManifestDevice): Promise<void> {
+    const { accessLogs, packs } = this.#options;
     try {
       const runs = await device.accessRuns();
-      await this.#options.accessLogs.started({ manifestId, runs });
+      const { merged, isRenewed } = await accessLogs.started({ manifestId, runs });
+      if (isRenewed || !hasPack) packs.keep({ log: merged, rootId, device, isRenewed });
     } catch (error) {
       this.#options.logger.warn({ manifestId, error }, 'a start was not recorded');
     }

@@ -51,6 +51,15 @@ export const limits = {
     /** Reads of this host's disk for chunks that nobody waits for. */
     nearReadsAhead: 3,
     accessLogRuns: 262_144,
+    /** Chunks that one read may lack: two for each page, where all come from a start pack. */
+    missingChunks: 1024,
+    /** Of a start pack, 64 MiB: what a start reads beyond them comes by chunks. */
+    packPages: 16_384,
+    packStreamBytes: 48 * MIB,
+    /** Starts whose packs wait to be made; later starts have the others made. */
+    packsWaiting: 8,
+    /** A pack is made so long after its start, whose first answers go first. */
+    packDelayMs: 3000,
     /** Starts that make one log, and logs that a worker keeps in memory. */
     accessLogsMerged: 3,
     accessLogsKept: 1000,

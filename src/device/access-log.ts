@@ -6,6 +6,9 @@ const VERSION = 1;
 /** Pages read together for the first time: first page, how many, milliseconds since the opening. */
 export type AccessRun = readonly [page: number, pages: number, atMs: number];
 
+/** Pages one after the other: the first, and how many. */
+export type PageRun = readonly [page: number, pages: number];
+
 /** The pages that a start touched, in the order of their first touch. */
 export interface AccessLog {
   readonly manifestId: string;

@@ -1,7 +1,13 @@
 import type { WireError } from '../base/mod.ts';
-import type { AccessRun } from './access-log.ts';
+import type { AccessRun, PageRun } from './access-log.ts';
 import type { DeviceStats } from './device-counters.ts';
 import type { SealedDeviceRequest } from './messages.ts';
+
+/** A start pack, sealed: what the origin keeps of it. */
+export interface BuiltPack {
+  readonly index: Uint8Array;
+  readonly chunks: readonly { readonly name: string; readonly ciphertext: Uint8Array }[];
+}
 
 /** What a worker sends to an agent process over its IPC channel (advanced serialization). */
 export type AgentCommand<Settings> =
@@ -20,7 +26,14 @@ export type AgentCommand<Settings> =
   | { readonly type: 'open'; readonly id: number; readonly device: SealedDeviceRequest }
   | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
   | { readonly type: 'stats'; readonly id: number; readonly deviceId: string }
-  | { readonly type: 'log'; readonly id: number; readonly deviceId: string };
+  | { readonly type: 'log'; readonly id: number; readonly deviceId: string }
+  /** Make a start pack of these pages, in their order. */
+  | {
+      readonly type: 'pack';
+      readonly id: number;
+      readonly deviceId: string;
+      readonly runs: readonly PageRun[];
+    };
 
 export type AgentAnswer =
   | {
@@ -34,5 +47,7 @@ export type AgentAnswer =
       readonly stats?: DeviceStats;
       /** For `log`: what was read so far. */
       readonly runs?: readonly AccessRun[];
+      /** For `pack`. */
+      readonly pack?: BuiltPack;
     }
   | { readonly type: 'refusal'; readonly id: number; readonly failure: WireError };

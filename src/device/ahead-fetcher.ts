@@ -4,8 +4,8 @@ import type { MissTable } from './miss-table.ts';
 import { Prefetcher, type PrefetchTarget } from './prefetcher.ts';
 
 /**
- * Chunks that are fetched before anybody reads them: those of a replayed access log, and without
- * one, the chunk after each that is read in order.
+ * Chunks that are fetched before anybody reads them: those of a start pack, those of a replayed
+ * access log, and without either, the chunk after each that is read in order.
  */
 export class AheadFetcher {
   readonly #misses: MissTable<ShownDevice>;
@@ -21,7 +21,12 @@ export class AheadFetcher {
     this.#chunksMax = chunksMax;
   }
 
-  replay(device: ShownDevice, log: AccessLog): void {
+  /** A log is not needed where there is a pack, which was made of one. */
+  replay(device: ShownDevice, log: AccessLog | undefined): void {
+    const { chunkCount } = device.disk.chunks;
+    const packed = device.disk.packChunkCount;
+    const ofPack = Uint32Array.from({ length: packed }, (_, index) => chunkCount + index);
+    const chunks = packed > 0 || !log ? ofPack : chunksOf(log, chunkCount);
     const misses = this.#misses;
     const target: PrefetchTarget = {
       get demand() {
@@ -34,8 +39,7 @@ export class AheadFetcher {
         return 'asked';
       },
     };
-    const chunks = chunksOf(log, device.disk.chunks.chunkCount);
-    const prefetcher = new Prefetcher(target, chunks, this.#chunksMax);
+    const prefetcher = new Prefetcher(target, chunks, this.#chunksMax, packed);
     this.#byDevice.set(device, prefetcher);
     this.#replaying.add(device);
     prefetcher.advance();
@@ -67,9 +71,11 @@ export class AheadFetcher {
   /** The slot that the chunk is to come into, if it was asked for. */
   #ask(device: ShownDevice, chunk: number): number | 'present' | 'full' {
     const { chunks } = device.disk;
-    if (chunks.isHole(chunk)) return 'present';
-    const slot = this.#misses.prefetch(device, chunks.name(chunk));
-    if (typeof slot === 'number') chunks.expect(chunk);
+    const ofPack = chunk >= chunks.chunkCount;
+    if (ofPack && device.disk.packChunkCount === 0) return 'present';
+    if (!ofPack && chunks.isHole(chunk)) return 'present';
+    const slot = this.#misses.prefetch(device, device.disk.chunkName(chunk));
+    if (typeof slot === 'number' && !ofPack) chunks.expect(chunk);
     return slot;
   }
 }

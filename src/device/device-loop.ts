@@ -2,11 +2,13 @@ import {
   CHUNK_SIZE_BYTES,
   isSluiceError,
   KIB,
+  PAGE_SIZE_BYTES,
   SluiceError,
   systemErrorCode,
   toSluiceError,
 } from '../base/mod.ts';
 import { errno, type FuseFile, type FuseFiles, type FuseReplies } from '../fuse/mod.ts';
+import type { PageRun } from './access-log.ts';
 import { AheadFetcher } from './ahead-fetcher.ts';
 import { DeviceTable, type DeviceTableOptions, type ShownDevice } from './device-table.ts';
 import type { Extent } from './disk-device.ts';
@@ -201,12 +203,18 @@ export class DeviceLoop implements FuseFiles {
         const { device: request } = command;
         const device = this.#devices.open(request);
         this.#options.report({ type: 'answer', id });
-        if (request.replay) this.#ahead.replay(device, request.replay);
+        if (request.replay || request.pack) this.#ahead.replay(device, request.replay);
         return;
       }
       const device = this.#devices.byName(command.deviceId);
       if (!device) throw new SluiceError('DEVICE_CLOSED', `${command.deviceId}: not open`);
+      if (command.type === 'pages') {
+        this.#readPages(id, device, command.runs);
+        return;
+      }
       if (command.type === 'log') {
+        // Whoever asks has seen the start's end.
+        device.disk.forgoPack();
         this.#options.report({ type: 'answer', id, runs: device.recorder?.runs ?? [] });
         return;
       }
@@ -216,6 +224,25 @@ export class DeviceLoop implements FuseFiles {
     } catch (error) {
       this.#options.report({ type: 'refusal', id, failure: toSluiceError(error).toJSON() });
     }
+  }
+
+  #readPages(id: number, device: ShownDevice, runs: readonly PageRun[]): void {
+    const bytes = runs.reduce((sum, [, pages]) => sum + pages * PAGE_SIZE_BYTES, 0);
+    const pages = Buffer.alloc(bytes);
+    let [done, at] = [0, 0];
+    const attempt = () => {
+      for (; done < runs.length; done++) {
+        const [page, count] = runs[done]!;
+        const length = count * PAGE_SIZE_BYTES;
+        if (!device.disk.readSealed(page * PAGE_SIZE_BYTES, length, pages, at)) return false;
+        at += length;
+      }
+      this.#options.report({ type: 'answer', id, pages });
+      return true;
+    };
+    const fail = (error: unknown) =>
+      this.#options.report({ type: 'refusal', id, failure: toSluiceError(error).toJSON() });
+    if (!attempt()) this.#misses.park({ device, attempt, fail });
   }
 
   #close(device: ShownDevice): void {

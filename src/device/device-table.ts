@@ -8,7 +8,7 @@ import {
   SluiceError,
 } from '../base/mod.ts';
 import type { FuseFile } from '../fuse/mod.ts';
-import { type Manifest, openManifest } from '../seal/mod.ts';
+import { type Manifest, openManifest, packIdOf, packKey } from '../seal/mod.ts';
 import { AccessRecorder } from './access-log.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
 import { DeviceCounters, type DeviceStats } from './device-counters.ts';
@@ -16,6 +16,7 @@ import { DiskDevice } from './disk-device.ts';
 import type { DeviceRequest } from './messages.ts';
 import { Overlay, OverlayScratch } from './overlay.ts';
 import { PlainPages } from './plain-pages.ts';
+import { StartPack } from './start-pack.ts';
 
 /** One device as its agent's loop knows it. */
 export interface ShownDevice extends FuseFile {
@@ -71,8 +72,9 @@ export class DeviceTable {
     if (this.#byNode.size >= limits.device.devicesPerAgent) {
       throw new SluiceError('OVERLOADED', `${deviceId}: the agent shows its limit of devices`);
     }
-    const manifest = openAndWipeKey(request);
+    const { manifest, packManifest } = openAndWipeKey(request);
     const pageCount = Math.ceil(manifest.diskBytes / PAGE_SIZE_BYTES);
+    const pack = packManifest && usablePack(packManifest, memory, pageCount);
     const overlay = request.writable ? this.#makeOverlay(request, pageCount) : undefined;
     const counters = new DeviceCounters();
     const plainPages = this.#plainPages;
@@ -81,6 +83,7 @@ export class DeviceTable {
       memory,
       plainPages,
       counters,
+      pack,
       ...(overlay && { overlay }),
     });
     const device: ShownDevice = {
@@ -121,11 +124,39 @@ export class DeviceTable {
   }
 }
 
-function openAndWipeKey({ manifestBytes, dataKey }: DeviceRequest): Manifest {
+function openAndWipeKey({ manifestBytes, dataKey, pack }: DeviceRequest): {
+  readonly manifest: Manifest;
+  readonly packManifest: Manifest | undefined;
+} {
   try {
     const key = Buffer.from(dataKey.buffer, dataKey.byteOffset, dataKey.byteLength);
-    return openManifest(Buffer.from(manifestBytes), key);
+    const manifest = openManifest(Buffer.from(manifestBytes), key);
+    return { manifest, packManifest: pack && openPack(Buffer.from(pack), key, manifest) };
   } finally {
     dataKey.fill(0);
+  }
+}
+
+/** A pack only saves time: one that does not open is left alone. */
+function openPack(bytes: Buffer, dataKey: Buffer, { manifestId }: Manifest): Manifest | undefined {
+  const key = packKey(dataKey, manifestId);
+  try {
+    const pack = openManifest(bytes, key);
+    if (pack.manifestId === packIdOf(manifestId)) return pack;
+    pack.wipe();
+    return undefined;
+  } catch {
+    return undefined;
+  } finally {
+    key.fill(0);
+  }
+}
+
+function usablePack(pack: Manifest, memory: ChunkMemory, pages: number): StartPack | undefined {
+  try {
+    return new StartPack(pack, memory, pages);
+  } catch {
+    pack.wipe();
+    return undefined;
   }
 }

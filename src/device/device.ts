@@ -1,4 +1,6 @@
-import type { AccessRun } from './access-log.ts';
+import { assert } from '../base/mod.ts';
+import type { AccessRun, PageRun } from './access-log.ts';
+import type { BuiltPack } from './agent-messages.ts';
 import type { AgentProcess } from './agent-process.ts';
 import type { DeviceStats } from './device-counters.ts';
 
@@ -12,6 +14,8 @@ export interface Device {
   stats(): Promise<DeviceStats>;
   /** What was read so far, in order of the first touch; empty unless it was opened to record. */
   accessRuns(): Promise<readonly AccessRun[]>;
+  /** A start pack of these pages in their order, for the origin to keep. */
+  pack(runs: readonly PageRun[]): Promise<BuiltPack>;
   /** Takes the file away; whoever has it open gets ESTALE. Resolves with the last stats. */
   close(): Promise<DeviceStats | undefined>;
 }
@@ -50,6 +54,13 @@ export class AgentDevice implements Device {
   async accessRuns(): Promise<readonly AccessRun[]> {
     const { runs } = await this.#agent.request({ type: 'log', deviceId: this.deviceId });
     return runs ?? [];
+  }
+
+  async pack(runs: readonly PageRun[]): Promise<BuiltPack> {
+    const { deviceId } = this;
+    const { pack } = await this.#agent.request({ type: 'pack', deviceId, runs });
+    assert(pack, 'an agent that was asked for a pack answers with one');
+    return pack;
   }
 
   async close(): Promise<DeviceStats | undefined> {

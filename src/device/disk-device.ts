@@ -2,6 +2,7 @@ import { assert, CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES, SluiceError } from '
 import { ChunkMap, type ChunkMapOptions } from './chunk-map.ts';
 import type { DeviceCounters } from './device-counters.ts';
 import type { Overlay } from './overlay.ts';
+import type { StartPack } from './start-pack.ts';
 
 /** A run of bytes of one kind; a hole has nothing stored and reads as zeros. */
 export interface Extent {
@@ -12,6 +13,8 @@ export interface Extent {
 export interface DiskDeviceOptions extends ChunkMapOptions {
   /** Without one, the device is read-only. */
   readonly overlay?: Overlay;
+  /** What a start reads, asked before the disk's own chunks. */
+  readonly pack?: StartPack | undefined;
 }
 
 /**
@@ -22,18 +25,19 @@ export interface DiskDeviceOptions extends ChunkMapOptions {
 export class DiskDevice {
   readonly sizeBytes: number;
   readonly writable: boolean;
-  /** Chunk indexes that the last call lacked: the first `missingCount` of it. */
+  /** What the last call lacked, the first `missingCount`: the pack's chunks count on from the disk's. */
   readonly missing: Uint32Array;
   missingCount = 0;
   readonly chunks: ChunkMap;
   readonly #memoryBytes: Buffer;
   readonly #overlay: Overlay | undefined;
+  #pack: StartPack | undefined;
   readonly #counters: DeviceCounters;
   readonly #page = Buffer.alloc(PAGE_SIZE_BYTES);
 
   /** Throws `MANIFEST_MALFORMED` for a disk that is not of whole pages and 512 KiB chunks. */
   constructor(options: DiskDeviceOptions) {
-    const { manifest, memory, counters, overlay } = options;
+    const { manifest, memory, counters, overlay, pack } = options;
     if (manifest.diskBytes % PAGE_SIZE_BYTES !== 0) {
       const what = `${manifest.manifestId}: a device has whole pages`;
       throw new SluiceError('MANIFEST_MALFORMED', what);
@@ -41,14 +45,29 @@ export class DiskDevice {
     this.chunks = new ChunkMap(options);
     this.#memoryBytes = memory.bytes;
     this.#overlay = overlay;
+    this.#pack = pack;
     this.#counters = counters;
     this.sizeBytes = manifest.diskBytes;
     this.writable = overlay !== undefined;
-    this.missing = new Uint32Array(limits.device.fuseMaxReadBytes / CHUNK_SIZE_BYTES + 1);
+    this.missing = new Uint32Array(limits.device.missingChunks);
   }
 
+  /** Chunks of the disk, and of its pack behind them. */
   chunkName(chunk: number): string {
-    return this.chunks.name(chunk);
+    const { chunkCount } = this.chunks;
+    return chunk < chunkCount ? this.chunks.name(chunk) : this.#packChunkName(chunk - chunkCount);
+  }
+
+  get packChunkCount(): number {
+    return this.#pack?.chunkCount ?? 0;
+  }
+
+  /** Goes on without the pack; false when there was none to go without. */
+  forgoPack(): boolean {
+    const had = this.#pack !== undefined;
+    this.#pack?.wipe();
+    this.#pack = undefined;
+    return had;
   }
 
   /**
@@ -98,6 +117,29 @@ export class DiskDevice {
   }
 
   /**
+   * Reads pages of one chunk as they were sealed, without what was written since. As `read`
+   * otherwise.
+   */
+  readSealed(offset: number, length: number, into: Buffer, at: number): boolean {
+    const chunk = Math.floor(offset / CHUNK_SIZE_BYTES);
+    const inChunk = offset - chunk * CHUNK_SIZE_BYTES;
+    assert(inChunk + length <= CHUNK_SIZE_BYTES, 'the range is in one chunk');
+    this.missingCount = 0;
+    if (this.chunks.isHole(chunk)) {
+      into.fill(0, at, at + length);
+      return true;
+    }
+    const slot = this.chunks.slotOf(chunk);
+    if (slot < 0) {
+      this.missing[this.missingCount++] = chunk;
+      return false;
+    }
+    const from = this.chunks.open(slot, inChunk, length);
+    this.#memoryBytes.copy(into, at, from, from + length);
+    return true;
+  }
+
+  /**
    * Writes a range; pages that it covers in part are read first, so chunks may lack: false.
    * Throws `DEVICE_FULL` when the overlay's limit is reached, and has then written nothing.
    */
@@ -141,6 +183,7 @@ export class DiskDevice {
 
   close(): void {
     this.#overlay?.close();
+    this.forgoPack();
     this.chunks.wipe();
   }
 
@@ -170,6 +213,7 @@ export class DiskDevice {
   /** Lists the chunks of a range that are needed and not in memory. */
   #need(offset: number, length: number): void {
     this.missingCount = 0;
+    this.#pack?.dropRead();
     const end = offset + length;
     const lastChunk = Math.floor((end - 1) / CHUNK_SIZE_BYTES);
     for (let chunk = Math.floor(offset / CHUNK_SIZE_BYTES); chunk <= lastChunk; chunk++) {
@@ -177,9 +221,25 @@ export class DiskDevice {
       const start = Math.max(offset, chunk * CHUNK_SIZE_BYTES);
       const stop = Math.min(end, (chunk + 1) * CHUNK_SIZE_BYTES);
       if (this.#overlay?.touched && !this.#hasBasePage(start, stop)) continue;
+      if (this.#pack?.covers(start, stop) && this.#prepare(this.#pack, start, stop)) continue;
       this.missing[this.missingCount++] = chunk;
       this.chunks.noteRead(chunk);
     }
+  }
+
+  #prepare(pack: StartPack, start: number, stop: number): boolean {
+    const { chunkCount } = this.chunks;
+    const before = this.missingCount;
+    const prepared = pack.prepare(start, stop, (chunk) => {
+      this.missing[this.missingCount++] = chunkCount + chunk;
+    });
+    if (!prepared) this.missingCount = before;
+    return prepared;
+  }
+
+  #packChunkName(chunk: number): string {
+    assert(this.#pack !== undefined, 'a chunk of a pack is asked for while the pack is there');
+    return this.#pack.chunkName(chunk);
   }
 
   #hasBasePage(start: number, stop: number): boolean {
@@ -231,6 +291,11 @@ export class DiskDevice {
       return;
     }
     const slot = this.chunks.slotOf(chunk);
+    if (slot < 0 && this.#pack) {
+      this.#pack.copy(start, end, into, at);
+      this.#counters.used('memory');
+      return;
+    }
     const from = this.chunks.open(slot, start - chunk * CHUNK_SIZE_BYTES, end - start);
     this.#memoryBytes.copy(into, at, from, from + end - start);
   }

@@ -1,5 +1,5 @@
 import type { WireError } from '../base/mod.ts';
-import type { AccessLog, AccessRun } from './access-log.ts';
+import type { AccessLog, AccessRun, PageRun } from './access-log.ts';
 import type { DeviceStats, Tier } from './device-counters.ts';
 
 /** What an agent needs to show one disk; the data key opens this manifest and no other. */
@@ -15,6 +15,8 @@ export interface DeviceRequest {
   readonly record: boolean;
   /** Fetch what an earlier start touched, ahead of the reads. */
   readonly replay?: AccessLog;
+  /** The index of the disk's start pack, as it is stored. */
+  readonly pack?: Uint8Array;
 }
 
 /** The same, with the data key sealed for the agent. */
@@ -28,6 +30,13 @@ export type LoopCommand =
   | { readonly type: 'close'; readonly id: number; readonly deviceId: string }
   | { readonly type: 'stats'; readonly id: number; readonly deviceId: string }
   | { readonly type: 'log'; readonly id: number; readonly deviceId: string }
+  /** Pages of the disk as it was sealed, for a start pack; each run is of one chunk. */
+  | {
+      readonly type: 'pages';
+      readonly id: number;
+      readonly deviceId: string;
+      readonly runs: readonly PageRun[];
+    }
   /** The chunk that was asked for lies in its slot, verified; `tier` is where it came from. */
   | { readonly type: 'filled'; readonly slot: number; readonly tier: Tier }
   | { readonly type: 'unfilled'; readonly slot: number; readonly failure: WireError };
@@ -47,5 +56,7 @@ export type LoopReport =
       readonly id: number;
       readonly stats?: DeviceStats;
       readonly runs?: readonly AccessRun[];
+      /** For `pages`: one after the other. */
+      readonly pages?: Uint8Array;
     }
   | { readonly type: 'refusal'; readonly id: number; readonly failure: WireError };

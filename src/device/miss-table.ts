@@ -8,6 +8,8 @@ export interface ParkedDevice {
     readonly missing: Uint32Array;
     readonly missingCount: number;
     chunkName(index: number): string;
+    /** Goes on without its start pack; false when it has none. */
+    forgoPack(): boolean;
   };
 }
 
@@ -92,8 +94,16 @@ export class MissTable<D extends ParkedDevice> {
   }
 
   unfilled(slot: number, error: unknown): void {
-    for (const parked of this.#takeWaiters(slot)) this.#fail(parked, error);
+    const waiters = this.#takeWaiters(slot);
+    // It may have been a chunk of a start pack, and the disk's own have the same pages.
+    const devices = new Set(waiters.map(({ device }) => device));
+    const goOn = new Set([...devices].filter(({ disk }) => disk.forgoPack()));
+    for (const parked of waiters) {
+      if (goOn.has(parked.device)) this.#letGo(parked);
+      else this.#fail(parked, error);
+    }
     this.#memory.abandon(slot);
+    for (const parked of waiters) if (goOn.has(parked.device)) this.#retry(parked);
     this.#retryStalled();
   }
 

@@ -5,9 +5,10 @@ export {
   fitOf,
   isStale,
   mergeAccessLogs,
+  type PageRun,
   parseAccessLog,
 } from './access-log.ts';
-export type { AgentAnswer, AgentCommand } from './agent-messages.ts';
+export type { AgentAnswer, AgentCommand, BuiltPack } from './agent-messages.ts';
 export { AgentPool } from './agent-pool.ts';
 export { ChunkFiller, type NearTiers } from './chunk-filler.ts';
 export type { Device } from './device.ts';
@@ -20,4 +21,5 @@ export type { LoopCommand, LoopReport } from './messages.ts';
 export type { OpenDeviceRequest } from './open-device.ts';
 export { rehearse } from './rehearsal.ts';
 export { clearStaleMount } from './stale-mounts.ts';
+export { FRAME_PAGES, type PackMetadata } from './start-pack.ts';
 export { TierWatch } from './tier-watch.ts';

@@ -18,6 +18,8 @@ interface DeviceOptions {
   readonly record?: boolean;
   /** The log of an earlier start of this manifest: its chunks are fetched ahead of the reads. */
   readonly replay?: AccessLog;
+  /** The index of the manifest's start pack, as the origin has it; its chunks rest in `rootId`. */
+  readonly pack?: Buffer;
 }
 
 export interface OpenDeviceRequest extends DeviceOptions {
@@ -52,7 +54,7 @@ export async function toSealedRequest(
 }
 
 function toUnkeyedRequest(request: DeviceOptions): Omit<DeviceRequest, 'dataKey'> {
-  const { deviceId, manifestBytes, rootId, writable, replay } = request;
+  const { deviceId, manifestBytes, rootId, writable, replay, pack } = request;
   if (!DEVICE_ID.test(deviceId)) {
     throw new SluiceError('USAGE', `${deviceId}: a device id has letters, digits, dots, dashes`);
   }
@@ -64,5 +66,6 @@ function toUnkeyedRequest(request: DeviceOptions): Omit<DeviceRequest, 'dataKey'
     overlayLimitBytes: request.overlayLimitBytes ?? limits.device.overlayBytes,
     record: request.record ?? false,
     ...(replay && { replay }),
+    ...(pack && { pack }),
   };
 }

@@ -16,11 +16,14 @@ export class Prefetcher {
   readonly #target: PrefetchTarget;
   readonly #chunks: Uint32Array;
   readonly #end: number;
+  readonly #urgent: number;
   #next = 0;
   #inFlight = 0;
 
-  constructor(target: PrefetchTarget, chunks: Uint32Array, chunksMax: number) {
+  /** `urgent`: as many of the first are what the reads wait for, and make room for none. */
+  constructor(target: PrefetchTarget, chunks: Uint32Array, chunksMax: number, urgent = 0) {
     this.#target = target;
+    this.#urgent = urgent;
     this.#chunks = chunks;
     this.#end = Math.min(chunks.length, chunksMax);
   }
@@ -32,8 +35,9 @@ export class Prefetcher {
   /** Asks for as many as may be in flight now. */
   advance(): void {
     const { prefetchAtOnce, prefetchAtOnceWithDemand } = limits.device;
-    const most = this.#target.demand ? prefetchAtOnceWithDemand : prefetchAtOnce;
-    while (this.#inFlight < most && this.#next < this.#end) {
+    while (this.#next < this.#end) {
+      const yields = this.#next >= this.#urgent && this.#target.demand;
+      if (this.#inFlight >= (yields ? prefetchAtOnceWithDemand : prefetchAtOnce)) return;
       const outcome = this.#target.prefetch(this.#chunks[this.#next]!);
       if (outcome === 'full') return;
       this.#next++;

@@ -35,6 +35,9 @@ export interface CollectedOrigin extends ChunkSink {
   readForCopy(ref: ChunkRef): Promise<Buffer>;
   readManifestForCopy(rootId: string, manifestId: string): Promise<Buffer | undefined>;
   putManifest(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
+  /** Start packs stand beside their manifests, and move with them. */
+  putPack(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
+  getPack(rootId: string, manifestId: string): Promise<Buffer | undefined>;
   removeBatch(rootId: string, objectsMax: number): Promise<number>;
   alarms(): AsyncIterable<CollectedAlarm>;
   clearAlarms(): Promise<void>;

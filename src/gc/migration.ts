@@ -84,8 +84,26 @@ export class Migration {
     const target = await this.#origin.activeRoot(readManifestHeader(bytes).accountId);
     await this.#copyChunks(sources, target, bytes);
     await this.#origin.putManifest(target, manifestId, bytes);
+    await this.#copyPack(sources, target, manifestId);
     this.#report.manifestsCopied++;
     return target;
+  }
+
+  /** A pack that lacks a chunk stays behind: it only saves time, and is made anew. */
+  async #copyPack(sources: readonly string[], target: string, manifestId: string): Promise<void> {
+    for (const source of sources) {
+      const bytes = await this.#origin.getPack(source, manifestId);
+      if (!bytes) continue;
+      try {
+        await this.#copyChunks(sources, target, bytes);
+        await this.#origin.putPack(target, manifestId, bytes);
+        return;
+      } catch (error) {
+        if (!isSluiceError(error, 'CHUNK_MISSING') && !isSluiceError(error, 'CHUNK_CORRUPT')) {
+          throw error;
+        }
+      }
+    }
   }
 
   async #copyChunksOf(

@@ -1,8 +1,9 @@
-import { type Counter, type Meter, SluiceError } from '../base/mod.ts';
+import { type Counter, isSluiceError, type Meter, SluiceError } from '../base/mod.ts';
 import {
   type ChunkName,
   type ChunkRef,
   type PutOutcome,
+  packIdOf,
   readManifestHeader,
   verifyChunk,
 } from '../seal/mod.ts';
@@ -127,6 +128,27 @@ export class ChunkShelf {
     throw otherManifest(rootId, manifestId);
   }
 
+  async putPack(rootId: string, manifestId: string, bytes: Buffer): Promise<void> {
+    const header = readManifestHeader(bytes);
+    if (header.manifestId !== packIdOf(manifestId)) throw otherManifest(rootId, manifestId);
+    const names = new Set(header.names());
+    await this.#objects.settle([...names].map((name) => chunkKey({ rootId, name })));
+    await this.#objects.replace(packKeyOf(rootId, manifestId), bytes);
+  }
+
+  /** `undefined` also when what is there is not that manifest's pack. */
+  async getPack(rootId: string, manifestId: string): Promise<Buffer | undefined> {
+    const bytes = await this.#objects.get(packKeyOf(rootId, manifestId));
+    if (!bytes) return undefined;
+    try {
+      if (readManifestHeader(bytes).manifestId === packIdOf(manifestId)) return bytes;
+    } catch (error) {
+      if (!isSluiceError(error)) throw error;
+    }
+    this.#corrupt.add(1, { kind: 'pack' });
+    return undefined;
+  }
+
   async *listManifests(rootId: string): AsyncIterable<string> {
     const prefix = `roots/${rootId}/manifests/`;
     for await (const key of this.#objects.list(prefix)) {
@@ -136,7 +158,7 @@ export class ChunkShelf {
   }
 
   async removeManifest(rootId: string, manifestId: string): Promise<void> {
-    await this.#objects.remove([manifestKey(rootId, manifestId)]);
+    await this.#objects.remove([manifestKey(rootId, manifestId), packKeyOf(rootId, manifestId)]);
   }
 
   async pin(manifestId: string): Promise<void> {
@@ -155,18 +177,19 @@ export class ChunkShelf {
 
   async usage(rootId: string): Promise<{ manifests: number; chunks: number; bytes: number }> {
     const manifests = await this.#objects.usage(`roots/${rootId}/manifests/`);
+    const packs = await this.#objects.usage(`roots/${rootId}/packs/`);
     const chunks = await this.#objects.usage(`roots/${rootId}/chunks/`);
     return {
       manifests: manifests.objects,
       chunks: chunks.objects,
-      bytes: manifests.bytes + chunks.bytes,
+      bytes: manifests.bytes + packs.bytes + chunks.bytes,
     };
   }
 
   /** Manifests before any chunk: while one stands, so do all its chunks. */
   async removeBatch(rootId: string, objectsMax: number): Promise<number> {
     const batch: string[] = [];
-    for (const kind of ['manifests', 'chunks', 'damaged']) {
+    for (const kind of ['manifests', 'packs', 'chunks', 'damaged']) {
       for await (const key of this.#objects.list(`roots/${rootId}/${kind}/`)) {
         if (batch.length >= objectsMax) break;
         batch.push(key);
@@ -192,6 +215,10 @@ function chunkKey({ rootId, name }: ChunkRef): string {
 
 function manifestKey(rootId: string, manifestId: string): string {
   return `roots/${rootId}/manifests/${checkManifestId(manifestId)}`;
+}
+
+function packKeyOf(rootId: string, manifestId: string): string {
+  return `roots/${rootId}/packs/${checkManifestId(manifestId)}`;
 }
 
 function pinKey(manifestId: string): string {

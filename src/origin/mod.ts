@@ -10,10 +10,12 @@ export { type KeepNote, noteKeeper } from './notes.ts';
 export type { ObjectStore, ObjectUsage } from './object-store.ts';
 export { directoryOrigin, memoryOrigin, s3Origin } from './open-origin.ts';
 export type {
+  DiskSource,
   ManifestPins,
   ManifestSource,
   ManifestUse,
   Origin,
+  PackKeeper,
   RootAlarm,
   RootSource,
 } from './origin.ts';

@@ -18,6 +18,12 @@ export interface LocatedManifest {
   readonly bytes: Buffer;
 }
 
+/** The same with what helps its starts, if there is any. */
+export interface LocatedDisk extends LocatedManifest {
+  /** The index of its start pack, whose chunks rest in the same root. */
+  readonly pack?: Buffer;
+}
+
 /** The roots as all may see them; a change by another process shows within `rootStateMs`. */
 export interface RootSource {
   /**
@@ -46,6 +52,22 @@ export interface ManifestSource {
   /** Looks through the roots, the active ones first. Rejects with `MANIFEST_NOT_FOUND`. */
   findManifest(manifestId: string): Promise<LocatedManifest>;
   listManifests(rootId: string): AsyncIterable<string>;
+}
+
+/** Disks with their start packs. A pack only saves time: one that is damaged counts as none. */
+export interface DiskSource {
+  /** Looks as `findManifest` does, in as many round trips. Rejects with `MANIFEST_NOT_FOUND`. */
+  findDisk(manifestId: string): Promise<LocatedDisk>;
+}
+
+/** What keeps start packs beside the manifests that they belong to. */
+export interface PackKeeper {
+  /**
+   * Stores a pack's index once its chunks are stored, in the place of an older one. Rejects with
+   * `ROOT_READ_ONLY` where nothing new is put.
+   */
+  putPack(rootId: string, manifestId: string, bytes: Buffer): Promise<void>;
+  getPack(rootId: string, manifestId: string): Promise<Buffer | undefined>;
 }
 
 /** Keeps alive what is read through caches, of which the origin hears nothing. */
@@ -112,6 +134,8 @@ export interface Origin
     ChunkSink,
     RootSource,
     ManifestSource,
+    DiskSource,
+    PackKeeper,
     ManifestUse,
     ManifestSink,
     ManifestEditor,

@@ -15,7 +15,14 @@ import { ChunkShelf } from './chunk-shelf.ts';
 import { DamageBook } from './damage-book.ts';
 import { copiesOf } from './following.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { LocatedManifest, Origin, RootAlarm, RootState, RootStatus } from './origin.ts';
+import type {
+  LocatedDisk,
+  LocatedManifest,
+  Origin,
+  RootAlarm,
+  RootState,
+  RootStatus,
+} from './origin.ts';
 import { type OriginOwnership, OwnerNote } from './owner-note.ts';
 import { RootBook } from './root-book.ts';
 
@@ -104,14 +111,39 @@ export class StoredOrigin implements Origin {
   }
 
   async findManifest(manifestId: string): Promise<LocatedManifest> {
-    const roots = await this.#roots.listRoots();
-    for (const state of PREFERENCE) {
-      for (const { rootId } of roots.filter((root) => root.state === state).reverse()) {
-        const bytes = await this.#readManifest(rootId, manifestId);
-        if (bytes) return { rootId, manifestId, bytes };
-      }
+    for await (const rootId of this.#rootsInOrder()) {
+      const bytes = await this.#readManifest(rootId, manifestId);
+      if (bytes) return { rootId, manifestId, bytes };
     }
     return manifestNotFound(manifestId);
+  }
+
+  async findDisk(manifestId: string): Promise<LocatedDisk> {
+    for await (const rootId of this.#rootsInOrder()) {
+      const [bytes, pack] = await Promise.all([
+        this.#readManifest(rootId, manifestId),
+        // Whatever keeps a pack from being read, the disk starts without it.
+        this.getPack(rootId, manifestId).catch(() => undefined),
+      ]);
+      if (bytes) return { rootId, manifestId, bytes, ...(pack && { pack }) };
+    }
+    return manifestNotFound(manifestId);
+  }
+
+  async *#rootsInOrder(): AsyncIterable<string> {
+    const roots = await this.#roots.listRoots();
+    for (const state of PREFERENCE) {
+      for (const { rootId } of roots.filter((root) => root.state === state).reverse()) yield rootId;
+    }
+  }
+
+  async putPack(rootId: string, manifestId: string, bytes: Buffer): Promise<void> {
+    await this.#mustBeActive(rootId);
+    await this.#shelf.putPack(rootId, manifestId, bytes);
+  }
+
+  getPack(rootId: string, manifestId: string): Promise<Buffer | undefined> {
+    return this.#shelf.getPack(rootId, manifestId);
   }
 
   async noteUse(rootId: string, manifestId: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ChunkSink } from '../seal/mod.ts';
-import type { ManifestSink, Origin, RootKeeper, RootSource } from './origin.ts';
+import type { ManifestSink, Origin, PackKeeper, RootKeeper, RootSource } from './origin.ts';
 
 /** What a flattener holds: it puts chunks and a manifest and can get neither back. */
 export type FlattenerView = ChunkSink & ManifestSink;
@@ -8,7 +8,8 @@ export type FlattenerView = ChunkSink & ManifestSink;
 export type CollectorView = RootKeeper &
   RootSource &
   ChunkSink &
-  ManifestSink & { listManifests(rootId: string): AsyncIterable<string> };
+  ManifestSink &
+  PackKeeper & { listManifests(rootId: string): AsyncIterable<string> };
 
 /** An object of its own: what is not on it cannot be reached through it, whatever the types say. */
 export function flattenerView(origin: Origin): FlattenerView {
@@ -35,6 +36,8 @@ export function collectorView(origin: Origin): CollectorView {
     readManifestForCopy: origin.readManifestForCopy.bind(origin),
     put: origin.put.bind(origin),
     putManifest: origin.putManifest.bind(origin),
+    putPack: origin.putPack.bind(origin),
+    getPack: origin.getPack.bind(origin),
     removeBatch: origin.removeBatch.bind(origin),
     alarms: origin.alarms.bind(origin),
     clearAlarms: origin.clearAlarms.bind(origin),

@@ -3,7 +3,7 @@ import { assert, limits, SluiceError } from '../base/mod.ts';
 import { NONCE_BYTES, TAG_BYTES } from './aead.ts';
 
 /** What a manifest's chunks hold. */
-export type ManifestKind = 'disk' | 'memory';
+export type ManifestKind = 'disk' | 'memory' | 'pack';
 
 /** The clear facts at a manifest's start; field by field in docs/design/manifest.md. */
 export interface ManifestFacts {
@@ -43,7 +43,7 @@ const MAGIC = Buffer.from('SLUICE-M', 'latin1');
 const VERSION = 1;
 const HEADER_BYTES = 64;
 const DIGEST_BYTES = 32;
-const KINDS: readonly (ManifestKind | undefined)[] = [undefined, 'disk', 'memory'];
+const KINDS: readonly (ManifestKind | undefined)[] = [undefined, 'disk', 'memory', 'pack'];
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Header, ids, bitmap and names. */

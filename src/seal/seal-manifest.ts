@@ -1,7 +1,7 @@
 import { assert, CHUNK_SIZE_BYTES, limits, type Random } from '../base/mod.ts';
 import { aeadSeal, NONCE_BYTES } from './aead.ts';
 import type { ChunkName } from './chunk.ts';
-import type { KeyService } from './key-service.ts';
+import type { GeneratedDataKey, KeyService } from './key-service.ts';
 import {
   decodeManifest,
   encodeClear,
@@ -42,6 +42,19 @@ export async function sealManifest(
   keyService: KeyService,
   random: Random,
 ): Promise<Buffer> {
+  const { accountId, manifestId } = contents;
+  const dataKey = await keyService.generateDataKey({ accountId, manifestId });
+  const bytes = sealUnder(contents, dataKey, random);
+  dataKey.plaintext.fill(0);
+  return bytes;
+}
+
+/** The same under a key that is there already. */
+export function sealUnder(
+  contents: ManifestContents,
+  dataKey: GeneratedDataKey,
+  random: Random,
+): Buffer {
   const { manifestId, rootId, accountId, chunks } = contents;
   const chunkSizeBytes = contents.chunkSizeBytes ?? CHUNK_SIZE_BYTES;
   assert(chunks.length <= limits.manifest.chunks, 'a manifest holds a limited number of chunks');
@@ -66,10 +79,8 @@ export async function sealManifest(
   const clear = encodeClear(facts, bitmapOf(chunks), names, metadata.length);
   const secret = Buffer.concat([table(stored, (chunk) => chunk.key), metadata]);
   const nonce = random.bytes(NONCE_BYTES);
-  const dataKey = await keyService.generateDataKey({ accountId, manifestId });
   const sealed = aeadSeal(dataKey.plaintext, nonce, secret, clear);
   secret.fill(0);
-  dataKey.plaintext.fill(0);
   return encodeWhole(clear, nonce, sealed, dataKey.keyId, dataKey.wrapped);
 }
 

@@ -6,6 +6,7 @@ import {
   agentSettings,
   hearTelemetry,
   ManifestDevices,
+  PackKeeper,
   spawnAgent,
   WorkerDevices,
 } from '../agent/mod.ts';
@@ -65,9 +66,10 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
     const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
     const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
+    const packs = new PackKeeper({ origin: stores.origin, clock, meter, logger });
     const devices = new ManifestDevices(stores.origin, stores.keys, agents);
     const worker = new Worker({
-      devices: new WorkerDevices({ devices, accessLogs, meter, logger }),
+      devices: new WorkerDevices({ devices, accessLogs, packs, meter, logger }),
       sandboxes,
       runtimeApis: (sandbox) => new RuntimeApi({ clock, random, sandbox }),
       logs,
@@ -95,6 +97,7 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       close: async (graceMs) => {
         memory.close();
         await assignment.close(graceMs);
+        await packs.close();
         await worker.close();
         await sandboxes.close();
         await network?.close();

@@ -41,7 +41,7 @@ export async function mountImage(
     const { accountId } = readManifestHeader(bytes);
     const devices = new ManifestDevices(stores.origin, stores.keys, agents);
     const deviceId = `mount-${manifestId}`;
-    const device = await devices.open({ deviceId, accountId, manifestId, writable: !readOnly });
+    const { device } = await devices.open({ deviceId, accountId, manifestId, writable: !readOnly });
     await mountDevice(device.path, directory, { readOnly });
     return {
       died: device.died,
