@@ -11,6 +11,7 @@ import {
   unmountDevice,
 } from '../src/device/mod.ts';
 import { type OriginPlace, openOrigin } from '../src/origin/origin-place.ts';
+import type { ChunkSink } from '../src/seal/mod.ts';
 import { type SealedDisk, sealDisk } from '../test/support/sealed-disk.ts';
 import { type DeviceRig, dropPageCache, execute } from './support/device-rig.ts';
 import { numpyImage } from './support/numpy-image.ts';
@@ -87,6 +88,25 @@ async function startPeer(
   }
 }
 
+/** The start pack of a log, made by an agent of its own and kept in the origin; its index. */
+async function packOf(
+  sealed: SealedDisk,
+  { runs }: AccessLog,
+  origin: ChunkSink,
+  agents: AgentPool<AgentSettings>,
+): Promise<Buffer> {
+  try {
+    const device = await agents.open({ ...sealed, deviceId: 'packed', writable: false });
+    const { index, chunks } = await device.pack(runs.map(([page, pages]) => [page, pages]));
+    for (const { name, ciphertext } of chunks) {
+      await origin.put({ rootId: sealed.rootId, name }, Buffer.from(ciphertext));
+    }
+    return Buffer.from(index);
+  } finally {
+    await agents.close();
+  }
+}
+
 /** What of a peer's tools this host lacks, if any. */
 async function lackOf({ tools }: Peer): Promise<string | undefined> {
   for (const tool of tools) {
@@ -149,15 +169,22 @@ export async function benchOrigin(rig: DeviceRig, quick: boolean) {
     };
     const sealed = await seal(disk);
     const { log: replay } = await once(sealed, 0, { record: true });
+    const pack = await packOf(sealed, replay, origin, rig.pool({ origin: place }));
     const results: Record<string, unknown> = {};
     for (const latencyMs of quick ? [PEER_LATENCY_MS] : LATENCIES_MS) {
       const plain: Start[] = [];
       const replayed: Start[] = [];
+      const packed: Start[] = [];
       for (let round = 0; round < (quick ? 1 : ROUNDS); round++) {
         plain.push(await once(sealed, latencyMs, {}));
         replayed.push(await once(sealed, latencyMs, { replay }));
+        packed.push(await once(sealed, latencyMs, { pack }));
       }
-      results[`${latencyMs} ms`] = { withoutLog: summary(plain), withLog: summary(replayed) };
+      results[`${latencyMs} ms`] = {
+        withoutLog: summary(plain),
+        withLog: summary(replayed),
+        withPack: summary(packed),
+      };
     }
     const slab = { directory: join(rig.directory, 'slab'), limitBytes: 256 * MIB };
     const filling = await once(sealed, PEER_LATENCY_MS, { lingerMs: SLAB_FILL_MS }, { slab });

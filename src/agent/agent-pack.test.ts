@@ -43,6 +43,7 @@ test('an agent makes a start pack, and another starts from it alone', async (t) 
   const origin = directoryOrigin(originDirectory, { clock: systemClock, random: systemRandom });
   const disk = randomBytes(CHUNKS * CHUNK_SIZE_BYTES);
   const sealed = await sealDisk(disk, origin, join(directory, 'keys'));
+  await origin.putManifest(sealed.rootId, sealed.manifestId, sealed.manifestBytes);
   const settings = {
     origin: { kind: 'directory', directory: originDirectory },
     memoryBytes: 32 * MIB,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSluiceError, SeededRandom, SluiceError } from '../base/mod.ts';
+import { packIdOf, sealChunk, sealPack } from '../seal/mod.ts';
 import type { CollectedOrigin } from './mod.ts';
 import { DWELL_MS, SETTLE_MS, World } from './world.fixture.ts';
 
@@ -36,6 +37,42 @@ test('a whole life: what is live moves on, what is not goes with its root', asyn
   await region.read(kept);
   await assert.rejects(region.origin.findManifest(dropped), { code: 'MANIFEST_NOT_FOUND' });
   assert.deepEqual((await region.collector.status()).lost, []);
+});
+
+test('a start pack moves with its manifest, and one that lacks a chunk stays behind', async () => {
+  const region = world();
+  const whole = await region.upload(1, 2);
+  const broken = await region.upload(3);
+  const { rootId } = await region.origin.findManifest(whole);
+  const sealed = sealChunk(Buffer.alloc(32, 9), Buffer.alloc(64, 9));
+  const chunk = sealed.name;
+  await region.origin.put({ rootId, name: chunk }, sealed.ciphertext);
+  const packOf = (id: string, name: string) =>
+    sealPack(
+      {
+        ...{
+          manifestId: packIdOf(id),
+          rootId,
+          accountId: '000000000000',
+          createdAtMs: 0,
+          metadata: {},
+        },
+        ...{ diskBytes: 64, chunkSizeBytes: 64, chunks: [{ name, key: Buffer.alloc(32) }] },
+      },
+      Buffer.alloc(32, 1),
+      new SeededRandom(1),
+    );
+  const pack = packOf(whole, chunk);
+  await region.origin.putPack(rootId, whole, pack);
+  await region.origin.putPack(rootId, broken, packOf(broken, 'a'.repeat(64)));
+
+  const rotated = await region.collector.rotate();
+  await region.collector.migrate();
+  assert.deepEqual(await region.origin.getPack(rotated, whole), pack);
+  assert.equal((await region.origin.findDisk(whole)).rootId, rotated);
+  assert.ok(await region.origin.get({ rootId: rotated, name: chunk }));
+  assert.equal((await region.origin.findDisk(broken)).pack, undefined);
+  await region.read(broken);
 });
 
 test('copied chunks keep their names; the same plaintext uploaded again gets new ones', async () => {

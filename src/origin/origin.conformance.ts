@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { systemRandom } from '../base/mod.ts';
 import { type ChunkRef, nameOf, readManifestHeader } from '../seal/mod.ts';
-import { collect, sealedManifest } from './origin.fixture.ts';
+import { collect, sealedManifest, sealedPack } from './origin.fixture.ts';
 import type { Origin } from './origin.ts';
 
 /** What every origin must do; `open` answers an empty one, or undefined to skip. */
@@ -76,6 +76,30 @@ export function originConformance(
     await assert.rejects(origin.putManifest(rootId, 'm-2', bytes), { code: 'MANIFEST_TAMPERED' });
     assert.deepEqual(await collect(origin.listManifests(rootId)), []);
   });
+
+  check(
+    'keeps a start pack beside its manifest, the last one, until that is removed',
+    async (origin) => {
+      const rootId = await origin.activeRoot();
+      const bytes = await sealedManifest({ manifestId: 'm-1', rootId });
+      const [first, second] = [await sealedPack('m-1', rootId), await sealedPack('m-1', rootId)];
+      await origin.putManifest(rootId, 'm-1', bytes);
+      assert.deepEqual(await origin.findDisk('m-1'), { rootId, manifestId: 'm-1', bytes });
+      await origin.putPack(rootId, 'm-1', first);
+      await origin.putPack(rootId, 'm-1', second);
+      assert.deepEqual(await origin.getPack(rootId, 'm-1'), second);
+      const found = { rootId, manifestId: 'm-1', bytes, pack: second };
+      assert.deepEqual(await origin.findDisk('m-1'), found);
+      assert.deepEqual(await collect(origin.listManifests(rootId)), ['m-1']);
+      await assert.rejects(origin.putPack(rootId, 'm-2', second), { code: 'MANIFEST_TAMPERED' });
+      await assert.rejects(origin.putPack(rootId, 'm-1', bytes), { code: 'MANIFEST_TAMPERED' });
+      await origin.removeManifest(rootId, 'm-1');
+      assert.equal(await origin.getPack(rootId, 'm-1'), undefined);
+      await assert.rejects(origin.findDisk('m-1'), { code: 'MANIFEST_NOT_FOUND' });
+      await origin.advanceRoot(rootId, 'retired');
+      await assert.rejects(origin.putPack(rootId, 'm-1', first), { code: 'ROOT_READ_ONLY' });
+    },
+  );
 
   check('writes into active roots only and reads from all but deleted ones', async (origin) => {
     const { ref, ciphertext } = await someChunk(origin);

@@ -1,5 +1,11 @@
 import { CHUNK_SIZE_BYTES, systemRandom } from '../base/mod.ts';
-import { type KeyService, type ManifestChunk, sealManifest } from '../seal/mod.ts';
+import {
+  type KeyService,
+  type ManifestChunk,
+  packIdOf,
+  sealManifest,
+  sealPack,
+} from '../seal/mod.ts';
 
 /** A key service for tests that look at what is stored and open nothing. */
 const throwawayKeys: KeyService = {
@@ -27,6 +33,18 @@ export async function sealedManifest(facts: {
     throwawayKeys,
     systemRandom,
   );
+}
+
+/** The index of a start pack for tests of what stores it. */
+export async function sealedPack(
+  manifestId: string,
+  rootId: string,
+  chunks: readonly ManifestChunk[] = [],
+): Promise<Buffer> {
+  const facts = { manifestId: packIdOf(manifestId), rootId, accountId: '000000000000', chunks };
+  const diskBytes = chunks.length * CHUNK_SIZE_BYTES;
+  const contents = { ...facts, diskBytes, createdAtMs: 1_700_000_000_000, metadata: {} };
+  return sealPack(contents, systemRandom.bytes(32), systemRandom);
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
