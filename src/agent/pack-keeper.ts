@@ -7,7 +7,7 @@ import {
   type Timer,
 } from '../base/mod.ts';
 import type { AccessLog, Device } from '../device/mod.ts';
-import type { PackKeeper as PackStore } from '../origin/mod.ts';
+import type { PackStore } from '../origin/mod.ts';
 import type { ChunkSink } from '../seal/mod.ts';
 
 export interface PackKeeperOptions {

@@ -15,7 +15,7 @@ export type {
   ManifestSource,
   ManifestUse,
   Origin,
-  PackKeeper,
+  PackStore,
   RootAlarm,
   RootSource,
 } from './origin.ts';

@@ -61,7 +61,7 @@ export interface DiskSource {
 }
 
 /** What keeps start packs beside the manifests that they belong to. */
-export interface PackKeeper {
+export interface PackStore {
   /**
    * Stores a pack's index once its chunks are stored, in the place of an older one. Rejects with
    * `ROOT_READ_ONLY` where nothing new is put.
@@ -135,7 +135,7 @@ export interface Origin
     RootSource,
     ManifestSource,
     DiskSource,
-    PackKeeper,
+    PackStore,
     ManifestUse,
     ManifestSink,
     ManifestEditor,

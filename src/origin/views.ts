@@ -1,5 +1,5 @@
 import type { ChunkSink } from '../seal/mod.ts';
-import type { ManifestSink, Origin, PackKeeper, RootKeeper, RootSource } from './origin.ts';
+import type { ManifestSink, Origin, PackStore, RootKeeper, RootSource } from './origin.ts';
 
 /** What a flattener holds: it puts chunks and a manifest and can get neither back. */
 export type FlattenerView = ChunkSink & ManifestSink;
@@ -9,7 +9,7 @@ export type CollectorView = RootKeeper &
   RootSource &
   ChunkSink &
   ManifestSink &
-  PackKeeper & { listManifests(rootId: string): AsyncIterable<string> };
+  PackStore & { listManifests(rootId: string): AsyncIterable<string> };
 
 /** An object of its own: what is not on it cannot be reached through it, whatever the types say. */
 export function flattenerView(origin: Origin): FlattenerView {

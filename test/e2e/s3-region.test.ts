@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
+import { readManifestHeader } from '../../src/seal/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
@@ -12,6 +13,7 @@ import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { S3Server } from '../support/s3-server.ts';
 import { scratchDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const lacks = hostLacks('root', 'fuse', 'loop', 'cgroup');
 const sluice = join(repositoryRoot, 'bin/sluice');
@@ -37,6 +39,7 @@ describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: l
       .send(new InvokeCommand({ FunctionName: 'f', Payload: '{"mode":"echo"}' }));
     return [answer.StatusCode, answer.FunctionError];
   };
+  const packKeys = () => [...s3.objects.keys()].filter((key) => key.includes('/packs/'));
   /** Nothing is warm afterwards: no sandbox, no unsealed manifest, no cached chunk. */
   const startCold = async () => {
     await region?.stop();
@@ -68,6 +71,7 @@ describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: l
     assert.ok([...s3.objects.keys()].every((key) => key.startsWith('sluice/')));
     const [image] = await json('image', 'list');
     assert.equal(image.keyId, keyId);
+    await until('the start pack is kept', async () => packKeys().length === 1);
     const [root] = (await json('gc', 'status')).roots;
     assert.equal(root.chunks, [...s3.objects.values()].filter((o) => o.length === 524_288).length);
     assert.deepEqual(readdirSync(join(data, 'origin')), []);
@@ -80,6 +84,21 @@ describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: l
     const gets = s3.requests.slice(before).filter(({ action }) => action === 'get').length;
     const chunks = [...s3.objects.values()].filter((o) => o.length === 524_288).length;
     assert.ok(gets > 0 && gets < chunks, `${gets} gets of ${chunks} chunks`);
+  });
+
+  test('starts cold from the start pack, with next to none of the disk’s own chunks', async () => {
+    await startCold();
+    const before = s3.requests.length;
+    assert.deepEqual(await invoke(), [200, undefined]);
+    const [packKey = ''] = packKeys();
+    const pack = new Set(readManifestHeader(s3.objects.get(packKey) ?? assert.fail()).names());
+    const got = s3.requests
+      .slice(before)
+      .filter(({ action, key }) => action === 'get' && key.includes('/chunks/'))
+      .map(({ key }) => key.slice(key.lastIndexOf('/') + 1));
+    const others = got.filter((name) => !pack.has(name));
+    assert.equal(got.length - others.length, pack.size);
+    assert.ok(others.length < pack.size / 2, `${others.length} besides ${pack.size} of the pack`);
   });
 
   test('survives passing errors of S3, and reports one that stays', async () => {
