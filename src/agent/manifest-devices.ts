@@ -37,11 +37,7 @@ export class ManifestDevices {
   readonly #keys: Pick<KeyCustody, 'unwrapDataKey'>;
   readonly #agents: DeviceOpener;
 
-  constructor(
-    disks: DiskSource,
-    keys: Pick<KeyCustody, 'unwrapDataKey'>,
-    agents: DeviceOpener,
-  ) {
+  constructor(disks: DiskSource, keys: Pick<KeyCustody, 'unwrapDataKey'>, agents: DeviceOpener) {
     this.#disks = disks;
     this.#keys = keys;
     this.#agents = agents;
