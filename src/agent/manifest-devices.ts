@@ -1,7 +1,7 @@
 import { SluiceError } from '../base/mod.ts';
 import type { AccessLog, Device, OpenDeviceRequest } from '../device/mod.ts';
 import type { KeyCustody } from '../keys/mod.ts';
-import type { DiskSource } from '../origin/mod.ts';
+import type { DiskLocator } from '../origin/mod.ts';
 import { readManifestHeader, wrappedDataKey } from '../seal/mod.ts';
 
 export interface ManifestDeviceRequest {
@@ -33,11 +33,11 @@ interface DeviceOpener {
  * key as the key process sealed it for that agent. The agent gets no other key, this process none.
  */
 export class ManifestDevices {
-  readonly #disks: DiskSource;
+  readonly #disks: DiskLocator;
   readonly #keys: Pick<KeyCustody, 'unwrapDataKey'>;
   readonly #agents: DeviceOpener;
 
-  constructor(disks: DiskSource, keys: Pick<KeyCustody, 'unwrapDataKey'>, agents: DeviceOpener) {
+  constructor(disks: DiskLocator, keys: Pick<KeyCustody, 'unwrapDataKey'>, agents: DeviceOpener) {
     this.#disks = disks;
     this.#keys = keys;
     this.#agents = agents;

@@ -10,7 +10,7 @@ export { type KeepNote, noteKeeper } from './notes.ts';
 export type { ObjectStore, ObjectUsage } from './object-store.ts';
 export { directoryOrigin, memoryOrigin, s3Origin } from './open-origin.ts';
 export type {
-  DiskSource,
+  DiskLocator,
   ManifestPins,
   ManifestSource,
   ManifestUse,

@@ -55,7 +55,7 @@ export interface ManifestSource {
 }
 
 /** Disks with their start packs. A pack only saves time: one that is damaged counts as none. */
-export interface DiskSource {
+export interface DiskLocator {
   /** Looks as `findManifest` does, in as many round trips. Rejects with `MANIFEST_NOT_FOUND`. */
   findDisk(manifestId: string): Promise<LocatedDisk>;
 }
@@ -134,7 +134,7 @@ export interface Origin
     ChunkSink,
     RootSource,
     ManifestSource,
-    DiskSource,
+    DiskLocator,
     PackStore,
     ManifestUse,
     ManifestSink,
