@@ -5,12 +5,15 @@
  *   npm test -- ext4 fuse    test files whose path has one of the words, and neither lint nor types
  *   npm run test:unit        the tests that take neither root nor a network
  *
- * A file runs in a process of its own, beside others unless it says in a line of its text
+ *   npm test -- --measure    everything, and keeps how long each file took, to plan the next runs by
+ *
+ * Unit tests share processes with their neighbours, unless a file says in a line of its text
+ * `// Own process: WHY`; others have one each. Processes run side by side, unless a file says
  * `// Runs alone: WHY`. What one test builds for others too is in a directory of this run, or, if
  * it outlives the run, in the cache: see `support/shared.ts`.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -18,19 +21,24 @@ import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { repositoryRoot } from './repo/repository.ts';
-import { findTestFiles, type TestFile } from './runner/files.ts';
-import { Report } from './runner/report.ts';
+import { findTestFiles } from './runner/files.ts';
+import { type Batch, type Measured, measuredOf, planBatches } from './runner/plan.ts';
+import { BATCH_PROGRAM, Report } from './runner/report.ts';
 import { type Job, runJobs } from './runner/schedule.ts';
 import { RUN_DIRECTORY } from './support/shared.ts';
 
-const FILE_TIMEOUT_MS = 1_800_000;
+const BATCH_TIMEOUT_MS = 1_800_000;
 const CHECKS = ['lint', 'types'];
+const SECONDS_FILE = join(import.meta.dirname, 'runner/seconds.json');
+const measured = JSON.parse(readFileSync(SECONDS_FILE, 'utf8')) as Measured;
 
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
     unit: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(Math.max(2, availableParallelism() + 1)) },
+    /** Keeps what each file took, by which the next runs are planned. */
+    measure: { type: 'boolean', default: false },
     /** Another tree than this repository: for the test of this program. */
     root: { type: 'string', default: repositoryRoot },
   },
@@ -58,20 +66,20 @@ function checkJob(name: string, report: Report): Job {
   return { alone: false, run: perform };
 }
 
-function fileJob({ path, aloneBecause }: TestFile, report: Report): Job {
+function batchJob({ paths, alone }: Batch, report: Report): Job {
   const perform = async () => {
-    const startedAtMs = performance.now();
     const stream = run({
-      files: [join(root, path)],
+      files: [BATCH_PROGRAM],
+      argv: [...paths],
       cwd: root,
-      timeout: FILE_TIMEOUT_MS,
+      timeout: BATCH_TIMEOUT_MS,
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     const events: TestEvent[] = [];
     for await (const event of stream) events.push(event as TestEvent);
-    await report.addFile(path, events, performance.now() - startedAtMs);
+    await report.addBatch(paths, events);
   };
-  return { alone: aloneBecause !== undefined, run: perform };
+  return { alone, run: perform };
 }
 
 const files = findTestFiles(root, words).filter((file) => file.unit || !values.unit);
@@ -88,14 +96,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const report = new Report(process.stdout);
 const everything = words.length === 0 && !values.unit;
-// The long ones begin, and the short ones fill what is left of the last one's time.
-const ordered = [...files.filter((file) => !file.unit), ...files.filter((file) => file.unit)];
+const batches = planBatches(files, measured);
 await runJobs(
   [
     ...(everything ? CHECKS : []).map((name) => checkJob(name, report)),
-    ...ordered.map((file) => fileJob(file, report)),
+    ...batches.map((batch) => batchJob(batch, report)),
   ],
   Number(values.jobs),
 );
+if (values.measure) {
+  const times = measuredOf(report.times.filter(({ path }) => !CHECKS.includes(path)));
+  writeFileSync(SECONDS_FILE, `${JSON.stringify(times, null, 2)}\n`);
+}
 const passed = await report.end(process.env['CI'] === 'true');
 process.exitCode = passed ? 0 : 1;

@@ -8,6 +8,8 @@ export interface TestFile {
   readonly unit: boolean;
   /** Why no other test may run meanwhile, if the file says so. */
   readonly aloneBecause: string | undefined;
+  /** Why no other unit test may run in its process, if the file says so. */
+  readonly ownProcessBecause: string | undefined;
 }
 
 /** Where tests stand. */
@@ -29,6 +31,7 @@ export function describeTestFile(path: string, text: string): TestFile {
     path,
     unit: !path.startsWith('test/e2e/') && !asksForRoot,
     aloneBecause: /^\/\/ Runs alone: (\S.*)$/m.exec(text)?.[1],
+    ownProcessBecause: /^\/\/ Own process: (\S.*)$/m.exec(text)?.[1],
   };
 }
 

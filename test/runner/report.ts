@@ -1,7 +1,12 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { spec, type TestEvent } from 'node:test/reporters';
 import { isOptional, needsOf } from '../support/host.ts';
+import { type FileTime, nameOf, splitAtMarks, withoutUnended } from './marks.ts';
+
+/** Runs test files in one process. */
+export const BATCH_PROGRAM = join(import.meta.dirname, 'batch.ts');
 
 interface Counts {
   tests: number;
@@ -40,6 +45,12 @@ export function skipLines(reasons: readonly string[]): string[] {
   ];
 }
 
+/** An event of a batch's process itself, under the name of the files that it is about. */
+function renamed(event: TestEvent, name: string): TestEvent {
+  if (nameOf(event) !== BATCH_PROGRAM) return event;
+  return { ...event, data: { ...event.data, name, file: name } } as TestEvent;
+}
+
 /**
  * The events of all test files through one reporter of node's, so that its closing lines count
  * everything that ran. A file's events are shown together, when it has ended.
@@ -49,8 +60,14 @@ export class Report {
   readonly #out: NodeJS.WritableStream;
   readonly #counts: Counts = { ...NONE };
   readonly #skipReasons: string[] = [];
-  readonly #times: { name: string; ms: number }[] = [];
+  readonly #times: FileTime[] = [];
   readonly #startedAtMs = performance.now();
+  /** What each file and check took so far. */
+  get times(): readonly FileTime[] {
+    return this.#times;
+  }
+
+  #added: Promise<void> = Promise.resolve();
   #checks = 0;
 
   constructor(out: NodeJS.WritableStream) {
@@ -58,28 +75,56 @@ export class Report {
     this.#spec.on('data', (text: string) => out.write(text));
   }
 
-  async addFile(name: string, events: readonly TestEvent[], ms: number): Promise<void> {
-    this.#times.push({ name, ms });
-    await this.#diagnose(`${name} (${inSeconds(ms)})`);
-    for (const event of events) {
-      if (event.type === 'test:summary') {
-        // One for each file, and one for the run, which is of one file here.
-        if (event.data.file === undefined) this.#count(event.data.counts as unknown as Counts);
-        continue;
-      }
-      // The run's own closing lines, which are to come once.
-      if (event.type === 'test:diagnostic' && event.data.file === undefined) continue;
-      if (event.type === 'test:pass' && event.data.skip !== undefined) {
-        const { skip, name } = event.data;
-        this.#skipReasons.push(typeof skip === 'string' ? skip : `without a reason: ${name}`);
-      }
-      await this.#write(event);
+  /** What a process said that ran these files with `batch.ts`: all together, after what came before. */
+  addBatch(paths: readonly string[], events: readonly TestEvent[]): Promise<void> {
+    this.#added = this.#added.then(() => this.#addBatch(paths, events));
+    return this.#added;
+  }
+
+  async #addBatch(paths: readonly string[], events: readonly TestEvent[]): Promise<void> {
+    const { parts, rest, passedMarks } = splitAtMarks(events);
+    for (const { time, events: own } of parts) {
+      this.#times.push(time);
+      const seconds = `${inSeconds(time.wallMs)}, processor ${inSeconds(time.cpuMs)}`;
+      await this.#diagnose(`${time.path} (${seconds})`);
+      for (const event of own) await this.#addEvent(event);
     }
+    const ended = new Set(parts.map(({ time }) => time.path));
+    const left = paths.filter((path) => !ended.has(path));
+    const { events: last, unended } = withoutUnended(rest);
+    let failed = false;
+    for (const event of last) {
+      if (event.type === 'test:summary' && event.data.file === undefined) {
+        const { tests, passed, ...counts } = event.data.counts as unknown as Counts;
+        this.#count({ ...counts, tests: tests - passedMarks, passed: passed - passedMarks });
+      }
+      failed ||= event.type === 'test:fail' && nameOf(event) === BATCH_PROGRAM;
+      await this.#addEvent(renamed(event, (left.length > 0 ? left : paths).join(', ')));
+    }
+    if (failed) return;
+    const during = unended.length > 0 ? `, during ${unended.join(', ')}` : '';
+    for (const path of left) await this.#addCheck(path, `the process ended${during}`, 0);
+  }
+
+  async #addEvent(event: TestEvent): Promise<void> {
+    if (event.type === 'test:summary') return;
+    // The closing lines of a run, which are to come once.
+    if (event.type === 'test:diagnostic' && event.data.file === undefined) return;
+    if (event.type === 'test:pass' && event.data.skip !== undefined) {
+      const { skip, name } = event.data;
+      this.#skipReasons.push(typeof skip === 'string' ? skip : `without a reason: ${name}`);
+    }
+    await this.#write(event);
   }
 
   /** A check that is not a test: lint, types. */
-  async addCheck(name: string, failure: string | undefined, ms: number): Promise<void> {
-    this.#times.push({ name, ms });
+  addCheck(name: string, failure: string | undefined, ms: number): Promise<void> {
+    this.#added = this.#added.then(() => this.#addCheck(name, failure, ms));
+    return this.#added;
+  }
+
+  async #addCheck(name: string, failure: string | undefined, ms: number): Promise<void> {
+    this.#times.push({ path: name, wallMs: ms, cpuMs: 0 });
     const error = failure === undefined ? undefined : new Error(failure.trim());
     if (error) error.stack = error.message;
     const testNumber = ++this.#checks;
@@ -97,8 +142,10 @@ export class Report {
   /** Ends with node's closing lines and a plain one; answers whether the run counts as passed. */
   async end(skipsFail: boolean): Promise<boolean> {
     const { tests, suites, passed, failed, cancelled, skipped, todo } = this.#counts;
-    const slowest = this.#times.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
-    for (const { name, ms } of slowest) await this.#diagnose(`slow: ${inSeconds(ms)} ${name}`);
+    const slowest = this.#times.toSorted((a, b) => b.wallMs - a.wallMs).slice(0, SLOWEST);
+    for (const { path, wallMs } of slowest) {
+      await this.#diagnose(`slow: ${inSeconds(wallMs)} ${path}`);
+    }
     const lines = { tests, suites, pass: passed, fail: failed, cancelled, skipped, todo };
     for (const [word, count] of Object.entries(lines)) await this.#diagnose(`${word} ${count}`);
     await this.#diagnose(`duration_ms ${(performance.now() - this.#startedAtMs).toFixed(0)}`);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { repositoryRoot } from '../repo/repository.ts';
 import { run } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { describeTestFile } from './files.ts';
+import { measuredOf, planBatches } from './plan.ts';
 import { skipLines } from './report.ts';
 
 const host = JSON.stringify(join(repositoryRoot, 'test/support/host.ts'));
@@ -98,10 +99,66 @@ test('a failing test fails the run, and is shown again after the closing lines',
   assert.equal(lines.at(-2), '1 passed, 1 failed, 1 skipped');
 });
 
-test('a file that ends before its tests do is a failure', async (t) => {
-  const { status, lines } = await runOn(t, { 'src/a.test.ts': `${head}process.exit(3);\n` });
+test('a file that ends its process fails, and so do those that were to follow there', async (t) => {
+  for (const exitStatus of [0, 3]) {
+    const ending = `${head}test('first', () => {});\ntest('ends', () => process.exit(${exitStatus}));`;
+    const files = { 'src/a.test.ts': plain, 'src/b.test.ts': ending, 'src/c.test.ts': plain };
+    const { status, lines } = await runOn(t, files);
+    assert.equal(status, 1);
+    const after = lines.slice(lines.indexOf('✖ failing tests:')).join('\n');
+    assert.match(after, /src\/b\.test\.ts/);
+    assert.match(after, /src\/c\.test\.ts/);
+    assert.doesNotMatch(after, /src\/a\.test\.ts/);
+  }
+});
+
+test('unit tests share a process, and one that cannot be read fails by itself', async (t) => {
+  const log = join(temporaryDirectory(t, 'log'), 'log');
+  const tells = (line = '') => `${head}${line}
+import { appendFileSync } from 'node:fs';
+test('tells', () => appendFileSync(${JSON.stringify(log)}, \`\${process.pid} \${process.env['OWN'] ?? '-'}\\n\`));
+`;
+  const files = {
+    'src/a.test.ts': tells(),
+    'src/b.test.ts': tells("process.env['OWN'] = 'set';\nprocess.chdir('/');"),
+    'src/c.test.ts': `${head}import './absent.ts';\ntest('not run', () => {});`,
+    'src/d.test.ts': tells(),
+    'src/e.test.ts': tells('// Own process: it counts the files it has open.'),
+  };
+  const { status, lines } = await runOn(t, files);
   assert.equal(status, 1);
-  assert.match(lines.at(-2) ?? '', /^0 passed, 1 failed/);
+  assert.equal(lines.at(-2), '4 passed, 1 failed, 0 skipped');
+  assert.match(lines.slice(lines.indexOf('✖ failing tests:')).join('\n'), /✖ src\/c\.test\.ts/);
+  const told = readFileSync(log, 'utf8').trim().split('\n').toSorted();
+  const pids = new Map<string, string[]>();
+  for (const [pid = '', own = ''] of told.map((line) => line.split(' '))) {
+    pids.set(pid, [...(pids.get(pid) ?? []), own]);
+  }
+  // What one file sets while its tests run is gone for the next.
+  assert.deepEqual([...pids.values()].toSorted(), [['-'], ['-', '-', 'set']]);
+});
+
+test('neighbours share a process up to its fill, and the longest begin', () => {
+  const file = (path: string) => describeTestFile(path, '');
+  const files = ['src/a', 'src/b', 'src/c', 'src/d', 'test/e2e/e'].map(file);
+  const measured = { 'src/a': 4, 'src/b': 5, 'src/c': 6, 'test/e2e/e': 30 };
+  assert.deepEqual(
+    planBatches(files, measured).map(({ paths, seconds }) => [paths.join(' '), seconds]),
+    [
+      ['test/e2e/e', 30],
+      ['src/a src/b', 9],
+      ['src/c src/d', 6.5],
+    ],
+  );
+});
+
+test('what a file took is told and, where it matters, kept', async (t) => {
+  const { lines } = await runOn(t, { 'src/a.test.ts': plain });
+  assert.ok(
+    lines.some((line) => /^ℹ src\/a\.test\.ts \([\d.]+ s, processor [\d.]+ s\)$/.test(line)),
+  );
+  const times = [1200, 2600, 400].map((wallMs, i) => ({ path: `${i}`, wallMs }));
+  assert.deepEqual(measuredOf(times), { 1: 3 });
 });
 
 test('words choose files, and a word that matches no file is an error', async (t) => {

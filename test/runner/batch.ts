@@ -1,0 +1,55 @@
+/**
+ * Runs the test files of its words one after another in this process, as `test/run.ts` has it do
+ * with unit tests: what they import is read and compiled once. Marks of `marks.ts` stand between
+ * the tests of one file and those of the next.
+ */
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { endMark, WAIT_MARK } from './marks.ts';
+
+/** The kernel's USER_HZ, 100 wherever Node runs. */
+const TICKS_PER_SECOND = 100;
+/** utime, stime, cutime and cstime among the fields behind the program's name. */
+const TIMES = [11, 12, 13, 14];
+
+/** The processor time of this process and of all that it started and saw end. */
+function cpuMs(): number {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return TIMES.reduce((sum, field) => sum + (Number(fields[field]) * 1000) / TICKS_PER_SECOND, 0);
+}
+
+/** Imports a file and waits for its tests; answers what the import threw. */
+async function runFile(path: string): Promise<{ readonly error: unknown } | undefined> {
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    await import(pathToFileURL(path).href);
+  } catch (error) {
+    failure = { error };
+  }
+  // Tests run in the order in which they are made known.
+  await test(WAIT_MARK, () => {});
+  return failure;
+}
+
+const environment = { ...process.env };
+const directory = process.cwd();
+// To the first file counts the start of the process too.
+let spent = { wallMs: 0, cpuMs: 0 };
+
+for (const path of process.argv.slice(2)) {
+  const failure = await runFile(path);
+  const now = { wallMs: performance.now(), cpuMs: cpuMs() };
+  const took = { wallMs: now.wallMs - spent.wallMs, cpuMs: now.cpuMs - spent.cpuMs };
+  spent = now;
+  await test(endMark({ path, ...took }), () => {
+    if (failure) throw failure.error;
+  });
+  // What was told of this file is written before the next one can end the process.
+  await setImmediate();
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
+  Object.assign(process.env, environment);
+  process.chdir(directory);
+}
