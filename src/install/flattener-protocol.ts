@@ -26,8 +26,6 @@ export interface FlattenJob {
   readonly rootId: string;
   readonly origin: OriginPlace;
   readonly spoolDirectory: string;
-  /** Where Node keeps our modules compiled, which halves what a small install takes. */
-  readonly compileCacheDirectory: string;
   /** The zone's cache that new chunks are put into as well. */
   readonly primeL2?: L2Settings;
   /** The 32-byte salt of the chunks' keys. */

@@ -186,7 +186,6 @@ export class ImageInstaller implements CodeInstaller {
           rootId,
           origin: place,
           spoolDirectory,
-          compileCacheDirectory: join(data.cache, 'compiled'),
           salt,
           ...(request.primeL2 && { primeL2: request.primeL2 }),
         },

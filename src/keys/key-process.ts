@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { type Clock, limits, MIB, SluiceError, withDeadline } from '../base/mod.ts';
@@ -120,13 +119,11 @@ function boundTo({ accountId, manifestId }: DataKeyContext): DataKeyContext {
 
 function keyHelper(data: DataDirectory, settings: KeySettings): Helper {
   const isFar = settings.kind === 'kms';
-  const compileCache = join(data.cache, 'compiled');
   return {
     name: 'keys',
     main: KEY_MAIN,
     flags: ['--disable-warning=ExperimentalWarning'],
-    environment: { ...keyEnvironment(settings), NODE_COMPILE_CACHE: compileCache },
-    compileCache,
+    environment: keyEnvironment(settings),
     mounts: [{ path: data.keys, access: 'write' }, ...(isFar ? networkMounts() : [])],
     network: isFar ? 'host' : 'none',
     niceness: 0,

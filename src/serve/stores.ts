@@ -56,7 +56,12 @@ export async function openPlaces(
   const place = originPlace(settings.origin, data);
   const origin = await openOrigin(place, meter, logger);
   const { jail, firstUid } = settings.helpers;
-  const jails = new Jails({ random: systemRandom, firstUid, enabled: jail === 'on' });
+  const jails = new Jails({
+    random: systemRandom,
+    firstUid,
+    enabled: jail === 'on',
+    compileCache: join(data.cache, 'compiled'),
+  });
   const { keys, end } = openKeys(settings, data, keyProcess ? jails : undefined);
   const identity = new RegionIdentity({
     ...{ data, origin, place, keys, random: systemRandom },

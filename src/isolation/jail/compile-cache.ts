@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { Helper, HelperMount } from './types.ts';
 
@@ -21,7 +22,7 @@ function folderOf(directory: string): string | undefined {
  * Our modules as Node keeps them compiled, for a helper to read under its own id. No helper writes
  * there: what one writes, another would run. Nothing, where there are none yet.
  */
-export function compileCacheMounts({ compileCache }: Helper, uid: number): HelperMount[] {
+export function compileCacheMounts(compileCache: string | undefined, uid: number): HelperMount[] {
   const folder = compileCache && folderOf(compileCache);
   if (!compileCache || !folder) return [];
   const own = `${folder.slice(0, -`${OWN_UID}`.length)}${uid}`;
@@ -29,12 +30,12 @@ export function compileCacheMounts({ compileCache }: Helper, uid: number): Helpe
 }
 
 /**
- * Compiles a helper's modules in a process that has nothing to do, once in this process's life and
- * where they are older than the module. Nobody waits for it, and its failing costs only time.
+ * Compiles a helper's modules in a process that has nothing to do, once in this process's life for
+ * a folder and where they are older than the module. Nobody waits for it, and its failing costs only time.
  */
-export function fillCompileCache({ compileCache, main, flags }: Helper): void {
-  if (!compileCache || filled.has(main)) return;
-  filled.add(main);
+export function fillCompileCache({ main, flags }: Helper, compileCache: string): void {
+  if (filled.has(compileCache)) return;
+  filled.add(compileCache);
   try {
     mkdirSync(compileCache, { recursive: true, mode: 0o700 });
     const folder = folderOf(compileCache);
@@ -46,5 +47,6 @@ export function fillCompileCache({ compileCache, main, flags }: Helper): void {
   const env = { NODE_COMPILE_CACHE: compileCache };
   const child = spawn(process.execPath, [...flags, main], { env, stdio: 'ignore' });
   child.on('error', () => {});
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   child.unref();
 }

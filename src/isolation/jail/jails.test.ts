@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { hostHas } from '../../../test/support/host.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
+import { until } from '../../../test/support/until.ts';
 import { limits, MIB, noLogger, systemClock, systemRandom } from '../../base/mod.ts';
 import { CgroupPool } from '../cgroup/pool.ts';
 import { Jails } from './jails.ts';
@@ -131,6 +132,30 @@ test('a put mount takes files and gives none back', async (t) => {
     'EACCES',
   );
   assert.equal(await ask({ kind: 'read', path: join(origin, 'state', 'active') }), 'yes');
+});
+
+test('a helper reads our modules as compiled outside of its jail, and cannot change them', async (t) => {
+  if (!hostHas(t, 'root')) return;
+  const told = process.env['NODE_COMPILE_CACHE'];
+  delete process.env['NODE_COMPILE_CACHE'];
+  t.after(() => {
+    if (told !== undefined) process.env['NODE_COMPILE_CACHE'] = told;
+  });
+  const compileCache = temporaryDirectory(t, 'compiled');
+  const one = await start(t, new Jails({ random: systemRandom, compileCache }), []);
+  const own = join(compileCache, 'probe');
+  const compiled = () => (existsSync(own) ? readdirSync(own, { recursive: true }) : []);
+  await until('the modules are compiled', () => compiled().length > 1);
+  assert.equal(await one.ask({ kind: 'list', path: own }), 'ENOENT');
+  const { child, ask } = await start(t, new Jails({ random: systemRandom, compileCache }), []);
+  const uid = statusOf(child)['Uid']?.split('\t')[0];
+  const folder = (await ask({ kind: 'list', path: own })).split(' ').at(-1) ?? '';
+  assert.ok(folder.endsWith(`-${uid}`), folder);
+  assert.notEqual(await ask({ kind: 'list', path: join(own, folder) }), '');
+  assert.equal(await ask({ kind: 'write', path: join(own, folder, 'made') }), 'EROFS');
+  process.env['NODE_COMPILE_CACHE'] = temporaryDirectory(t, 'told');
+  await start(t, new Jails({ random: systemRandom, compileCache }), []);
+  assert.ok(existsSync(join(process.env['NODE_COMPILE_CACHE'], 'helpers', 'probe')));
 });
 
 test('a helper is in a cgroup of its own, which goes with it', async (t) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { limits, type Random, SluiceError } from '../../base/mod.ts';
 import type { CgroupPool } from '../cgroup/pool.ts';
@@ -10,7 +11,7 @@ import { errnoName, hostArchitecture } from '../lean/launcher/launcher.ts';
 import { readLastCapability } from '../lean/proc-view.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeJail } from './compose.ts';
-import type { Helper } from './types.ts';
+import type { Helper, JailPlace } from './types.ts';
 
 export interface JailsOptions {
   readonly random: Random;
@@ -18,6 +19,11 @@ export interface JailsOptions {
   readonly firstUid?: number;
   /** False: helpers run as this process does, because the operator said so. */
   readonly enabled?: boolean;
+  /**
+   * Where our modules are kept as Node compiled them for helpers, unless `NODE_COMPILE_CACHE` says
+   * where this process's own are: then beside those.
+   */
+  readonly compileCache?: string;
 }
 
 const CONTROL = 3;
@@ -52,9 +58,12 @@ export class Jails {
    * Resolves with the helper once it runs Node, with an IPC channel of advanced serialization;
    * its pid is the child's. Rejects with `HOST_LACKS` naming the step that the kernel refused.
    */
-  async spawn(helper: Helper): Promise<ChildProcess> {
+  async spawn(given: Helper): Promise<ChildProcess> {
+    const compileCache = this.#compileCacheOf(given.name);
+    const environment = { ...given.environment, NODE_COMPILE_CACHE: compileCache };
+    const helper = compileCache === undefined ? given : { ...given, environment };
     if (!this.jails) return spawnBare(helper);
-    fillCompileCache(helper);
+    if (compileCache !== undefined) fillCompileCache(helper, compileCache);
     const cgroups = this.#cgroups;
     const cgroup = await cgroups?.acquire();
     const uid = this.#takeUid();
@@ -65,7 +74,7 @@ export class Jails {
     try {
       const { memoryBytes, processes } = helper;
       cgroup?.limit({ memoryBytes, processes });
-      return await launch(helper, { uid, join: cgroup?.join }, over);
+      return await launch(helper, { uid, join: cgroup?.join, compileCache }, over);
     } catch (error) {
       over();
       throw error;
@@ -77,6 +86,13 @@ export class Jails {
     await Promise.all(this.#releases);
     await this.#cgroups?.close();
     this.#cgroups = undefined;
+  }
+
+  /** One for each helper: its flags of V8 make another kind of compiled module. */
+  #compileCacheOf(name: string): string | undefined {
+    const own = process.env['NODE_COMPILE_CACHE'];
+    const base = own ? join(own, 'helpers') : this.#options.compileCache;
+    return base && join(base, name);
   }
 
   #release(cgroups: CgroupPool, cgroup: Cgroup): void {
@@ -105,11 +121,7 @@ function spawnBare(helper: Helper): ChildProcess {
   });
 }
 
-async function launch(
-  helper: Helper,
-  place: { uid: number; join: Parameters<typeof composeJail>[1]['join'] },
-  over: () => void,
-): Promise<ChildProcess> {
+async function launch(helper: Helper, place: JailPlace, over: () => void): Promise<ChildProcess> {
   const architecture = hostArchitecture();
   const isFile = (path: string) => !statSync(path).isDirectory();
   const lastCapability = readLastCapability();

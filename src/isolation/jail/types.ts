@@ -25,8 +25,6 @@ export interface Helper {
   readonly flags: readonly string[];
   readonly environment: Readonly<NodeJS.ProcessEnv>;
   readonly mounts: readonly HelperMount[];
-  /** The folder of `NODE_COMPILE_CACHE`, filled outside of jails and only read in them. */
-  readonly compileCache?: string;
   /** `host` where it has to pull or to reach a remote store; else a network without interfaces. */
   readonly network: 'none' | 'host';
   /** An existing folder in one of the mounts, over which FUSE is mounted; the connection is `FUSE_FD`. */
@@ -47,4 +45,6 @@ export const FUSE_FD = 6;
 export interface JailPlace {
   readonly uid: number;
   readonly join: CgroupJoin | undefined;
+  /** The helper's folder of `NODE_COMPILE_CACHE`, filled outside of jails and only read in them. */
+  readonly compileCache: string | undefined;
 }
