@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Helper, HelperMount } from './types.ts';
 
 const OWN_UID = 0;
+const COMPILE_MAIN = join(import.meta.dirname, 'compile-main.ts');
 const filled = new Set<string>();
 
 /** Node's name of its folder of compiled modules, which ends in the user's id. */
@@ -44,8 +45,8 @@ export function fillCompileCache({ main, flags }: Helper, compileCache: string):
   } catch {
     return;
   }
-  const env = { NODE_COMPILE_CACHE: compileCache };
-  const child = spawn(process.execPath, [...flags, main], { env, stdio: 'ignore' });
+  const env = { NODE_COMPILE_CACHE: compileCache, SLUICE_COMPILE: main };
+  const child = spawn(process.execPath, [...flags, COMPILE_MAIN], { env, stdio: 'ignore' });
   child.on('error', () => {});
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   child.unref();
