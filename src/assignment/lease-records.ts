@@ -58,8 +58,6 @@ export function leaveWaiting(state: AssignmentState, lease: LeaseRecord): void {
   state.waiting.delete(lease.leaseId);
   unlink(lease.node);
   unlink(lease.allNode);
-  lease.node = undefined;
-  lease.allNode = undefined;
 }
 
 export function endLease(state: AssignmentState, sandbox: SandboxRecord): void {

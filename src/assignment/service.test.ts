@@ -134,6 +134,13 @@ describe('the assignment service', () => {
     assert.equal(service.stats().waiting, 0);
   });
 
+  test('whoever waits gets the sandbox that comes before their patience is over', async (t) => {
+    const { clock, worker, invoke } = region(t);
+    worker.startMs = 100;
+    const lease = await clock.until(invoke({ patienceMs: 101 }));
+    assert.equal(lease.coldStart, true);
+  });
+
   test('an idle sandbox is stopped after its time', async (t) => {
     const { clock, worker, invoke } = region(t, { limits: { idleMs: 30 } });
     await clock.until(invoke());

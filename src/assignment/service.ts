@@ -159,7 +159,7 @@ export class AssignmentService implements WorkerListener {
 
   /** Refuses new invokes, lets running ones end for at most `graceMs`, then stops everything. */
   async close(graceMs = 0): Promise<void> {
-    this.#leader.do({ type: 'close', atMs: this.#leader.nowMs(), force: graceMs <= 0 });
+    this.#leader.do({ type: 'close', atMs: this.#leader.nowMs(), force: false });
     const untilMs = this.#clock.monotonicMs() + graceMs;
     while (this.#leader.state.inFlight > 0 && this.#clock.monotonicMs() < untilMs) {
       await this.#clock.sleep(10);

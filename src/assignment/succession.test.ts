@@ -200,6 +200,32 @@ describe('a worker', () => {
     assert.equal(region.state.inFlight, 1, 'invokes end with their sandboxes');
   });
 
+  test('that lacks a sandbox in one report has lost it only when it lacks it in the next', () => {
+    const { region } = working();
+    const all = [...region.hosted.keys()].map((sandboxId) => ({
+      ...{ sandboxId, phase: region.hosted.get(sandboxId)?.phase ?? 'idle' },
+      lease: region.hosted.get(sandboxId)?.lease,
+    }));
+    const report = (sandboxes: typeof all) =>
+      region.do({ type: 'worker-report', workerId: 'w1', sandboxes });
+    for (const sandboxes of [all.slice(1), all, all.slice(1), all]) report(sandboxes);
+    assert.equal(region.state.sandboxes.size, 3, 'reports cross on their way');
+    report(all.slice(1));
+    report(all.slice(1));
+    assert.equal(region.state.sandboxes.size, 2);
+  });
+
+  test('whose sandbox came up and was lent while leaders changed says so', () => {
+    const region = new Region();
+    region.invoke(f);
+    const [hosted] = region.hosted.values();
+    assert.ok(hosted);
+    region.takeover('journal');
+    Object.assign(hosted, { phase: 'busy', lease: { leaseId: 1, term: 1, pool: 'unreserved' } });
+    region.report('w1');
+    assert.deepEqual([region.state.starting, region.state.inFlight], [0, 1]);
+  });
+
   test('whose end of a lease was not heard of says so in its report', () => {
     const { region, busy } = working();
     const hosted = region.hosted.get(region.lent.get(busy) ?? '');

@@ -100,6 +100,18 @@ describe('the SQLite event store', () => {
   });
 });
 
+test('a queue that closes takes nothing more', async (t) => {
+  const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
+  const store = await SqliteEventQueue.open({ path });
+  const closing = store.close();
+  await assert.rejects(store.enqueue(eventOf(1)), (error) => isSluiceError(error, 'CANCELLED'));
+  await closing;
+  await store.close();
+  const again = await SqliteEventQueue.open({ path });
+  t.after(() => again.close());
+  assert.equal((await again.stats()).events, 0);
+});
+
 test('the file of a queue that was full does not keep its size', (t) => {
   const path = join(temporaryDirectory(t, 'queue'), 'events.sqlite');
   // As an earlier Sluice made it.

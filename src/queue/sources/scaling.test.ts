@@ -25,7 +25,7 @@ test('one receive waits at an empty queue, and five batches are read at first', 
   const begun = beginScaling(0, 1000);
   assert.equal(receivesWanted(begun, none, 0), 1);
   assert.equal(receivesWanted(begun, { receiving: 1, running: 0 }, 0), 0);
-  const busy = scalingStep(begun, full, 0, 1000);
+  const busy = scalingStep(begun, { kind: 'received', messages: 1 }, 0, 1000);
   assert.equal(receivesWanted(busy, { receiving: 0, running: 1 }, 0), 4);
   const empty = scalingStep(busy, { kind: 'received', messages: 0 }, 100, 1000);
   assert.equal(receivesWanted(empty, { receiving: 1, running: 2 }, 100), 0);
