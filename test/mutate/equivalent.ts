@@ -14,6 +14,12 @@ export interface Equivalent {
 
 export const equivalents: readonly Equivalent[] = [
   {
+    path: 'queue/sqlite-events.ts',
+    line: '#turn = 0;',
+    operator: 'constant',
+    why: 'the queues are claimed from in turn, and which one is the first is nobody’s to know',
+  },
+  {
     path: 'frontend/policies/identity-policy.ts',
     line: 'let mark = 0;',
     operator: 'constant',

@@ -74,7 +74,13 @@ test('an event cannot borrow from the prototype', () => {
 test('what is not a pattern is refused, and an unknown operator by its name', () => {
   const bad = [
     ...[null, 'text', [], 5, { a: 'b' }, { a: [] }, { a: {} }, { a: [[]] }, { a: [{}] }],
-    ...[{ a: [{ prefix: 1 }] }, { a: [{ numeric: ['>'] }] }, { a: [{ numeric: ['~', 1] }] }],
+    ...[
+      { a: [{ prefix: null }] },
+      { a: [{ prefix: ['x'] }] },
+      { a: [{ prefix: 1 }] },
+      { a: [{ numeric: ['>'] }] },
+      { a: [{ numeric: ['~', 1] }] },
+    ],
     ...[{ a: [{ exists: 'yes' }] }, { a: [{ prefix: 'a', suffix: 'b' }] }, { $or: [{}] }],
     ...[{ a: [{ 'anything-but': [] }] }, { a: [{ 'anything-but': [{}] }] }],
     JSON.parse(`${'{"a":'.repeat(40)}["b"]${'}'.repeat(40)}`),
