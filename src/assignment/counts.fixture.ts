@@ -66,8 +66,13 @@ export function checkCounted(state: AssignmentState): void {
     const listed = [...walked(version.idle), ...walked(version.idleProvisioned)];
     assert.deepEqual(new Set(listed), new Set(ownIdle), 'what is idle can be found');
     assert.ok(walked(version.idle).every((each) => idle.includes(each) && !each.provisioned));
+    const isUsed = kept.inFlight > 0 || version.sandboxes.size > 0 || version.provisionedTarget > 0;
+    assert.ok(isUsed, `${key}: nothing refers to it, and it is not forgotten`);
     assert.ok(state.versionsByArn.get(version.ref.versionArn)?.has(version));
   }
+  const byArn = [...state.versionsByArn.values()];
+  assert.ok(byArn.every(({ size }) => size > 0));
+  assert.equal(byArn.flatMap((versions) => [...versions]).length, state.versions.size);
   checkOwners(state, counts);
   const all = [...counts.values()];
   assert.equal(state.inFlight, sumOf(all, 'inFlight'));

@@ -85,6 +85,15 @@ describe('provisioned concurrency', () => {
     assert.equal(region.reasons.length, 2, 'what is not provisioned is for all');
   });
 
+  test('is held to a reservation that was lowered below it', () => {
+    const region = new Region();
+    region.provision(f, 2);
+    for (const sandboxId of [...region.starting.keys()]) region.started(sandboxId);
+    region.invoke(f, { ...view, reserved: 2 });
+    region.invoke(f, { ...view, reserved: 1 });
+    assert.deepEqual(region.reasons, ['ReservedFunctionConcurrentInvocationLimitExceeded']);
+  });
+
   test('what is no longer wanted goes', () => {
     const region = new Region();
     region.provision(f, 2);

@@ -58,6 +58,21 @@ describe('rates', () => {
     assert.equal(region.state.ratesKept.size, 0);
   });
 
+  test('a forgotten function is remembered until its requests of a second have come back', () => {
+    const region = new Region({ startsPerFunctionBurst: 2, startsPerFunctionPerSecond: 10 });
+    region.invoke(f);
+    for (const sandboxId of [...region.starting.keys()]) region.startFailed(sandboxId);
+    const remembers = (afterMs: number) => {
+      region.nowMs = afterMs;
+      region.invoke(versionOf(`g${afterMs}`));
+      return region.state.ratesKept.has(f.functionArn);
+    };
+    assert.deepEqual(
+      [remembers(400), remembers(800), remembers(999), remembers(1000)],
+      [...[true, true, true, false]],
+    );
+  });
+
   test('ten requests a second for each unit of concurrency', () => {
     const region = new Region();
     const view = { account: 10, reservedTotal: 1, reserved: 1 };

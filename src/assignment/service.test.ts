@@ -141,6 +141,21 @@ describe('the assignment service', () => {
     assert.equal(lease.coldStart, true);
   });
 
+  test('nothing starts on a worker that has left, and what it had is gone', async (t) => {
+    const { clock, worker, service, invoke } = region(t);
+    const { sandboxId } = await clock.until(invoke());
+    await clock.advance(1);
+    worker.up.delete(sandboxId);
+    service.leave('w1');
+    assert.equal(service.stats().sandboxes, 0);
+    await assert.rejects(clock.until(invoke()), (error) =>
+      isSluiceError(error, 'SANDBOX_START_FAILED'),
+    );
+    assert.equal(worker.starts, 1);
+    service.join(worker);
+    assert.equal((await clock.until(invoke())).coldStart, true);
+  });
+
   test('an idle sandbox is stopped after its time', async (t) => {
     const { clock, worker, invoke } = region(t, { limits: { idleMs: 30 } });
     await clock.until(invoke());
@@ -199,6 +214,8 @@ describe('the assignment service', () => {
     const running = invoke();
     const closing = service.close(1000);
     await assert.rejects(invoke(), (error) => isSluiceError(error, 'OVERLOADED'));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([worker.atWork, service.stats().inFlight], [1, 1], 'it is left to run');
     await clock.until(Promise.all([running, closing]));
     assert.equal(worker.up.size, 0);
   });

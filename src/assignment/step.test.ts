@@ -77,6 +77,38 @@ describe('a single function', () => {
     assert.equal(region.state.functions.size + region.state.accounts.size, 0, 'all forgotten');
   });
 
+  test('a sandbox idles from the moment it is free, whatever it did before', () => {
+    const region = new Region();
+    const first = region.invoke(f);
+    const [sandboxId = ''] = region.starting.keys();
+    region.waiting.delete(first);
+    region.do({ type: 'cancelled', leaseId: first });
+    region.advance(400);
+    region.started(sandboxId);
+    region.advance(limits.idleMs - 1);
+    const second = region.invoke(f);
+    assert.equal(region.lent.get(second), sandboxId, 'a start does not count');
+    region.answered(second);
+    region.advance(400);
+    region.settled(sandboxId);
+    region.advance(limits.idleMs - 1);
+    assert.ok(region.versionOfSandbox.has(sandboxId), 'nor does the end of an invoke');
+    region.advance(1);
+    assert.ok(!region.versionOfSandbox.has(sandboxId));
+  });
+
+  test('an invoke that settles without having been answered first is over too', () => {
+    const region = new Region();
+    const leaseId = region.invoke(f);
+    const [sandboxId = ''] = region.starting.keys();
+    region.started(sandboxId);
+    region.lent.delete(leaseId);
+    region.do({ type: 'settled', sandboxId, leaseId, term: 1 });
+    assert.deepEqual([region.state.inFlight, region.state.allIdle.length], [0, 1]);
+    region.do({ type: 'settled', sandboxId, leaseId, term: 1 });
+    assert.deepEqual([region.state.inFlight, region.state.allIdle.length], [0, 1], 'once');
+  });
+
   test('a sandbox whose init failed answers a waiting invoke and is never idle', () => {
     const region = new Region();
     region.invoke(f);

@@ -68,6 +68,14 @@ describe('a successor', () => {
     assert.deepEqual(region.reasons, [], 'nor does anybody wait for the clock to come again');
   });
 
+  test('forgets the functions that only its predecessor’s callers waited for', () => {
+    const region = new Region();
+    region.placeOn = undefined;
+    region.invoke(f);
+    region.takeover('snapshot');
+    assert.equal(region.state.versions.size + region.state.functions.size, 0);
+  });
+
   test('lends what a worker says is idle, and nothing before that', () => {
     for (const how of ['snapshot', 'journal'] as const) {
       const { region } = working();

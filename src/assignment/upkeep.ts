@@ -11,7 +11,6 @@ export function onDrain(turn: Turn, versionArn: string): void {
       if (sandbox.phase === 'idle') stop(turn, sandbox, 'drained');
       else sandbox.doomed = true;
     }
-    forgetIfUnused(turn.state, version);
   }
   feedHungry(turn);
 }

@@ -1,7 +1,7 @@
 import type { AssignmentEvent } from './events.ts';
 import { addLease, endLease, removeLease } from './lease-records.ts';
 import { release } from './leases.ts';
-import { workerOf } from './records.ts';
+import { forgetIfUnused, workerOf } from './records.ts';
 import { enterUnheard, leavePhase, removeSandbox } from './sandbox-records.ts';
 import type { AssignmentState, SandboxRecord, WorkerRecord } from './state.ts';
 import { feed, feedHungry, stop, type Turn } from './supply.ts';
@@ -30,7 +30,10 @@ export function onElected(turn: Turn, term: number, idPrefix: string): void {
     // One report without it is enough: nobody of this term is about to tell the worker of it.
     sandbox.misses = 1;
   }
-  for (const version of [...state.versions.values()]) feed(turn, version);
+  for (const version of [...state.versions.values()]) {
+    feed(turn, version);
+    forgetIfUnused(state, version);
+  }
 }
 
 export function onWorkerJoined(

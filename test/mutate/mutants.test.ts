@@ -18,6 +18,8 @@ export function f(this: Limits, x: number, y?: string): string | undefined {
   this.logger.info({ x: true }, 'said');
   while (x > a.length) x += 2;
   const z = x === 3 ? 'yes' : 'no';
+  if (x > y) { logger.info({ x: x + 1 }, 'said'); } else if (n > 0) unreachable(n + 1);
+  if (x > 4) logger.info({ x }, 'said');
   whenTold(() => logger.debug({ x: 1 }, 'said'));
   if (z > y) throw new SluiceError('CODE', \`\${x + 1}\`, { data: { x: x + 1 } });
   const n = a[0] ?? 0;
@@ -42,22 +44,27 @@ const EXPECTED = [
   '8 constant: 2 → (2 + 1)',
   '9 equality: === → !==',
   '9 constant: 3 → (3 + 1)',
-  "10 statement: whenTold(() => logger.debug({ x: 1 }, 'said')); → {}",
-  '11 boundary: > → >=',
-  `11 statement: throw new SluiceError('CODE', \`\${x + 1}\`, { data: { x: x + 1 } }); → {}`,
-  '11 arithmetic: + → -',
-  '11 constant: 1 → (1 + 1)',
-  '11 condition: z > y → !(z > y)',
-  '12 constant: 0 → 1',
-  '12 logic: ?? → &&',
-  '13 condition: a.has(x) → !(a.has(x))',
-  '13 statement: a.drop(x); → {}',
-  '14 condition: n → !(n)',
-  "15 return: 'z' + y → undefined as never",
-  '17 await: await f.call(0, false); → void (f.call(0, false));',
-  '17 constant: 0 → 1',
-  '17 constant: false → true',
-  '17 statement: await f.call(0, false); → {}',
+  '10 boundary: > → >=',
+  '10 condition: x > y → !(x > y)',
+  '10 boundary: > → >=',
+  '10 condition: n > 0 → !(n > 0)',
+  '10 constant: 0 → 1',
+  "12 statement: whenTold(() => logger.debug({ x: 1 }, 'said')); → {}",
+  '13 boundary: > → >=',
+  `13 statement: throw new SluiceError('CODE', \`\${x + 1}\`, { data: { x: x + 1 } }); → {}`,
+  '13 arithmetic: + → -',
+  '13 constant: 1 → (1 + 1)',
+  '13 condition: z > y → !(z > y)',
+  '14 constant: 0 → 1',
+  '14 logic: ?? → &&',
+  '15 condition: a.has(x) → !(a.has(x))',
+  '15 statement: a.drop(x); → {}',
+  '16 condition: n → !(n)',
+  "17 return: 'z' + y → undefined as never",
+  '19 await: await f.call(0, false); → void (f.call(0, false));',
+  '19 constant: 0 → 1',
+  '19 constant: false → true',
+  '19 statement: await f.call(0, false); → {}',
 ];
 
 test('a file’s mutants are what a slip of the hand makes, and nothing of types, texts and logs', (t) => {

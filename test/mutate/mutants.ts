@@ -63,7 +63,7 @@ const isText = (node: Node) =>
 export function mutantsOf(path: string, file: SourceFile): Mutant[] {
   const found: Change[] = [];
   const visit = (node: Node): void => {
-    if (notCode(node) || isLogging(node, file) || isWording(node, file)) return;
+    if (notCode(node) || isSeenByNobody(node, file)) return;
     found.push(...changesOf(node, file));
     node.forEachChild((child) => {
       visit(child);
@@ -99,8 +99,20 @@ function factsOf(change: Change, path: string, text: string): Omit<Mutant, 'id'>
   };
 }
 
-const isLogging = (node: Node, file: SourceFile) =>
-  (is.isExpressionStatement(node) || is.isCallExpression(node)) && LOGGING.test(node.getText(file));
+const isSeenByNobody = (node: Node, file: SourceFile) =>
+  isLogging(node, file) || isWording(node, file) || isUnreachable(node, file);
+
+/** A log, and a condition of nothing but logs. */
+function isLogging(node: Node, file: SourceFile): boolean {
+  if (is.isIfStatement(node)) return !node.elseStatement && isLogging(node.thenStatement, file);
+  if (is.isBlock(node)) return node.statements.every((each) => isLogging(each, file));
+  if (!is.isExpressionStatement(node) && !is.isCallExpression(node)) return false;
+  return LOGGING.test(node.getText(file));
+}
+
+/** What the compiler has proved never to run. */
+const isUnreachable = (node: Node, file: SourceFile) =>
+  is.isExpressionStatement(node) && /^unreachable\(/.test(node.getText(file));
 
 /** The message of an error: codes and data tell errors apart, the words are for people. */
 function isWording(node: Node, file: SourceFile): boolean {
@@ -141,7 +153,7 @@ function* changesOf(node: Node, file: SourceFile): Generator<Change> {
     yield replace(node, 'constant', node.kind === Kind.TrueKeyword ? 'false' : 'true');
   } else if (is.isThrowStatement(node)) {
     yield replace(node, 'statement', '{}');
-  } else if (is.isReturnStatement(node) && node.expression && !isUndefined(node.expression)) {
+  } else if (is.isReturnStatement(node) && node.expression && !isNothing(node.expression)) {
     yield replace(node.expression, 'return', 'undefined as never');
   } else if (is.isExpressionStatement(node) && !isSuperCall(node.expression)) {
     yield replace(node, 'statement', '{}');
@@ -160,7 +172,9 @@ const hasOwnChange = (node: Node) =>
 const isFallback = ({ parent }: Node) =>
   is.isBinaryExpression(parent) && parent.operatorToken.kind === Kind.QuestionQuestionToken;
 
-const isUndefined = (node: Node) => is.isIdentifier(node) && node.text === 'undefined';
+/** `undefined` already, or `false`, which is changed to `true` instead. */
+const isNothing = (node: Node) =>
+  (is.isIdentifier(node) && node.text === 'undefined') || node.kind === Kind.FalseKeyword;
 
 const isSuperCall = (node: Node) =>
   is.isCallExpression(node) && node.expression.kind === Kind.SuperKeyword;
