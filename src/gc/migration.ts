@@ -25,6 +25,7 @@ export interface MigrationReport extends MigrationProgress {
 export class Migration {
   readonly #origin: CollectedOrigin;
   readonly #onProgress: (progress: MigrationProgress) => void;
+  readonly #namesMax: number;
   readonly #copied: Counter;
   readonly #bytes: Counter;
   /** `root/name` of chunks known to be whole in an active root. */
@@ -42,9 +43,11 @@ export class Migration {
     origin: CollectedOrigin,
     meter: Meter,
     onProgress: (progress: MigrationProgress) => void,
+    namesMax: number = limits.gc.namesRemembered,
   ) {
     this.#origin = origin;
     this.#onProgress = onProgress;
+    this.#namesMax = namesMax;
     this.#copied = meter.counter(
       'sluice_gc_copied_chunks_total',
       'Chunks copied from old roots into active ones.',
@@ -152,7 +155,7 @@ export class Migration {
       this.#copied.add();
       this.#bytes.add(ciphertext.length);
     }
-    if (this.#known.size >= limits.gc.namesRemembered) this.#known.clear();
+    if (this.#known.size >= this.#namesMax) this.#known.clear();
     this.#known.add(key);
   }
 

@@ -14,6 +14,12 @@ export interface Equivalent {
 
 export const equivalents: readonly Equivalent[] = [
   {
+    path: 'assignment/leader.ts',
+    line: 'this.#timer = this.#parts.clock.setTimer(Math.max(1,',
+    operator: 'constant',
+    why: 'the least that a timer is set for: what is due already is done in a moment, or in two',
+  },
+  {
     path: 'assignment/records.ts',
     line: 'limit: 0,',
     operator: 'constant',
