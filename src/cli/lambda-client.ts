@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { SluiceError, systemErrorCode } from '../base/mod.ts';
+import { isSluiceError, SluiceError, systemErrorCode } from '../base/mod.ts';
 import { dataDirectory, parseCredentials } from '../config/mod.ts';
 import { type HttpReply, httpCall } from './http-call.ts';
 
@@ -20,16 +20,16 @@ interface RegionAddress {
   readonly certificateFile?: string;
 }
 
-function readRegionFile<T>(path: string, parse: (text: string) => T): T {
+function readRegionFile<T>(dataPath: string, file: string, parse: (text: string) => T): T {
   try {
-    return parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-    throw new SluiceError(
-      'CONFIG_INVALID',
-      `${path}: no region has run on this data directory; start one with “sluice up”, or name its directory with --data`,
-      { cause: error },
-    );
+    return parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    if (isSluiceError(cause)) throw cause;
+    const text =
+      systemErrorCode(cause) === 'ENOENT'
+        ? `no region runs here: start one with “sluice up”, or name its directory with --data; ${dataPath} holds none`
+        : `${file}: cannot be read; “sluice up” writes it when it starts`;
+    throw new SluiceError('CONFIG_INVALID', text, { cause });
   }
 }
 
@@ -40,8 +40,12 @@ export class LambdaClient {
 
   constructor(dataPath: string) {
     const data = dataDirectory(dataPath);
-    this.#address = readRegionFile(data.addressFile, (text) => JSON.parse(text) as RegionAddress);
-    const [key] = readRegionFile(data.credentialsFile, (text) =>
+    this.#address = readRegionFile(
+      data.path,
+      data.addressFile,
+      (text) => JSON.parse(text) as RegionAddress,
+    );
+    const [key] = readRegionFile(data.path, data.credentialsFile, (text) =>
       parseCredentials(text, data.credentialsFile),
     );
     this.#signer = new SignatureV4({

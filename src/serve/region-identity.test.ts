@@ -3,6 +3,7 @@ import {
   chmodSync,
   cpSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import { isSluiceError, noLogger, VirtualClock } from '../base/mod.ts';
+import { sealedManifest } from '../origin/origin.fixture.ts';
 import { openCollector } from './collector.ts';
 import { keepGeneration } from './region-identity.ts';
 import { adoptRegion, openFunctions, openStores, type Stores } from './stores.ts';
@@ -64,6 +66,26 @@ test('a lost or emptied database is not recreated', async (t) => {
   await assert.rejects(openStores(data.path), refused(`${path}: is gone`));
   await adoptRegion(data.path);
   await openStores(data.path);
+});
+
+test('what an older Sluice left that only added images is adopted, and nothing that a function ran', async (t) => {
+  for (const pinned of [true, false]) {
+    const { data, origin } = await makeRegion(t);
+    const root = await origin.activeRoot();
+    for (const id of ['a', 'b'])
+      await origin.putManifest(root, id, await sealedManifest({ manifestId: id, rootId: root }));
+    await origin.pinManifest('a');
+    if (pinned) await origin.pinManifest('b');
+    for (const part of [data.state, join(data.origin, 'owner')]) {
+      rmSync(part, { recursive: true, force: true });
+    }
+    for (const file of readdirSync(data.keys)) {
+      if (file.startsWith('region')) rmSync(join(data.keys, file));
+    }
+    mkdirSync(data.state);
+    if (pinned) await openStores(data.path);
+    else await assert.rejects(openStores(data.path), refused(`state (${data.state}): is empty`));
+  }
 });
 
 test('no second region shares an origin', async (t) => {

@@ -17,11 +17,12 @@ import {
 } from '../config/mod.ts';
 import type { KeyCustody } from '../keys/mod.ts';
 import type { Origin, OriginOwner, OriginPlace } from '../origin/mod.ts';
+import { holdsOnlyAdded } from './kept-images.ts';
 import { judgeParts, type PartFinding } from './region-parts.ts';
 
 export interface RegionIdentityOptions {
   readonly data: DataDirectory;
-  readonly origin: Pick<Origin, 'owner' | 'listRoots'>;
+  readonly origin: Pick<Origin, 'owner' | 'listRoots' | 'listManifests' | 'pinnedManifests'>;
   readonly place: OriginPlace;
   readonly keyKind: Settings['keys']['kind'];
   readonly keys: Pick<KeyCustody, 'verifySecrets'>;
@@ -132,13 +133,15 @@ export class RegionIdentity {
     const { data, origin, place } = this.#options;
     const { state, keys, owner } = await this.#read();
     const isEmptyOrigin = owner === undefined && (await origin.listRoots()).length === 0;
+    const isUnnamed = !owner && !state && !keys && !isEmptyOrigin;
+    const needsNoState = isUnnamed && isEmpty(data.state) && (await holdsOnlyAdded(origin));
     return [
       { name: `state (${data.state})`, regionId: state?.regionId, isEmpty: isEmpty(data.state) },
       { name: `keys (${data.keys})`, regionId: keys?.regionId, isEmpty: isEmpty(data.keys) },
       {
         name: `origin (${describe(place)})`,
         regionId: owner?.regionId,
-        isEmpty: isEmptyOrigin,
+        ...{ isEmpty: isEmptyOrigin, needsNoState },
       },
     ];
   }

@@ -26,6 +26,15 @@ test('only parts of one region go together, and only an empty directory becomes 
   assert.deepEqual(taken('unnamed'), ['---', '-- ', '- -', '-  ', '   ']);
 });
 
+test('an origin that holds added images alone needs no state, but its keys', () => {
+  const judge = (text: string) => {
+    const parts = partsOf(text).map((part) => ({ ...part, needsNoState: part.name === 'origin' }));
+    return judgeParts(parts).kind;
+  };
+  assert.equal(judge(' --'), 'unnamed');
+  for (const parts of ['  -', 'A -', ' A-', ' -A']) assert.equal(judge(parts), 'refused', parts);
+});
+
 test('a refusal names the part that is missing or different', () => {
   const why = (text: string) => {
     const verdict = judgeParts(partsOf(text));

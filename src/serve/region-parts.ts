@@ -5,6 +5,8 @@ export interface PartFinding {
   readonly regionId: string | undefined;
   /** Whether it holds anything that a region would lose. */
   readonly isEmpty: boolean;
+  /** Of an origin: whether what it holds would be kept without any state. */
+  readonly needsNoState?: boolean;
 }
 
 /** What to do with the parts that are there. */
@@ -38,11 +40,16 @@ export function judgeParts(parts: readonly PartFinding[]): PartsVerdict {
   return { kind: 'refused', why };
 }
 
-/** An older Sluice wrote no ids: what it left is taken as it is, unless its state is what lacks. */
+/**
+ * An older Sluice wrote no ids: what it left is taken as it is, unless its state is what lacks. It made
+ * none for those who only added images; with the keys that open them that is a whole region.
+ */
 function judgeUnnamed(parts: readonly PartFinding[]): PartsVerdict {
   const state = parts.find(({ name }) => name.startsWith('state'));
   const full = parts.find(({ isEmpty }) => !isEmpty);
   if (!state?.isEmpty || !full) return { kind: 'unnamed' };
+  const hasKeys = parts.some(({ name, isEmpty }) => name.startsWith('keys') && !isEmpty);
+  if (hasKeys && parts.some(({ needsNoState }) => needsNoState)) return { kind: 'unnamed' };
   const why = `${state.name}: is empty, while ${full.name} is not; mount it or restore it from a backup, ${remedy}`;
   return { kind: 'refused', why };
 }
