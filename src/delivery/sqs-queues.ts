@@ -51,6 +51,8 @@ export class SqsQueues implements MessageSource, QueueDirectory {
       requestHandler: {
         connectionTimeout: connectMs,
         requestTimeout: receiveWaitSeconds * 1000 + requestMs,
+        throwOnRequestTimeout: true,
+        socketTimeout: receiveWaitSeconds * 1000 + requestMs,
         httpAgent: { maxSockets: connections, keepAlive: true },
         httpsAgent: { maxSockets: connections, keepAlive: true },
       },

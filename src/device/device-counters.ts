@@ -1,3 +1,5 @@
+import { type ErrorCode, toSluiceError } from '../base/mod.ts';
+
 /** Where the bytes of a read came from, nearest first; a read counts for its farthest one. */
 export const TIERS = ['zero', 'overlay', 'memory', 'slab', 'l2', 'origin'] as const;
 export type Tier = (typeof TIERS)[number];
@@ -26,6 +28,8 @@ export interface DeviceStats {
   readonly chunksPrefetched: number;
   readonly prefetchedUsed: number;
   readonly failedReads: number;
+  /** Of the last of them. */
+  readonly lastFailure?: ErrorCode | undefined;
   readonly overlayBytes: number;
 }
 
@@ -41,6 +45,7 @@ export class DeviceCounters {
   #chunksPrefetched = 0;
   #prefetchedUsed = 0;
   #failedReads = 0;
+  #lastFailure: ErrorCode | undefined;
   readonly #reads = new Float64Array(TIERS.length);
   readonly #bytes = new Float64Array(TIERS.length);
   readonly #latency = new Float64Array(TIERS.length * BUCKETS);
@@ -83,8 +88,9 @@ export class DeviceCounters {
     this.#prefetchedUsed++;
   }
 
-  failed(): void {
+  failed(error: unknown): void {
     this.#failedReads++;
+    this.#lastFailure = toSluiceError(error).code;
   }
 
   stats(overlayBytes: number): DeviceStats {
@@ -107,6 +113,7 @@ export class DeviceCounters {
       chunksPrefetched: this.#chunksPrefetched,
       prefetchedUsed: this.#prefetchedUsed,
       failedReads: this.#failedReads,
+      lastFailure: this.#lastFailure,
       overlayBytes,
     };
   }

@@ -178,7 +178,7 @@ export class DeviceLoop implements FuseFiles {
         return true;
       },
       fail: (error) => {
-        counters.failed();
+        counters.failed(error);
         replies.replyFailure(unique, error);
       },
     });

@@ -100,7 +100,8 @@ test('a chunk that cannot be fetched fails its reads with its error, and is requ
   const failing = [device.read(0, 4096), device.read(CHUNK_SIZE_BYTES - 4096, 8192)];
   const away = { code: 'ORIGIN_UNAVAILABLE', data: { attempts: 3 } };
   for (const read of failing) await assert.rejects(read, away);
-  assert.equal((await device.stats()).failedReads, 2);
+  const { failedReads, lastFailure } = await device.stats();
+  assert.deepEqual([failedReads, lastFailure], [2, 'ORIGIN_UNAVAILABLE']);
   source.before = async () => {};
   assert.ok(disk.equals(await device.read(0, disk.length)));
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { type S3Credential, S3Server } from '../../test/support/s3-server.ts';
 import { systemClock, systemRandom } from '../base/mod.ts';
 import { nameOf } from '../seal/mod.ts';
@@ -8,7 +9,7 @@ import { retryingObjects, s3Origin } from './mod.ts';
 import { objectStoreConformance } from './object-store.conformance.ts';
 import { originConformance } from './origin.conformance.ts';
 import { collect, sealedManifest } from './origin.fixture.ts';
-import { S3Objects } from './s3-objects.ts';
+import { connectS3, S3Objects } from './s3-objects.ts';
 
 const credential: S3Credential = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
 const options = { clock: systemClock, random: systemRandom };
@@ -144,4 +145,13 @@ test('S3: a bucket that does not exist is named', async (t) => {
   const { locate } = await serve(t);
   const origin = await s3Origin({ ...locate(), bucket: 'another' }, options);
   await assert.rejects(origin.activeRoot(), { code: 'CONFIG_INVALID' });
+});
+
+test('S3: a request that is taken and never answered is given up', async (t) => {
+  const { server, locate } = await serve(t);
+  server.fault = () => ({ silent: true });
+  const client = connectS3(locate(), { connectMs: 1000, requestMs: 100, connections: 2 });
+  t.after(() => client.destroy());
+  const put = new PutObjectCommand({ Bucket: server.bucket, Key: 'p/a', Body: Buffer.from('x') });
+  await assert.rejects(client.send(put), { name: 'TimeoutError' });
 });

@@ -21,10 +21,19 @@ export interface S3Location {
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
+interface S3Times {
+  readonly connectMs: number;
+  /** Until an answer begins, and between its parts. */
+  readonly requestMs: number;
+  readonly connections: number;
+}
+
 /** A client that neither retries nor adds checksums of its own: names are checksums. */
-export function connectS3(location: S3Location): S3Client {
+export function connectS3(
+  location: S3Location,
+  { connectMs, requestMs, connections }: S3Times = limits.origin,
+): S3Client {
   const { region, endpoint, credentials } = location;
-  const { connectMs, requestMs, connections } = limits.origin;
   return new S3Client({
     region,
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
@@ -35,6 +44,9 @@ export function connectS3(location: S3Location): S3Client {
     requestHandler: {
       connectionTimeout: connectMs,
       requestTimeout: requestMs,
+      // Else it would only be warned about, and waited for without end.
+      throwOnRequestTimeout: true,
+      socketTimeout: requestMs,
       httpAgent: { maxSockets: connections, keepAlive: true },
       httpsAgent: { maxSockets: connections, keepAlive: true },
     },
@@ -143,7 +155,9 @@ export class S3Objects implements ObjectStore {
       const command = new ListObjectsV2Command(
         ContinuationToken ? { ...query, ContinuationToken } : query,
       );
-      const page = await this.#send(prefix, () => this.#client.send(command));
+      // Small and repeatable: tried again rather than waited for.
+      const options = { requestTimeout: limits.origin.answerMs };
+      const page = await this.#send(prefix, () => this.#client.send(command, options));
       for (const { Key = '', Size = 0 } of page.Contents ?? []) {
         yield { key: Key.slice(this.#prefix.length), sizeBytes: Size };
       }

@@ -1,6 +1,7 @@
 import type { InitializationType, StartOrder } from '../assignment/mod.ts';
 import { type Clock, type Logger, limits, MIB, type Random, toSluiceError } from '../base/mod.ts';
 import type { SandboxProvider } from '../isolation/mod.ts';
+import { DiskFaults } from './disk-faults.ts';
 import type { DiskPromises } from './disk-promises.ts';
 import { logStreamName, shapeOf } from './environment.ts';
 import { codeWarningEvent, type InitPhase, initDoneEvents } from './platform-events.ts';
@@ -123,6 +124,12 @@ export class SandboxStarter {
       if (!failure) throw error;
       init = { kind: 'failed', failure };
     }
+    const faults = new DiskFaults(sandboxId, device);
+    const fault = init.kind === 'failed' ? await faults.last() : undefined;
+    if (fault) {
+      await run?.stop();
+      throw fault;
+    }
     const initMs = clock.monotonicMs() - initAtMs;
     logInit(log, initializationType, 'init', init, initMs);
     if (run && init.kind !== 'ready') {
@@ -134,7 +141,7 @@ export class SandboxStarter {
     return new WorkerSandbox({
       sandboxId,
       template,
-      device,
+      ...{ device, faults },
       log,
       clock,
       logger,

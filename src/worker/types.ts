@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/mod.ts';
 import type { RuntimeSandbox, SandboxRuntimeApi } from '../runtime/mod.ts';
 import type { SandboxTemplate } from './template.ts';
 
@@ -8,8 +9,13 @@ export interface OpenDevice {
   /** The sandbox on it has started: what was read by now belongs to a start. Never rejects. */
   started(): Promise<void>;
   close(): Promise<void>;
-  /** Fetched since it was opened. */
-  stats(): Promise<{ readonly bytesFetched: number; readonly chunksFetched: number }>;
+  /** Since it was opened: what was fetched, and reads that failed. Rejects with `AGENT_DIED`. */
+  stats(): Promise<{
+    readonly bytesFetched: number;
+    readonly chunksFetched: number;
+    readonly failedReads: number;
+    readonly lastFailure?: ErrorCode | undefined;
+  }>;
 }
 
 export interface DeviceProvider {

@@ -55,6 +55,22 @@ describe('an invoke', () => {
     assert.match(String(logTail), /yyy\nEND RequestId: r-1\nREPORT/);
   });
 
+  test('that fails because its disk could not be read is our failure, and ends the sandbox', async (t) => {
+    const { start, sandboxes, disk } = bench(t);
+    const hosted = await start();
+    sandboxes[0]!.handler = async () => {
+      disk.failedReads++;
+      return { kind: 'error', body: Buffer.from('{}'), errorType: 'Error' };
+    };
+    const { answer, settled } = hosted.invoke(invokeOf());
+    await assert.rejects(answer, {
+      code: 'CHUNK_CORRUPT',
+      message: 'sb-1: 1 reads of its disk failed',
+    });
+    assert.equal(await settled, false);
+    await hosted.ended;
+  });
+
   test('passes on what the runtime posted, and the sandbox serves on', async (t) => {
     const { start, sandboxes } = bench(t);
     const hosted = await start();

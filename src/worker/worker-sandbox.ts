@@ -1,6 +1,7 @@
 import { assert, type Clock, type Logger, limits, MIB } from '../base/mod.ts';
 import type { SandboxExit } from '../isolation/mod.ts';
 import type { Invocation, ShutdownReason } from '../runtime/mod.ts';
+import type { DiskFaults } from './disk-faults.ts';
 import { type Ending, endingOf } from './ending.ts';
 import { type FunctionFailure, failureBody, failureLines } from './function-error.ts';
 import { IdleFreezer } from './idle-freezer.ts';
@@ -16,6 +17,7 @@ export interface WorkerSandboxParts {
   readonly sandboxId: string;
   readonly template: SandboxTemplate;
   readonly device: OpenDevice;
+  readonly faults: DiskFaults;
   readonly log: SandboxLog;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -78,6 +80,7 @@ export class WorkerSandbox {
     const answer = this.#answer(invoke, settled.resolve);
     // What keeps us from answering is our fault, and the end of this sandbox.
     answer.catch(() => {
+      this.#time?.close();
       settled.resolve(false);
       void this.#end();
     });
@@ -151,6 +154,8 @@ export class WorkerSandbox {
     this.#time = time;
     const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, time);
     const durationMs = clock.monotonicMs() - startedAtMs;
+    const fault = 'failure' in ending && (await this.#parts.faults.last());
+    if (fault) throw fault;
     const failure = 'failure' in ending ? ending.failure : undefined;
     const producedBytes = 'body' in ending ? ending.body.length : 0;
     const over = this.#finish(invoke, time, failure, durationMs, producedBytes);

@@ -9,7 +9,14 @@ import {
   versionRef,
   type WorkerListener,
 } from '../assignment/mod.ts';
-import { type Clock, noLogger, SeededRandom, systemClock, VirtualClock } from '../base/mod.ts';
+import {
+  type Clock,
+  type ErrorCode,
+  noLogger,
+  SeededRandom,
+  systemClock,
+  VirtualClock,
+} from '../base/mod.ts';
 import type {
   Sandbox,
   SandboxExit,
@@ -227,6 +234,8 @@ export interface Bench {
   readonly sandboxes: FakeSandbox[];
   readonly lines: LogLine[];
   readonly devices: { opened: number; closed: number };
+  /** What reads of the disk of a sandbox met. */
+  readonly disk: { failedReads: number; lastFailure: ErrorCode };
   readonly keys: { issued: number; revoked: number };
   start(sandboxId?: string): Promise<StartedSandbox>;
 }
@@ -250,6 +259,7 @@ export function bench(
   const sandboxes: FakeSandbox[] = [];
   const lines: LogLine[] = [];
   const devices = { opened: 0, closed: 0 };
+  const disk: Bench['disk'] = { failedReads: 0, lastFailure: 'CHUNK_CORRUPT' };
   const keys = { issued: 0, revoked: 0 };
   const provider: SandboxProvider = {
     isolation: 'fake',
@@ -269,7 +279,7 @@ export function bench(
           path: '/disk',
           started: async () => {},
           close: async () => void devices.closed++,
-          stats: async () => ({ bytesFetched: 4096, chunksFetched: 1 }),
+          stats: async () => ({ bytesFetched: 4096, chunksFetched: 1, ...disk }),
         };
       },
     },
@@ -317,7 +327,7 @@ export function bench(
       },
     };
   };
-  return { worker, sandboxes, lines, devices, keys, start };
+  return { worker, sandboxes, lines, devices, disk, keys, start };
 }
 
 /** The bench on a virtual clock: what is awaited through `within` takes as much time as it needs. */

@@ -116,6 +116,15 @@ describe('init', () => {
     await within(hosted.ended);
   });
 
+  test('that fails because the disk could not be read is a start that failed', async (t) => {
+    const { start, disk, clock, within, sandboxes } = timed(t, (sandbox) => {
+      disk.failedReads++;
+      clock.setTimer(5, () => sandbox.exit(exitOf(1)));
+    });
+    await assert.rejects(within(start()), { code: 'CHUNK_CORRUPT' });
+    assert.equal(sandboxes[0]!.stops, 1);
+  });
+
   test('that takes too long is run again inside the first invoke', async (t) => {
     let starts = 0;
     const onStart = (sandbox: FakeSandbox) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { readManifestHeader } from '../../src/seal/mod.ts';
@@ -9,9 +9,10 @@ import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
 import { KmsServer } from '../support/kms-server.ts';
 import { buildTestImage } from '../support/node-image.ts';
-import { type RunningRegion, startRegion } from '../support/region.ts';
+import { writeLayout } from '../support/oci-image.ts';
+import { type RunningRegion, readMetric, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
-import { S3Server } from '../support/s3-server.ts';
+import { type S3Request, S3Server } from '../support/s3-server.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 
@@ -109,6 +110,65 @@ describe('a region whose chunks rest in S3 and whose keys are in KMS', { skip: l
     await startCold();
     s3.fault = ({ action }) => (action === 'get' ? { status: 500 } : undefined);
     await assert.rejects(invoke(), ({ $metadata }) => $metadata.httpStatusCode >= 500);
+    s3.fault = () => undefined;
+    assert.deepEqual(await invoke(), [200, undefined]);
+  });
+
+  test('fails a start by an error of its own when S3 takes requests and answers none, and goes on at once', async () => {
+    await startCold();
+    s3.fault = () => ({ silent: true });
+    await assert.rejects(invoke(), (error: Error & { $metadata: { httpStatusCode: number } }) => {
+      assert.equal(error.$metadata.httpStatusCode, 500);
+      assert.match(error.message, /^The store of functions’ code does not answer/);
+      return true;
+    });
+    s3.fault = () => undefined;
+    assert.deepEqual(await invoke(), [200, undefined]);
+  });
+
+  test('creates while S3 refuses for a second', async (t) => {
+    let untilMs = 0;
+    let refused = 0;
+    s3.fault = ({ action }) => {
+      untilMs ||= action === 'put' ? performance.now() + 1000 : 0;
+      if (performance.now() >= untilMs) return undefined;
+      refused++;
+      return { status: 503 };
+    };
+    await createImageFunction(region.client(), 'small', `oci:${await writeLayout(t)}:latest`);
+    assert.ok(refused > 0);
+    s3.fault = () => undefined;
+  });
+
+  test('answers a damaged chunk with an error of ours, names it, raises the alarm, and serves it again', async () => {
+    await startCold();
+    const from = s3.requests.length;
+    assert.deepEqual(await invoke(), [200, undefined]);
+    const isChunk = ({ action, key }: S3Request) =>
+      action === 'get' && s3.objects.get(key)?.length === 524_288;
+    const keys = s3.requests
+      .slice(from)
+      .filter(isChunk)
+      .map(({ key }) => key);
+    await startCold();
+    for (const key of [keys[0], keys.at(-1)]) {
+      assert.ok(key);
+      s3.fault = (request) => (request.key === key ? { corrupt: true } : undefined);
+      await assert.rejects(invoke(), ({ $metadata }) => $metadata.httpStatusCode >= 500);
+      const name = basename(key);
+      await until(
+        () => `a line that names ${name} in ${region.log()}`,
+        () =>
+          region
+            .log()
+            .split('\n')
+            .some((line) => line.includes('"level":50') && line.includes(name)),
+      );
+    }
+    await until(
+      () => 'the alarm',
+      async () => (await readMetric(region, 'sluice_origin_corrupt_total')) >= 2,
+    );
     s3.fault = () => undefined;
     assert.deepEqual(await invoke(), [200, undefined]);
   });

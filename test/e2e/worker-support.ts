@@ -89,7 +89,7 @@ export async function makeCompute(t: TestContext, disk: string): Promise<TestCom
         path: disk,
         started: async () => {},
         close: async () => {},
-        stats: async () => ({ bytesFetched: 0, chunksFetched: 0 }),
+        stats: async () => ({ bytesFetched: 0, chunksFetched: 0, failedReads: 0 }),
       }),
     },
     templates: { find: async ({ key }) => templates.get(key) ?? assert.fail(key) },

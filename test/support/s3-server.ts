@@ -26,6 +26,8 @@ export interface S3Fault {
   readonly corrupt?: boolean;
   /** Drops the connection without an answer. */
   readonly hangUp?: boolean;
+  /** Takes the request and never answers, as a black hole behind a proxy. */
+  readonly silent?: boolean;
 }
 
 export interface S3Request {
@@ -83,6 +85,7 @@ export class S3Server {
     const fault = this.fault(asked) ?? {};
     if (fault.latencyMs) await sleep(fault.latencyMs, undefined, { ref: false });
     if (fault.hangUp) return void response.destroy();
+    if (fault.silent) return;
     let answer: Answer | undefined;
     if (fault.status === undefined || fault.late) {
       const refusal = await this.#refuse(request, url, body, asked);
