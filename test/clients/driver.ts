@@ -28,6 +28,8 @@ export interface ClientUnderTest {
   /** Which of the shared process's handlers runs a group. */
   entryOf(group: string): string;
   groupEnvironment(group: string): Readonly<Record<string, string>>;
+  /** What its invokes bring beside what all do. */
+  readonly headers?: Partial<Invocation>;
 }
 
 const identity = '{"cognitoIdentityId":"id-1","cognitoIdentityPoolId":"pool-1"}';
@@ -82,7 +84,11 @@ async function observeGroup(
       rest = rest.slice(1)
     ) {
       const each = rest[0] as ClientCase;
-      const outcome = await runCase(running, each);
+      const outcome = await runCase(
+        running,
+        each,
+        group === 'seen' ? { ...more, ...client.headers } : {},
+      );
       ended.push([each.name, outcome]);
       end = outcome.outcome;
     }
@@ -107,7 +113,8 @@ export interface Ended {
 
 async function runCase(
   running: RunningClient,
-  { name, event, entry, group }: ClientCase,
+  { name, event, entry }: ClientCase,
+  headers: Partial<Invocation>,
 ): Promise<Ended> {
   const abort = new AbortController();
   const late = systemClock.sleep(HANGS_AFTER_MS, abort.signal).then(
@@ -115,10 +122,7 @@ async function runCase(
     () => 'late' as const,
   );
   try {
-    const done = await Promise.race([
-      late,
-      begin(running, { case: name, ...event }, group === 'seen' ? more : {}),
-    ]);
+    const done = await Promise.race([late, begin(running, { case: name, ...event }, headers)]);
     if (done === 'late') return { outcome: 'hangs' };
     if (entry === undefined) return done;
     const exit = await Promise.race([

@@ -7,6 +7,7 @@ const seen: Readonly<Record<string, string>> = {
   contextKeys: 'return sorted(name for name in vars(context) if not name.startswith("_"))',
   contextTime:
     'left = context.get_remaining_time_in_millis()\nreturn [type(left).__name__, left > 1000]',
+  contextTrace: 'return [context.w3c(), hasattr(context.client_context, "w3c")]',
   contextTenant: 'return context.tenant_id',
   contextIdentity:
     'return [context.identity.cognito_identity_id, context.identity.cognito_identity_pool_id]',
@@ -49,6 +50,22 @@ const traced: Readonly<Record<string, string>> = {
   logException: 'try:\n  1 / 0\nexcept ZeroDivisionError:\n  logger.exception("failed")',
   logInfoStack:
     'try:\n  1 / 0\nexcept ZeroDivisionError:\n  logging.error("failed", exc_info=True)',
+};
+
+/** What cannot be logged as it is. */
+const odd: Readonly<Record<string, string>> = {
+  logBadArguments:
+    'try:\n  logging.warning("%d", "x")\nexcept TypeError as error:\n  return str(error)',
+  logExtraOfFailures:
+    'logger.warning("odd", extra={"errorType": "mine", "location": 1, "order": 2})',
+};
+
+/** What only a log of format JSON makes anything of. */
+const structured: Readonly<Record<string, string>> = {
+  logExtraObject:
+    'try:\n  logging.warning("x", extra={"object": object()})\nexcept TypeError as error:\n  return str(error)',
+  logNoException:
+    'try:\n  logging.error("none", exc_info=True)\nexcept AttributeError as error:\n  return str(error)',
 };
 
 const renamed = (handlers: Readonly<Record<string, string>>) =>
@@ -129,12 +146,12 @@ export const pythonSurroundings: readonly ClientCase[] = [
   }),
   ...sharing(
     'text log',
-    { ...printed, ...traced },
+    { ...printed, ...traced, ...odd },
     {
       logException: { parts: ['log'], reason: 'one call is one entry of the log' },
       logInfoStack: { parts: ['log'], reason: 'one call is one entry of the log' },
     },
   ),
-  ...sharing('json log', renamed({ ...printed, ...traced })),
+  ...sharing('json log', renamed({ ...printed, ...traced, ...odd, ...structured })),
   ...loading,
 ];

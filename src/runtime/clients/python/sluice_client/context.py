@@ -39,6 +39,10 @@ class CognitoIdentity(_Fields):
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
 
+#: The members of `w3c` in a client's context that a handler is told of; others are not passed on.
+TRACE_FIELDS = ("traceparent", "tracestate", "baggage")
+
+
 class LambdaContext:
     def __init__(self, invoke, environment):
         self.aws_request_id = invoke.request_id
@@ -49,12 +53,16 @@ class LambdaContext:
         self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = invoke.function_arn
         self.tenant_id = invoke.tenant_id
-        self.client_context = _client_context(invoke.client_context)
+        self.client_context, self._w3c = _client_context(invoke.client_context)
         self.identity = _identity(invoke.identity)
         self._epoch_deadline_time_in_ms = invoke.deadline_ms
 
     def get_remaining_time_in_millis(self):
         return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+
+    def w3c(self):
+        """The W3C trace context that the caller sent, as far as it is text."""
+        return dict(self._w3c)
 
     def log(self, message):
         """One entry of the log, whatever levels are let through."""
@@ -77,12 +85,17 @@ def _json(text, name):
 
 
 def _client_context(text):
-    if not text:
-        return None
-    context = ClientContext(_json(text, "Client Context"))
+    """What the caller sent of itself, and of its trace."""
+    values = _json(text, "Client Context") if text else None
+    if values is None:
+        return None, {}
+    traced = values.get("w3c")
+    traced = traced if isinstance(traced, dict) else {}
+    w3c = {name: traced[name] for name in TRACE_FIELDS if isinstance(traced.get(name), str)}
+    context = ClientContext(values)
     if context.client is not None:
         context.client = Client(context.client)
-    return context
+    return context, w3c
 
 
 def _identity(text):

@@ -9,8 +9,11 @@ import traceback
 #: What indents a line of a failure's stack, so that no viewer swallows it.
 NO_BREAK_SPACE = "\u00a0"
 TIME = "%Y-%m-%dT%H:%M:%S"
-#: What a record has of itself; all else was given as `extra`.
+#: What a record has of itself; all else was given as `extra`, or names the task that runs.
 OWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"aws_request_id", "tenant_id", "message", "asctime"}
+OWN_FIELDS -= {"taskName"}
+#: What only a failure has, and no `extra` may say.
+FAILURE_FIELDS = frozenset(("stackTrace", "errorType", "errorMessage", "location"))
 
 _request_id = None
 _tenant_id = None
@@ -50,13 +53,13 @@ def _indented(line):
 
 
 class LambdaLoggerHandler(logging.Handler):
-    """Libraries look for a handler of this name, to leave it alone or to take it away."""
+    """
+    Libraries look for a handler of this name, to leave it alone or to take it away. What cannot be
+    formatted is raised where it was to be logged, as on Lambda.
+    """
 
     def emit(self, record):
-        try:
-            write(self.format(record))
-        except Exception:
-            self.handleError(record)
+        write(self.format(record))
 
 
 class _RequestFilter(logging.Filter):
@@ -80,7 +83,7 @@ class _JsonFormatter(logging.Formatter):
         if record.exc_info:
             kind, error, trace = record.exc_info
             line["stackTrace"] = traceback.format_tb(trace)
-            line["errorType"] = kind.__name__ if kind else None
+            line["errorType"] = kind.__name__
             line["errorMessage"] = str(error)
         line["requestId"] = record.aws_request_id
         if record.exc_info:
@@ -88,9 +91,9 @@ class _JsonFormatter(logging.Formatter):
         if record.tenant_id is not None:
             line["tenantId"] = record.tenant_id
         for name, value in record.__dict__.items():
-            if name not in OWN_FIELDS and name not in line and value is not None:
+            if name not in OWN_FIELDS | FAILURE_FIELDS and name not in line and value is not None:
                 line[name] = value
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, ensure_ascii=False)
 
 
 def set_up(environment):
