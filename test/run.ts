@@ -4,6 +4,7 @@
  *   npm test                 everything
  *   npm test -- ext4 fuse    test files whose path has one of the words, and neither lint nor types
  *   npm run test:unit        the tests that take neither root nor a network
+ *   npm run test:heavy       the tests that nothing else runs, unless by a word: `// Heavy: WHY`
  *
  *   npm test -- --measure    everything, and keeps how long each file took, to plan the next runs by
  *
@@ -36,6 +37,7 @@ const { values, positionals: words } = parseArgs({
   allowPositionals: true,
   options: {
     unit: { type: 'boolean', default: false },
+    heavy: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(Math.max(2, availableParallelism() + 1)) },
     /** Keeps what each file took, by which the next runs are planned. */
     measure: { type: 'boolean', default: false },
@@ -44,6 +46,8 @@ const { values, positionals: words } = parseArgs({
   },
 });
 const root = resolve(values.root);
+
+const isHeavy = ({ heavyBecause }: TestFile) => heavyBecause !== undefined;
 
 function checkJob(name: string, report: Report): Job {
   const perform = async () => {
@@ -82,7 +86,9 @@ function batchJob({ paths, alone }: Batch, report: Report): Job {
   return { alone, run: perform };
 }
 
-const files = findTestFiles(root, words).filter((file) => file.unit || !values.unit);
+const found = findTestFiles(root, words).filter((file) => file.unit || !values.unit);
+const isAskedFor = (file: TestFile) => words.length > 0 || values.heavy === isHeavy(file);
+const files = found.filter(isAskedFor);
 if (files.length === 0) {
   process.stderr.write(`no test file has ${words.join(' or ')} in its path\n`);
   process.exit(2);
@@ -95,7 +101,7 @@ process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const report = new Report(process.stdout);
-const everything = words.length === 0 && !values.unit;
+const everything = words.length === 0 && !values.unit && !values.heavy;
 const batches = planBatches(files, measured);
 await runJobs(
   [
@@ -107,6 +113,9 @@ await runJobs(
 if (values.measure) {
   const times = measuredOf(report.times.filter(({ path }) => !CHECKS.includes(path)));
   writeFileSync(SECONDS_FILE, `${JSON.stringify(times, null, 2)}\n`);
+}
+for (const { path, heavyBecause } of everything ? found.filter(isHeavy) : []) {
+  process.stdout.write(`ℹ left out: ${path} (${heavyBecause}); npm run test:heavy runs it\n`);
 }
 const passed = await report.end(process.env['CI'] === 'true');
 process.exitCode = passed ? 0 : 1;

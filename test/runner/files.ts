@@ -6,6 +6,8 @@ export interface TestFile {
   readonly path: string;
   /** Takes neither root nor a network: what `npm run test:unit` runs. */
   readonly unit: boolean;
+  /** Why it runs only when it is asked for, if the file says so: `npm run test:heavy`. */
+  readonly heavyBecause: string | undefined;
   /** Why no other test may run meanwhile, if the file says so. */
   readonly aloneBecause: string | undefined;
   /** Why no other unit test may run in its process, if the file says so. */
@@ -30,6 +32,7 @@ export function describeTestFile(path: string, text: string): TestFile {
   return {
     path,
     unit: !path.startsWith('test/e2e/') && !asksForRoot,
+    heavyBecause: /^\/\/ Heavy: (\S.*)$/m.exec(text)?.[1],
     aloneBecause: /^\/\/ Runs alone: (\S.*)$/m.exec(text)?.[1],
     ownProcessBecause: /^\/\/ Own process: (\S.*)$/m.exec(text)?.[1],
   };

@@ -21,6 +21,6 @@ export async function createImageFunction(
       ...more,
     }),
   );
-  const waiter = { client, maxWaitTime: 600, minDelay: 0.1, maxDelay: 0.5 };
+  const waiter = { client, maxWaitTime: 1800, minDelay: 0.1, maxDelay: 0.5 };
   await waitUntilFunctionActiveV2(waiter, { FunctionName });
 }

@@ -32,8 +32,18 @@ async function readImage(layout: string): Promise<{ manifest: Json; config: Json
   return { manifest, config: await read(blobPath(layout, manifest['config'].digest)) };
 }
 
+/** Words of an OCI configuration's `config` that are to replace the image's. */
+type Process = Readonly<Record<'Entrypoint' | 'Cmd', readonly string[]>> & {
+  readonly WorkingDir: string;
+};
+
 /** Writes the image of `layout` with one layer more into `directory`; its blobs are hard links. */
-async function addLayer(layout: string, directory: string, files: Files): Promise<void> {
+export async function addLayer(
+  layout: string,
+  directory: string,
+  files: Files,
+  process?: Process,
+): Promise<void> {
   const write = async (tar: TarWriter) => {
     for (const [path, content] of Object.entries(files)) {
       await tar.add({ path, mode: 0o644, mtimeSeconds: 1_700_000_000 }, Buffer.from(content));
@@ -48,6 +58,7 @@ async function addLayer(layout: string, directory: string, files: Files): Promis
   const { config, manifest } = base;
   config['rootfs'].diff_ids.push(...top.config['rootfs'].diff_ids);
   config['history'].push(...top.config['history']);
+  Object.assign(config['config'], process);
   manifest['layers'].push(...top.manifest['layers']);
   Object.assign(manifest['config'], putBlob(directory, Buffer.from(JSON.stringify(config))));
   const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as Json;
