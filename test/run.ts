@@ -22,7 +22,7 @@ import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { repositoryRoot } from './repo/repository.ts';
-import { findTestFiles } from './runner/files.ts';
+import { findTestFiles, type TestFile } from './runner/files.ts';
 import { type Batch, type Measured, measuredOf, planBatches } from './runner/plan.ts';
 import { BATCH_PROGRAM, Report } from './runner/report.ts';
 import { type Job, runJobs } from './runner/schedule.ts';

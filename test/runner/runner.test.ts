@@ -167,6 +167,20 @@ test('words choose files, and a word that matches no file is an error', async (t
   assert.equal((await runOn(t, files, { words: ['nothing'] })).status, 2);
 });
 
+test('what is too heavy for every run is run when it is asked for', async (t) => {
+  const heavy = `${head}\n// Heavy: it builds a world.\ntest('weighs much', () => {});\n`;
+  const files = { 'src/a.test.ts': plain, 'src/b.test.ts': heavy };
+  const ranBy = async (...words: string[]) => {
+    const { lines } = await runOn(t, files, { words });
+    return ['has its reason', 'weighs much'].map((name) =>
+      lines.some((line) => line.includes(name)),
+    );
+  };
+  assert.deepEqual(await ranBy('--unit'), [true, false]);
+  assert.deepEqual(await ranBy('--heavy'), [false, true]);
+  assert.deepEqual(await ranBy('.test.ts'), [true, true]);
+});
+
 test('a file that runs alone has no other beside it', async (t) => {
   const log = join(temporaryDirectory(t, 'log'), 'log');
   const files = Object.fromEntries([1, 2, 3].map((i) => [`src/${i}.test.ts`, alone(log)]));
