@@ -2,7 +2,7 @@ import { SluiceError } from '../base/mod.ts';
 import type { AccessLog, Device, OpenDeviceRequest } from '../device/mod.ts';
 import type { KeyCustody } from '../keys/mod.ts';
 import type { DiskLocator } from '../origin/mod.ts';
-import { readManifestHeader, wrappedDataKey } from '../seal/mod.ts';
+import { type ManifestHeader, readManifestHeader, wrappedDataKey } from '../seal/mod.ts';
 
 export interface ManifestDeviceRequest {
   readonly deviceId: string;
@@ -13,12 +13,15 @@ export interface ManifestDeviceRequest {
   readonly record?: boolean;
   /** Fetch ahead by what earlier starts read. */
   readonly replay?: AccessLog;
+  /** What to fetch ahead by where there is no such log. */
+  readonly predict?: (header: ManifestHeader) => Promise<AccessLog | undefined>;
 }
 
 /** A device, and where what it shows rests. */
 export interface ManifestDevice {
   readonly device: Device;
   readonly rootId: string;
+  readonly header: ManifestHeader;
   /** Was there a start pack? */
   readonly hasPack: boolean;
 }
@@ -45,7 +48,7 @@ export class ManifestDevices {
 
   /** Rejects with `MANIFEST_NOT_FOUND`, `ACCESS_DENIED`, and the key service's and agents' errors. */
   async open(request: ManifestDeviceRequest): Promise<ManifestDevice> {
-    const { deviceId, accountId, manifestId, writable = false, record, replay } = request;
+    const { deviceId, accountId, manifestId, writable = false, record } = request;
     const { bytes, rootId, pack } = await this.#disks.findDisk(manifestId);
     const header = readManifestHeader(bytes);
     if (header.accountId !== accountId) {
@@ -55,6 +58,8 @@ export class ManifestDevices {
         { data: { manifestId, accountId } },
       );
     }
+    // A pack was made of a log: it needs none beside it.
+    const replay = pack ? undefined : (request.replay ?? (await request.predict?.(header)));
     const { key, context } = wrappedDataKey(bytes);
     const device = await this.#agents.open({
       deviceId,
@@ -67,6 +72,6 @@ export class ManifestDevices {
       ...(replay && { replay }),
       ...(pack && { pack }),
     });
-    return { device, rootId, hasPack: pack !== undefined };
+    return { device, rootId, header, hasPack: pack !== undefined };
   }
 }

@@ -1,6 +1,7 @@
 export { AccessLogBook } from './access-log-book.ts';
 export { type AgentSettings, adoptSlab, agentSettings } from './agent-settings.ts';
 export { hearTelemetry } from './agent-telemetry.ts';
+export { ChunkLore } from './chunk-lore.ts';
 export { ManifestDevices } from './manifest-devices.ts';
 export { OpenManifests } from './open-manifests.ts';
 export { PackKeeper } from './pack-keeper.ts';

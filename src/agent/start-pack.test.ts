@@ -140,7 +140,7 @@ test('with any pack, in any order, every read has the disk’s bytes', async (t)
       await device.close();
     },
   );
-  await fc.assert(property, { numRuns: 40 });
+  await fc.assert(property, { numRuns: 15 });
 });
 
 /** Each page once, as a log has them. */

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Labels, type Meter, noLogger } from '../base/mod.ts';
 import { type Device, DeviceCounters } from '../device/mod.ts';
+import type { ManifestHeader } from '../seal/mod.ts';
 import type { AccessLogBook } from './access-log-book.ts';
-import type { ManifestDevices } from './manifest-devices.ts';
+import type { ChunkLore } from './chunk-lore.ts';
+import type { ManifestDeviceRequest, ManifestDevices } from './manifest-devices.ts';
 import type { PackKeeper } from './pack-keeper.ts';
 import { WorkerDevices } from './worker-devices.ts';
 
@@ -33,6 +35,7 @@ test('what a device did is counted once, however often it is asked for', async (
     } as unknown as ManifestDevices,
     accessLogs: { logOf: async () => undefined } as unknown as AccessLogBook,
     packs: {} as PackKeeper,
+    lore: {} as ChunkLore,
     meter,
     logger: noLogger,
   });
@@ -63,4 +66,45 @@ test('what a device did is counted once, however often it is asked for', async (
     'sluice_device_prefetched_chunks_total wasted': 1,
   };
   for (const [key, value] of Object.entries(expected)) assert.equal(totals.get(key), value, key);
+});
+
+test('a first start is helped by what is known of its chunks, and tells what it read of them', async () => {
+  const counters = new DeviceCounters();
+  const stats = async () => counters.stats(0);
+  const runs = [[1, 2, 3]];
+  const device = { path: 'path', stats, close: stats, accessRuns: async () => runs };
+  const header = { manifestId: 'm', accountId: 'a' };
+  const predicted = { manifestId: 'm', runs: [] };
+  const [asked, learnt, kept]: [ManifestDeviceRequest[], unknown[], unknown[]] = [[], [], []];
+  let hasPack = false;
+  const devices = new WorkerDevices({
+    devices: {
+      open: async (request: ManifestDeviceRequest) => {
+        asked.push(request);
+        return { device, rootId: 'r', header, hasPack };
+      },
+    } as unknown as ManifestDevices,
+    accessLogs: {
+      logOf: async () => undefined,
+      started: async (log: unknown) => ({ merged: log, isRenewed: false }),
+    } as unknown as AccessLogBook,
+    packs: { keep: (job: unknown) => kept.push(job) } as unknown as PackKeeper,
+    lore: {
+      predict: async () => predicted,
+      learn: async (...what: unknown[]) => learnt.push(what),
+    } as unknown as ChunkLore,
+    meter: recordingMeter().meter,
+    logger: noLogger,
+  });
+  const request = { deviceId: 'd', accountId: 'a', manifestId: 'm' };
+  const opened = await devices.open(request);
+  assert.equal(await asked[0]?.predict?.(header as ManifestHeader), predicted);
+  await opened.started();
+  await opened.started();
+  const log = { manifestId: 'm', runs };
+  assert.deepEqual(learnt, [[header, log]]);
+  assert.deepEqual(kept, [{ log, rootId: 'r', device, isRenewed: false }]);
+  hasPack = true;
+  await (await devices.open(request)).started();
+  assert.equal(kept.length, 1);
 });

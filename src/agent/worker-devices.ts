@@ -2,6 +2,7 @@ import type { Counter, Histogram, Logger, Meter } from '../base/mod.ts';
 import { type DeviceStats, TIERS, type Tier } from '../device/mod.ts';
 import type { OpenDevice } from '../worker/mod.ts';
 import type { AccessLogBook } from './access-log-book.ts';
+import type { ChunkLore } from './chunk-lore.ts';
 import type { ManifestDevice, ManifestDeviceRequest, ManifestDevices } from './manifest-devices.ts';
 import type { PackKeeper } from './pack-keeper.ts';
 
@@ -12,6 +13,7 @@ export interface WorkerDevicesOptions {
   readonly devices: ManifestDevices;
   readonly accessLogs: AccessLogBook;
   readonly packs: PackKeeper;
+  readonly lore: ChunkLore;
   readonly meter: Meter;
   readonly logger: Logger;
 }
@@ -65,10 +67,16 @@ export class WorkerDevices {
   }
 
   async open(request: ManifestDeviceRequest): Promise<OpenDevice> {
-    const { devices, accessLogs } = this.#options;
+    const { devices, accessLogs, lore } = this.#options;
     const replay = await accessLogs.logOf(request.manifestId);
-    const opened = await devices.open({ ...request, record: true, ...(replay && { replay }) });
+    const opened = await devices.open({
+      ...request,
+      record: true,
+      ...(replay ? { replay } : { predict: (header) => lore.predict(header) }),
+    });
     const { device } = opened;
+    // Held until the start is over, since a large disk's header is.
+    let starting: ManifestDevice | undefined = opened;
     let counted: DeviceStats | undefined;
     const count = (now: DeviceStats) => {
       this.#add(now, counted);
@@ -77,7 +85,11 @@ export class WorkerDevices {
     };
     return {
       path: device.path,
-      started: () => this.#note(request.manifestId, opened),
+      started: async () => {
+        const over = starting;
+        starting = undefined;
+        if (over) await this.#note(over);
+      },
       stats: async () => count(await device.stats()),
       close: async () => {
         const last = await device.close();
@@ -110,12 +122,15 @@ export class WorkerDevices {
     }
   }
 
-  async #note(manifestId: string, { device, rootId, hasPack }: ManifestDevice): Promise<void> {
-    const { accessLogs, packs } = this.#options;
+  async #note({ device, rootId, header, hasPack }: ManifestDevice): Promise<void> {
+    const { accessLogs, packs, lore } = this.#options;
+    const { manifestId } = header;
     try {
       const runs = await device.accessRuns();
       const { merged, isRenewed } = await accessLogs.started({ manifestId, runs });
-      if (isRenewed || !hasPack) packs.keep({ log: merged, rootId, device, isRenewed });
+      if (hasPack && !isRenewed) return;
+      packs.keep({ log: merged, rootId, device, isRenewed });
+      await lore.learn(header, merged);
     } catch (error) {
       this.#options.logger.warn({ manifestId, error }, 'a start was not recorded');
     }

@@ -51,6 +51,9 @@ export const limits = {
     /** Reads of this host's disk for chunks that nobody waits for. */
     nearReadsAhead: 3,
     accessLogRuns: 262_144,
+    /** Chunks of an account of which it is known what starts touch, and accounts in memory. */
+    loreChunks: 4096,
+    loreAccounts: 64,
     /** Chunks that one read may lack: two for each page, where all come from a start pack. */
     missingChunks: 1024,
     /** Of a start pack, 64 MiB: what a start reads beyond them comes by chunks. */

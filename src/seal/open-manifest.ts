@@ -17,6 +17,8 @@ export interface ManifestHeader extends ManifestFacts {
   readonly keyId: string;
   /** The stored chunks' names in disk order, with repetitions. */
   names(): Iterable<ChunkName>;
+  /** Each stored chunk's place on the disk and its name, in disk order. */
+  storedChunks(): Iterable<readonly [index: number, name: ChunkName]>;
 }
 
 /** An opened manifest: two flat tables, however many chunks it has. Holds keys: never log it. */
@@ -35,8 +37,13 @@ export interface Manifest extends ManifestFacts {
  * Throws `MANIFEST_MALFORMED` or `MANIFEST_VERSION_UNKNOWN`.
  */
 export function readManifestHeader(bytes: Buffer): ManifestHeader {
-  const { facts, names, keyId } = decodeManifest(bytes);
-  return { ...facts, keyId, names: () => hexNames(names) };
+  const { facts, names, keyId, bitmap } = decodeManifest(bytes);
+  return {
+    ...facts,
+    keyId,
+    names: () => hexNames(names),
+    storedChunks: () => placedNames(facts.chunkCount, bitmap, names),
+  };
 }
 
 /** A manifest's data key as it rests there, and what it is bound to. */
@@ -111,6 +118,17 @@ function slotsOf({ facts, bitmap }: ManifestParts): Int32Array {
     if (isStored(bitmap, index)) slots[index] = next++;
   }
   return slots;
+}
+
+function* placedNames(
+  chunkCount: number,
+  bitmap: Buffer,
+  names: Buffer,
+): Iterable<readonly [number, ChunkName]> {
+  const each = hexNames(names)[Symbol.iterator]();
+  for (let index = 0; index < chunkCount; index++) {
+    if (isStored(bitmap, index)) yield [index, each.next().value as ChunkName];
+  }
 }
 
 function* hexNames(names: Buffer): Iterable<ChunkName> {

@@ -4,6 +4,7 @@ import {
   type AgentSettings,
   adoptSlab,
   agentSettings,
+  ChunkLore,
   hearTelemetry,
   ManifestDevices,
   PackKeeper,
@@ -12,6 +13,7 @@ import {
 } from '../agent/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
 import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
+import { defaultAccountId } from '../config/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { type RegionInvoker, UsageFile, type VersionBook } from '../dispatch/mod.ts';
 import { CgroupPool, LeanSandboxFactory, OutboundNetwork, openUserPool } from '../isolation/mod.ts';
@@ -66,10 +68,15 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
     const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
     const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
+    const lore = new ChunkLore({
+      directory: join(stores.data.cache, 'access-lore'),
+      operatorId: defaultAccountId,
+      logger,
+    });
     const packs = new PackKeeper({ origin: stores.origin, clock, meter, logger });
     const devices = new ManifestDevices(stores.origin, stores.keys, agents);
     const worker = new Worker({
-      devices: new WorkerDevices({ devices, accessLogs, packs, meter, logger }),
+      devices: new WorkerDevices({ devices, accessLogs, packs, lore, meter, logger }),
       sandboxes,
       runtimeApis: (sandbox) => new RuntimeApi({ clock, random, sandbox }),
       logs,
