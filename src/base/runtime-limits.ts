@@ -17,6 +17,8 @@ export const runtimeLimits = {
   /** Each part of a body, and so much for each part's size again. */
   bodyPartUnits: 1,
   bodyUnitBytes: 16 * KIB,
+  /** Request line and headers of one request, and the trailers behind a body. */
+  headBytes: 16 * KIB,
   extensions: 10,
   /**
    * What a runtime and its extensions have to end in when their sandbox goes: with extensions in

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import { limits, type WorkBudget } from '../base/mod.ts';
 import type { ResponseSink } from './types.ts';
+import type { RuntimeCall } from './wire/runtime-call.ts';
 
 export type CollectedBody =
   | { readonly kind: 'whole'; readonly body: Buffer }
@@ -15,42 +15,36 @@ const unitsOf = (part: Buffer) =>
  * the connection stays usable and the answer can be sent.
  */
 export function collectBody(
-  request: IncomingMessage,
+  call: RuntimeCall,
   limitBytes: number,
   budget: WorkBudget,
 ): Promise<CollectedBody> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const parts: Buffer[] = [];
     let sizeBytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      sizeBytes += chunk.length;
-      if (sizeBytes <= limitBytes) chunks.push(chunk);
-      else chunks.length = 0;
-      budget.spend(unitsOf(chunk));
-      if (!budget.isSpent) return;
-      request.pause();
-      budget.whenLeft(() => request.resume());
+    call.read({
+      part(part) {
+        sizeBytes += part.length;
+        if (sizeBytes <= limitBytes) parts.push(part);
+        else parts.length = 0;
+        budget.spend(unitsOf(part));
+        if (!budget.isSpent) return;
+        call.pause();
+        budget.whenLeft(() => call.resume());
+      },
+      end() {
+        if (sizeBytes > limitBytes) return resolve({ kind: 'oversize' });
+        const only = parts.length === 1 ? parts[0] : undefined;
+        resolve({ kind: 'whole', body: only ?? Buffer.concat(parts, sizeBytes) });
+      },
+      cut: () => resolve({ kind: 'truncated' }),
     });
-    request.on('end', () => {
-      if (sizeBytes > limitBytes) return resolve({ kind: 'oversize' });
-      const only = chunks.length === 1 ? chunks[0] : undefined;
-      resolve({ kind: 'whole', body: only ?? Buffer.concat(chunks, sizeBytes) });
-    });
-    // A connection that goes away mid-body ends in `error` and `close` without `end`.
-    request.on('error', () => resolve({ kind: 'truncated' }));
-    request.on('close', () => resolve({ kind: 'truncated' }));
   });
 }
 
 /** Reads a body that nobody wants to its end, so that its connection stays usable. */
-export function discardBody(request: IncomingMessage, budget: WorkBudget): void {
-  void collectBody(request, 0, budget);
-}
-
-/** Whether a request that should have no body announces one. */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  const length = headers['content-length'];
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+export function discardBody(call: RuntimeCall, budget: WorkBudget): void {
+  void collectBody(call, 0, budget);
 }
 
 export type StreamedBody =
@@ -59,22 +53,35 @@ export type StreamedBody =
   | { readonly kind: 'truncated' };
 
 /** Passes a request's body on to `sink` as it comes, no faster than the sink takes it. */
-export async function streamBody(
-  request: IncomingMessage,
+export function streamBody(
+  call: RuntimeCall,
   sink: ResponseSink,
   limitBytes: number,
   budget: WorkBudget,
 ): Promise<StreamedBody> {
-  let sizeBytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      sizeBytes += chunk.length;
-      if (sizeBytes <= limitBytes) await sink.write(chunk);
-      budget.spend(unitsOf(chunk));
+  return new Promise((resolve) => {
+    let sizeBytes = 0;
+    const broken = () => {
+      resolve({ kind: 'truncated' });
+      call.destroy();
+    };
+    const taken = async (writing: Promise<void> | undefined) => {
+      await writing;
       if (budget.isSpent) await budget.left();
-    }
-  } catch {
-    return { kind: 'truncated' };
-  }
-  return sizeBytes > limitBytes ? { kind: 'oversize' } : { kind: 'whole', sizeBytes };
+      call.resume();
+    };
+    call.read({
+      part(part) {
+        sizeBytes += part.length;
+        const writing = sizeBytes <= limitBytes ? sink.write(part) : undefined;
+        budget.spend(unitsOf(part));
+        if (writing === undefined && !budget.isSpent) return;
+        call.pause();
+        taken(writing).catch(broken);
+      },
+      end: () =>
+        resolve(sizeBytes > limitBytes ? { kind: 'oversize' } : { kind: 'whole', sizeBytes }),
+      cut: () => resolve({ kind: 'truncated' }),
+    });
+  });
 }

@@ -1,18 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { limits, type WorkBudget } from '../base/mod.ts';
 
-const { connectionUnits, pipelinedUnits } = limits.runtime;
+const { connectionUnits } = limits.runtime;
 
-/**
- * The open connections of one sandbox to its Runtime API: a bounded number, and one request at a
- * time on each.
- */
+/** The open connections of one sandbox to its Runtime API: a bounded number. */
 export class RuntimeConnections {
   readonly #budget: WorkBudget;
   readonly #sockets = new Set<Socket>();
-  /** The answer to each connection's last request. */
-  readonly #answers = new WeakMap<Socket, ServerResponse>();
 
   constructor(budget: WorkBudget) {
     this.#budget = budget;
@@ -38,22 +32,6 @@ export class RuntimeConnections {
         if (!socket.destroyed) serve();
       });
     }
-  }
-
-  /**
-   * Whether a request came after the last one's answer. Node reads all that a connection has sent
-   * at once, however much that is: one that sends ahead is broken off, and the sandbox waits for it.
-   */
-  isNext({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    if (socket.destroyed) return false;
-    const last = this.#answers.get(socket);
-    if (last !== undefined && !last.writableFinished) {
-      this.#budget.spend(pipelinedUnits);
-      socket.destroy();
-      return false;
-    }
-    this.#answers.set(socket, response);
-    return true;
   }
 
   destroy(): void {

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { limits, type Random, type WorkBudget } from '../base/mod.ts';
+import { sendError, sendJson } from './answers.ts';
 import { collectBody } from './body.ts';
 import {
   type Extension,
@@ -7,8 +7,8 @@ import {
   type ExtensionRefusal,
   isRefusal,
 } from './extension-book.ts';
-import { headerText, sendError, sendJson } from './http.ts';
 import type { Invocation, RuntimeSandbox, ShutdownReason } from './types.ts';
+import { field, type RuntimeCall } from './wire/runtime-call.ts';
 
 const prefix = '/2020-01-01/extension/';
 
@@ -40,7 +40,7 @@ export class ExtensionsApi {
   /** Resolves when all external extensions have registered. */
   readonly registered: Promise<void>;
   readonly #book: ExtensionBook;
-  readonly #parked = new Map<Extension, ServerResponse>();
+  readonly #parked = new Map<Extension, RuntimeCall>();
   #resolveRegistered: () => void = () => {};
   #shutdown: Shutdown | undefined;
 
@@ -67,20 +67,21 @@ export class ExtensionsApi {
   }
 
   /** Whether the call was one of this API. */
-  handle(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+  handle(call: RuntimeCall): boolean {
+    const { method, path } = call;
     if (!path.startsWith(prefix)) return false;
-    const call = `${request.method} ${path.slice(prefix.length)}`;
-    if (call === 'POST register') void this.#register(request, response);
-    else if (call === 'GET event/next') this.#next(request, response);
-    else if (call === 'POST init/error') void this.#fail('init', request, response);
-    else if (call === 'POST exit/error') void this.#fail('exit', request, response);
+    const name = `${method} ${path.slice(prefix.length)}`;
+    if (name === 'POST register') void this.#register(call);
+    else if (name === 'GET event/next') this.#next(call);
+    else if (name === 'POST init/error') void this.#fail('init', call);
+    else if (name === 'POST exit/error') void this.#fail('exit', call);
     else return false;
     return true;
   }
 
-  /** Who makes a request, by its header. */
-  callerOf(request: IncomingMessage): Extension | ExtensionRefusal {
-    return this.#book.find(headerText(request, 'lambda-extension-identifier'));
+  /** Who makes a call, by its header. */
+  callerOf(call: RuntimeCall): Extension | ExtensionRefusal {
+    return this.#book.find(call.header('lambda-extension-identifier'));
   }
 
   /** Tells those who asked for it that the runtime has got an event. */
@@ -109,39 +110,39 @@ export class ExtensionsApi {
 
   #send(type: 'INVOKE' | 'SHUTDOWN', event: object): void {
     for (const extension of this.#book.give(type)) {
-      const response = this.#parked.get(extension);
+      const call = this.#parked.get(extension);
       this.#parked.delete(extension);
-      if (response) this.#answer(response, event);
+      if (call) this.#answer(call, event);
     }
   }
 
-  #answer(response: ServerResponse, event: object): void {
-    const identifier = ['Lambda-Extension-Event-Identifier', this.#options.random.uuid()];
-    sendJson(response, 200, event, identifier);
+  #answer(call: RuntimeCall, event: object): void {
+    const identifier = field('Lambda-Extension-Event-Identifier', this.#options.random.uuid());
+    sendJson(call, 200, event, identifier);
   }
 
-  async #register(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const name = headerText(request, 'lambda-extension-name');
-    const events = await eventsOf(request, this.#options.budget);
+  async #register(call: RuntimeCall): Promise<void> {
+    const name = call.header('lambda-extension-name');
+    const events = await eventsOf(call, this.#options.budget);
     const made = this.#book.register(this.#options.random.uuid(), name, events);
     if (isRefusal(made)) {
-      refuse(response, made);
+      refuse(call, made);
       return;
     }
     const { accountId, ...identity } = this.#options.sandbox.identity;
-    const features = headerText(request, 'lambda-extension-accept-feature') ?? '';
+    const features = call.header('lambda-extension-accept-feature') ?? '';
     const asked = features.split(',').some((feature) => feature.trim() === 'accountId');
     const body = asked ? { ...identity, accountId } : identity;
-    sendJson(response, 200, body, ['Lambda-Extension-Identifier', made.identifier]);
+    sendJson(call, 200, body, field('Lambda-Extension-Identifier', made.identifier));
     if (this.#book.allRegistered) this.#resolveRegistered();
   }
 
-  #next(request: IncomingMessage, response: ServerResponse): void {
-    const extension = this.callerOf(request);
+  #next(call: RuntimeCall): void {
+    const extension = this.callerOf(call);
     const isFirst = !isRefusal(extension) && extension.phase === 'registered';
     const refused = isRefusal(extension) ? extension : this.#book.asks(extension);
     if (refused || isRefusal(extension)) {
-      if (refused) refuse(response, refused);
+      if (refused) refuse(call, refused);
       return;
     }
     if (isFirst) {
@@ -150,57 +151,46 @@ export class ExtensionsApi {
     }
     if (this.#shutdown && extension.events.has('SHUTDOWN')) {
       extension.phase = 'running';
-      this.#answer(response, this.#shutdown);
+      this.#answer(call, this.#shutdown);
       return;
     }
-    this.#parked.set(extension, response);
-    response.on('close', () => {
-      if (this.#parked.get(extension) !== response) return;
+    this.#parked.set(extension, call);
+    call.onGone(() => {
+      if (this.#parked.get(extension) !== call) return;
       this.#parked.delete(extension);
       extension.phase = 'running';
     });
     this.#options.onProgress();
   }
 
-  async #fail(
-    phase: 'init' | 'exit',
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const extension = this.callerOf(request);
-    const errorType = headerText(request, 'lambda-extension-function-error-type');
-    const collected = await collectBody(
-      request,
-      limits.runtime.errorBodyBytes,
-      this.#options.budget,
-    );
+  async #fail(phase: 'init' | 'exit', call: RuntimeCall): Promise<void> {
+    const extension = this.callerOf(call);
+    const errorType = call.header('lambda-extension-function-error-type');
+    const collected = await collectBody(call, limits.runtime.errorBodyBytes, this.#options.budget);
     if (isRefusal(extension)) {
-      refuse(response, extension);
+      refuse(call, extension);
       return;
     }
     if (errorType === undefined) {
       const message = 'Missing Lambda-Extension-Function-Error-Type header';
-      refuse(response, { status: 403, errorType: 'Extension.MissingHeader', message });
+      refuse(call, { status: 403, errorType: 'Extension.MissingHeader', message });
       return;
     }
     extension.phase = 'failed';
-    sendJson(response, 202, { status: 'OK' });
+    sendJson(call, 202, { status: 'OK' });
     const said = collected.kind === 'whole' ? collected.body : Buffer.alloc(0);
     const body = said.length > 0 ? said : Buffer.from(JSON.stringify({ errorType }));
     this.#options.onFailure({ phase, body, errorType });
   }
 }
 
-export function refuse(
-  response: ServerResponse,
-  { status, errorType, message }: ExtensionRefusal,
-): void {
-  sendError(response, status, errorType, message);
+export function refuse(call: RuntimeCall, { status, errorType, message }: ExtensionRefusal): void {
+  sendError(call, status, errorType, message);
 }
 
 /** The `events` of a registration, whatever they are; `undefined` if there are none. */
-async function eventsOf(request: IncomingMessage, budget: WorkBudget): Promise<unknown> {
-  const collected = await collectBody(request, limits.runtime.errorBodyBytes, budget);
+async function eventsOf(call: RuntimeCall, budget: WorkBudget): Promise<unknown> {
+  const collected = await collectBody(call, limits.runtime.errorBodyBytes, budget);
   if (collected.kind !== 'whole') return undefined;
   try {
     const parsed: unknown = JSON.parse(collected.body.toString('utf8'));

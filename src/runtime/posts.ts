@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { limits, type WorkBudget } from '../base/mod.ts';
 import { collectBody, discardBody, streamBody } from './body.ts';
-import { headerText } from './http.ts';
 import type { ResponseSink, RuntimeOutcome } from './types.ts';
+import type { RuntimeCall } from './wire/runtime-call.ts';
 
 /** What a post means for the invoke, and, unless it is simply accepted, what the runtime hears. */
 export interface ReadPost {
@@ -54,24 +53,24 @@ function cutShort(kind: 'oversize' | 'truncated', limitBytes: number): ReadPost 
 
 /** Reads `…/init/error`: the body, verbatim, and its type. */
 export async function readInitError(
-  request: IncomingMessage,
+  call: RuntimeCall,
   budget: WorkBudget,
 ): Promise<{ body: Buffer; errorType: string }> {
-  const collected = await collectBody(request, limits.runtime.errorBodyBytes, budget);
+  const collected = await collectBody(call, limits.runtime.errorBodyBytes, budget);
   const body = collected.kind === 'whole' ? collected.body : Buffer.from('{}');
   return {
     body,
-    errorType: errorTypeOf(headerText(request, errorTypeHeader), body, 'Runtime.Unknown'),
+    errorType: errorTypeOf(call.header(errorTypeHeader), body, 'Runtime.Unknown'),
   };
 }
 
 /** Reads `…/invocation/{id}/error`. */
-export async function readError(request: IncomingMessage, budget: WorkBudget): Promise<ReadPost> {
+export async function readError(call: RuntimeCall, budget: WorkBudget): Promise<ReadPost> {
   const limitBytes = limits.lambda.responsePayloadBytes;
-  const collected = await collectBody(request, limitBytes, budget);
+  const collected = await collectBody(call, limitBytes, budget);
   if (collected.kind !== 'whole') return cutShort(collected.kind, limitBytes);
   const { body } = collected;
-  const errorType = errorTypeOf(headerText(request, errorTypeHeader), body, 'Function.Unknown');
+  const errorType = errorTypeOf(call.header(errorTypeHeader), body, 'Function.Unknown');
   return { outcome: { kind: 'error', body, errorType } };
 }
 
@@ -80,46 +79,46 @@ export async function readError(request: IncomingMessage, budget: WorkBudget): P
  * where there is one, and is buffered for a caller who wants it whole.
  */
 export async function readResponse(
-  request: IncomingMessage,
+  call: RuntimeCall,
   sink: ResponseSink | undefined,
   budget: WorkBudget,
 ): Promise<ReadPost> {
-  const mode = headerText(request, modeHeader);
+  const mode = call.header(modeHeader);
   if (mode !== undefined && mode.toLowerCase() !== 'streaming') {
-    discardBody(request, budget);
+    discardBody(call, budget);
     const message = `${mode}: not a response mode`;
     return {
       outcome: runtimeError('Runtime.InvalidResponseMode', message),
       refusal: { status: 400, type: 'InvalidFunctionResponseMode', message },
     };
   }
-  const contentType = headerText(request, 'content-type') ?? 'application/octet-stream';
-  if (mode !== undefined && sink) return stream(request, sink, contentType, budget);
+  const contentType = call.header('content-type') ?? 'application/octet-stream';
+  if (mode !== undefined && sink) return stream(call, sink, contentType, budget);
   const limitBytes = limits.lambda.responsePayloadBytes;
-  const collected = await collectBody(request, limitBytes, budget);
+  const collected = await collectBody(call, limitBytes, budget);
   if (collected.kind !== 'whole') return cutShort(collected.kind, limitBytes);
-  const failure = errorOfTrailers(request);
+  const failure = errorOfTrailers(call);
   return { outcome: failure ?? { kind: 'response', body: collected.body, contentType } };
 }
 
 async function stream(
-  request: IncomingMessage,
+  call: RuntimeCall,
   sink: ResponseSink,
   contentType: string,
   budget: WorkBudget,
 ): Promise<ReadPost> {
   sink.begin(contentType);
   const limitBytes = limits.lambda.streamedResponseBytes;
-  const streamed = await streamBody(request, sink, limitBytes, budget);
+  const streamed = await streamBody(call, sink, limitBytes, budget);
   if (streamed.kind !== 'whole') return cutShort(streamed.kind, limitBytes);
   const { sizeBytes } = streamed;
-  return { outcome: errorOfTrailers(request) ?? { kind: 'streamed', sizeBytes, contentType } };
+  return { outcome: errorOfTrailers(call) ?? { kind: 'streamed', sizeBytes, contentType } };
 }
 
 /** A streaming function that fails midway says so in its trailers; the body is base64 there. */
-function errorOfTrailers(request: IncomingMessage): RuntimeOutcome | undefined {
-  const type = request.trailers[errorTypeHeader];
-  const encoded = request.trailers[errorBodyTrailer];
+function errorOfTrailers(call: RuntimeCall): RuntimeOutcome | undefined {
+  const type = call.trailer(errorTypeHeader);
+  const encoded = call.trailer(errorBodyTrailer);
   if (type === undefined && encoded === undefined) return undefined;
   const body = Buffer.from(encoded ?? '', 'base64');
   return { kind: 'error', body, errorType: errorTypeOf(type, body, 'Function.Unknown') };

@@ -1,52 +1,53 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Server as NetServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { type Clock, limits, WorkBudget } from '../base/mod.ts';
-import { discardBody, hasBody } from './body.ts';
+import { discardBody } from './body.ts';
 import { RuntimeConnections } from './connections.ts';
+import type { RuntimeCall } from './wire/runtime-call.ts';
+import { RuntimeConnection } from './wire/runtime-connection.ts';
 
 /**
  * Lets a sandbox's requests through to its Runtime API: one at a time on each connection, and no
  * more than its budget allows. Who has used that up is answered later.
  */
 export class RequestGate {
-  readonly #http: Server;
   readonly #connections: RuntimeConnections;
+  readonly #handle: (call: RuntimeCall) => void;
   /** What the sandbox may still ask for. */
   readonly budget: WorkBudget;
   #isClosed = false;
 
-  constructor(clock: Clock, handle: (request: IncomingMessage, response: ServerResponse) => void) {
+  constructor(clock: Clock, handle: (call: RuntimeCall) => void) {
     const { workUnits: units, workUnitsPerSecond: unitsPerSecond } = limits.runtime;
-    const budget = new WorkBudget({ clock, units, unitsPerSecond });
-    this.budget = budget;
-    this.#connections = new RuntimeConnections(budget);
-    // A handler may think for minutes between two requests of one connection, so none times out.
-    this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, noDelay: true });
-    this.#http.headersTimeout = 0;
-    const pass = (request: IncomingMessage, response: ServerResponse) => {
-      if (request.socket.destroyed) return;
-      response.sendDate = false;
-      if (request.method === 'GET' && hasBody(request)) discardBody(request, budget);
-      handle(request, response);
-    };
-    this.#http.on('request', (request, response) => {
-      if (!this.#connections.isNext(request, response)) return;
-      if (!budget.isSpent) pass(request, response);
-      else budget.whenLeft(() => pass(request, response));
-    });
+    this.budget = new WorkBudget({ clock, units, unitsPerSecond });
+    this.#connections = new RuntimeConnections(this.budget);
+    this.#handle = handle;
   }
 
   /** Takes the connections of `server`, which listens inside the sandbox. */
-  attach(server: NetServer): void {
+  attach(server: Server): void {
     server.on('connection', (socket) => {
       if (this.#isClosed) socket.destroy();
-      else this.#connections.admit(socket, () => this.#http.emit('connection', socket));
+      else this.#connections.admit(socket, () => this.#serve(socket));
     });
   }
 
   /** A request that costs: all but asking for events and answering them. */
   charge(): void {
     this.budget.spend(limits.runtime.requestUnits);
+  }
+
+  #serve(socket: Socket): void {
+    const { budget } = this;
+    new RuntimeConnection(socket, budget, (call) => {
+      if (!budget.isSpent) this.#pass(call);
+      else budget.whenLeft(() => this.#pass(call));
+    });
+  }
+
+  #pass(call: RuntimeCall): void {
+    if (call.isGone) return;
+    if (call.method === 'GET' && !call.isWhole) discardBody(call, this.budget);
+    this.#handle(call);
   }
 
   /** Drops every connection. */

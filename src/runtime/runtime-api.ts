@@ -1,11 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as NetServer } from 'node:net';
 import { assert, type Clock, type Random } from '../base/mod.ts';
+import { sendAccepted, sendError, sendEvent, sendText } from './answers.ts';
 import { discardBody } from './body.ts';
 import { type ExtensionFailure, ExtensionsApi } from './extensions-api.ts';
-import { nextHeaders, sendAccepted, sendError, sendText } from './http.ts';
 import { type ReadPost, readError, readInitError, readResponse } from './posts.ts';
 import { RequestGate } from './request-gate.ts';
+import { type RuntimeRoute, routeOf } from './routes.ts';
 import {
   initialRuntimeState,
   type RuntimeEffect,
@@ -21,9 +21,8 @@ import type {
   RuntimeSandbox,
   SandboxRuntimeApi,
 } from './types.ts';
+import type { RuntimeCall } from './wire/runtime-call.ts';
 
-const versionPrefix = '/2018-06-01/';
-const invocationPrefix = '/2018-06-01/runtime/invocation/';
 const nothing = () => {};
 
 interface CurrentInvoke {
@@ -42,7 +41,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
 
   readonly #gate: RequestGate;
   #state: RuntimeState = initialRuntimeState;
-  #parked: ServerResponse | undefined;
+  #parked: RuntimeCall | undefined;
   #current: CurrentInvoke | undefined;
   #resolveReady: (outcome: InitOutcome) => void = nothing;
   #whenSettled: (() => void)[] = [];
@@ -53,7 +52,7 @@ export class RuntimeApi implements SandboxRuntimeApi {
 
   constructor(options: { clock: Clock; random: Random; sandbox: RuntimeSandbox }) {
     const { clock, random, sandbox } = options;
-    this.#gate = new RequestGate(clock, (request, response) => this.#handle(request, response));
+    this.#gate = new RequestGate(clock, (call) => this.#handle(call));
     const { budget } = this.#gate;
     this.extensions = new ExtensionsApi({
       sandbox,
@@ -139,13 +138,12 @@ export class RuntimeApi implements SandboxRuntimeApi {
     for (const resolve of waiting) resolve();
   }
 
-  #deliver(response: ServerResponse): void {
+  #deliver(call: RuntimeCall): void {
     const current = this.#current;
     assert(current !== undefined, 'a delivery has an event');
     const { invocation, deadlineEpochMs } = current;
     this.#parked = undefined;
-    response.writeHead(200, nextHeaders(invocation, deadlineEpochMs));
-    response.end(invocation.payload);
+    sendEvent(call, invocation, deadlineEpochMs);
     this.extensions.invoke(invocation, deadlineEpochMs);
   }
 
@@ -166,97 +164,84 @@ export class RuntimeApi implements SandboxRuntimeApi {
     current?.resolve(outcome);
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
-    const url = request.url ?? '';
-    const query = url.indexOf('?');
-    const path = query < 0 ? url : url.slice(0, query);
-    const handled =
-      request.method === 'GET'
-        ? this.#get(path, response)
-        : request.method === 'POST' && this.#post(path, request, response);
-    if (handled) return;
+  #handle(call: RuntimeCall): void {
+    const route = routeOf(call.method, call.path);
+    if (route) {
+      this.#serve(route, call);
+      return;
+    }
     this.#gate.charge();
-    if (this.extensions.handle(path, request, response)) return;
-    if (this.telemetry.handle(path, request, response)) return;
-    discardBody(request, this.#gate.budget);
-    sendError(response, 404, 'InvalidRequest', `${request.method} ${path}: no such call`);
+    if (this.extensions.handle(call) || this.telemetry.handle(call)) return;
+    discardBody(call, this.#gate.budget);
+    sendError(call, 404, 'InvalidRequest', `${call.method} ${call.path}: no such call`);
   }
 
-  #get(path: string, response: ServerResponse): boolean {
-    if (path === `${invocationPrefix}next`) {
-      this.#next(response);
-      return true;
+  #serve(route: RuntimeRoute, call: RuntimeCall): void {
+    const { kind } = route;
+    if (kind === 'next') this.#next(call);
+    else if (kind === 'post') this.#post(route, call);
+    else if (kind === 'init-error') void this.#initError(call);
+    else {
+      this.#gate.charge();
+      if (kind === 'ping') sendText(call, 200, 'pong');
+      else sendError(call, 403, 'InvalidStateTransition', 'this sandbox is no snapshot');
     }
-    const isPing = path === `${versionPrefix}ping`;
-    if (!isPing && path !== `${versionPrefix}runtime/restore/next`) return false;
-    this.#gate.charge();
-    if (isPing) sendText(response, 200, 'pong');
-    else sendError(response, 403, 'InvalidStateTransition', 'this sandbox is no snapshot');
-    return true;
   }
 
-  #post(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    if (path === `${versionPrefix}runtime/init/error`) {
-      void this.#initError(request, response);
-      return true;
-    }
-    if (!path.startsWith(invocationPrefix)) return false;
-    const [requestId = '', target, rest] = path.slice(invocationPrefix.length).split('/');
-    if ((target !== 'response' && target !== 'error') || rest !== undefined) return false;
+  #post({ target, requestId }: RuntimeRoute & { kind: 'post' }, call: RuntimeCall): void {
     const effects = this.#step({ type: 'post', target, requestId });
-    if (this.#refused(effects, response)) {
-      discardBody(request, this.#gate.budget);
-      return true;
+    if (this.#refused(effects, call)) {
+      discardBody(call, this.#gate.budget);
+      return;
     }
     const sink = this.#current?.invocation.sink;
     const reading =
       target === 'response'
-        ? readResponse(request, sink, this.#gate.budget)
-        : readError(request, this.#gate.budget);
-    void this.#takePost(reading, response);
-    return true;
+        ? readResponse(call, sink, this.#gate.budget)
+        : readError(call, this.#gate.budget);
+    void this.#takePost(reading, call);
   }
 
   /** Answers a call that the state machine refused. */
-  #refused(effects: readonly RuntimeEffect[], response: ServerResponse): boolean {
+  #refused(effects: readonly RuntimeEffect[], call: RuntimeCall): boolean {
     const refusal = effects.find((effect) => effect.type === 'refuse');
     if (!refusal) return false;
     this.#gate.charge();
-    sendError(response, refusal.status, refusal.errorType, refusal.message);
+    sendError(call, refusal.status, refusal.errorType, refusal.message);
     return true;
   }
 
-  #next(response: ServerResponse): void {
+  #next(call: RuntimeCall): void {
     const before = this.#parked;
-    this.#parked = response;
+    this.#parked = call;
     const effects = this.#step({ type: 'next' });
-    if (this.#refused(effects, response)) {
+    if (this.#refused(effects, call)) {
       this.#parked = before;
       return;
     }
-    response.on('close', () => {
-      if (this.#parked !== response) return;
+    call.onGone(() => {
+      if (this.#parked !== call) return;
       this.#parked = undefined;
       this.#step({ type: 'next-gone' });
     });
   }
 
-  async #initError(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #initError(call: RuntimeCall): Promise<void> {
     const effects = this.#step({ type: 'init-error' });
-    if (this.#refused(effects, response)) {
-      discardBody(request, this.#gate.budget);
+    if (this.#refused(effects, call)) {
+      discardBody(call, this.#gate.budget);
       return;
     }
-    const { body, errorType } = await readInitError(request, this.#gate.budget);
-    sendAccepted(response);
+    const { body, errorType } = await readInitError(call, this.#gate.budget);
+    sendAccepted(call);
     this.#resolveReady({ kind: 'error', body, errorType });
   }
 
-  async #takePost(reading: Promise<ReadPost>, response: ServerResponse): Promise<void> {
+  async #takePost(reading: Promise<ReadPost>, call: RuntimeCall): Promise<void> {
     const { outcome, refusal } = await reading;
     this.#step({ type: 'post-ended' });
-    if (refusal) sendError(response, refusal.status, refusal.type, refusal.message);
-    else sendAccepted(response);
+    if (refusal) sendError(call, refusal.status, refusal.type, refusal.message);
+    else sendAccepted(call);
     this.#finish(outcome);
   }
 }

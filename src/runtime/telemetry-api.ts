@@ -1,13 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, limits, type WorkBudget } from '../base/mod.ts';
+import { sendJson } from './answers.ts';
 import { collectBody } from './body.ts';
 import { isRefusal } from './extension-book.ts';
 import { type ExtensionsApi, refuse } from './extensions-api.ts';
-import { sendJson } from './http.ts';
 import { TelemetryPost } from './telemetry-post.ts';
 import { parseTelemetryRequest, type TelemetryFlavour } from './telemetry-request.ts';
 import { TelemetrySubscription } from './telemetry-subscription.ts';
 import type { RuntimeSandbox, TelemetryEvent } from './types.ts';
+import type { RuntimeCall } from './wire/runtime-call.ts';
 
 const flavours: ReadonlyMap<string, TelemetryFlavour> = new Map([
   ['/2022-07-01/telemetry', 'telemetry'],
@@ -62,35 +62,27 @@ export class TelemetryApi {
   }
 
   /** Whether the call was one of this API. */
-  handle(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const flavour = flavours.get(path);
-    if (request.method !== 'PUT' || flavour === undefined) return false;
-    void this.#subscribe(flavour, request, response);
+  handle(call: RuntimeCall): boolean {
+    const flavour = flavours.get(call.path);
+    if (call.method !== 'PUT' || flavour === undefined) return false;
+    void this.#subscribe(flavour, call);
     return true;
   }
 
-  async #subscribe(
-    flavour: TelemetryFlavour,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
+  async #subscribe(flavour: TelemetryFlavour, call: RuntimeCall): Promise<void> {
     const { extensions, sandbox, clock } = this.#options;
-    const caller = extensions.callerOf(request);
-    const collected = await collectBody(
-      request,
-      limits.runtime.errorBodyBytes,
-      this.#options.budget,
-    );
-    if (isRefusal(caller)) return refuse(response, caller);
+    const caller = extensions.callerOf(call);
+    const collected = await collectBody(call, limits.runtime.errorBodyBytes, this.#options.budget);
+    if (isRefusal(caller)) return refuse(call, caller);
     if (!this.#open) {
       const message = `${prefixes[flavour]} API subscription is closed already`;
       const errorType = `${prefixes[flavour]}.SubscriptionClosed`;
-      return refuse(response, { status: 403, errorType, message });
+      return refuse(call, { status: 403, errorType, message });
     }
     const body = collected.kind === 'whole' ? collected.body : Buffer.alloc(0);
     const asked = parseTelemetryRequest(flavour, body);
     if ('problem' in asked) {
-      return refuse(response, {
+      return refuse(call, {
         status: 400,
         errorType: 'ValidationError',
         message: asked.problem,
@@ -103,7 +95,7 @@ export class TelemetryApi {
     const subscription = new TelemetrySubscription({ request: asked, flavour, receiver, clock });
     this.#subscriptions.set(caller.identifier, subscription);
     for (const event of this.#backlog) subscription.push(event);
-    sendJson(response, 200, 'OK');
+    sendJson(call, 200, 'OK');
     const record = { name: caller.name, state: 'Subscribed', types: asked.types };
     sandbox.onPlatformEvent({ type: 'platform.telemetrySubscription', record });
   }
