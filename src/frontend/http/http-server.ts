@@ -28,7 +28,9 @@ const twoHosts = new Error('two Host headers');
 export class HttpServer {
   readonly #server: Server;
   readonly #clock: Clock;
-  readonly #running = new Set<AbortController>();
+  /** Of all requests, for they are aborted together. */
+  readonly #closing = new AbortController();
+  #running = 0;
   readonly #connections = new Connections();
   #onIdle: (() => void) | undefined;
 
@@ -83,7 +85,7 @@ export class HttpServer {
   async close(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
-    if (this.#running.size > 0) {
+    if (this.#running > 0) {
       const controller = new AbortController();
       const idle = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
@@ -92,21 +94,20 @@ export class HttpServer {
       controller.abort();
     }
     const reason = new SluiceError('CANCELLED', 'the server is closing');
-    for (const each of this.#running) each.abort(reason);
+    this.#closing.abort(reason);
     this.#server.closeAllConnections();
     await closed;
   }
 
   async #run(handler: Handler, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const controller = new AbortController();
-    this.#running.add(controller);
+    this.#running++;
     // Not when the handler returns: the answer may still be on its way out.
     response.once('close', () => {
-      this.#running.delete(controller);
-      if (this.#running.size === 0) this.#onIdle?.();
+      this.#running--;
+      if (this.#running === 0) this.#onIdle?.();
     });
     try {
-      await handler(request, response, controller.signal);
+      await handler(request, response, this.#closing.signal);
     } catch {
       // A handler answers every error itself; what comes this far leaves no way to answer.
       response.destroy();
