@@ -240,8 +240,11 @@ export class RuntimeApi implements SandboxRuntimeApi {
   async #takePost(reading: Promise<ReadPost>, call: RuntimeCall): Promise<void> {
     const { outcome, refusal } = await reading;
     this.#step({ type: 'post-ended' });
-    if (refusal) sendError(call, refusal.status, refusal.type, refusal.message);
-    else sendAccepted(call);
     this.#finish(outcome);
+    // Whoever waits for the outcome is answered first: promises come before the next tick.
+    process.nextTick(() => {
+      if (refusal) sendError(call, refusal.status, refusal.type, refusal.message);
+      else sendAccepted(call);
+    });
   }
 }
