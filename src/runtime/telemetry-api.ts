@@ -38,6 +38,10 @@ export class TelemetryApi {
     this.#options = options;
   }
 
+  get isHeard(): boolean {
+    return this.#open || this.#subscriptions.size > 0;
+  }
+
   emit(event: TelemetryEvent): void {
     for (const subscription of this.#subscriptions.values()) subscription.push(event);
     if (!this.#open || this.#backlogBytes > limits.runtime.telemetryBacklogBytes) return;

@@ -107,6 +107,8 @@ export interface SandboxRuntimeApi {
   /** An external extension has ended that should not have. */
   extensionEnded(message: string, errorType: string): void;
   readonly telemetry: {
+    /** Whether anybody is sent what is emitted, or may yet ask for it. */
+    readonly isHeard: boolean;
     emit(event: TelemetryEvent): void;
     /** Resolves when all is sent that was emitted before. */
     flush(): Promise<void>;

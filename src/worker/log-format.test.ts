@@ -18,9 +18,9 @@ async function logOf(more: Partial<SandboxTemplate>, printed: readonly string[])
     write: ({ text }) => lines.push(text),
   });
   const told: unknown[] = [];
-  log.telemetryTo({ emit: ({ type, record }) => told.push([type, record]) });
+  log.telemetryTo({ isHeard: true, emit: ({ type, record }) => told.push([type, record]) });
   log.platform(initStartEvent(template, 'on-demand', 'init'));
-  log.begin('r', true);
+  log.begin({ requestId: 'r', logTail: true }, true);
   const output = new PassThrough();
   const read = log.capture(output);
   output.end(printed.map((line) => `${line}\n`).join(''));
@@ -77,4 +77,29 @@ test('a log of format JSON has objects, and leaves out what is below its levels'
   assert.ok(all.lines.some((line) => line.includes('platform.runtimeDone')));
   const few = await logOf({ logFormat: 'JSON', systemLogLevel: 'WARN' }, []);
   assert.deepEqual(few.lines, []);
+});
+
+test('the tail has what belongs to an invoke that asks for it, and nothing of one that does not', () => {
+  const log = new SandboxLog(template, 'stream', new VirtualClock(Date.parse(at)), {
+    write: () => {},
+  });
+  log.begin({ requestId: 'quiet', logTail: false }, true);
+  log.end(['it failed'], []);
+  assert.equal(log.tail.toString(), '');
+  log.begin({ requestId: 'asks', logTail: true }, false);
+  log.end(['so did this'], []);
+  assert.match(log.tail.toString(), /^START RequestId: asks Version: .*\nso did this\n$/);
+});
+
+test('no event is made for telemetry while nobody hears it', () => {
+  const log = new SandboxLog(template, 'stream', new VirtualClock(Date.parse(at)), {
+    write: () => {},
+  });
+  const told: string[] = [];
+  const telemetry = { isHeard: false, emit: ({ type }: { type: string }) => void told.push(type) };
+  log.telemetryTo(telemetry);
+  log.begin({ requestId: 'r', logTail: false }, true);
+  telemetry.isHeard = true;
+  log.end([], invokeDoneEvents(facts, undefined, 2));
+  assert.deepEqual(told, ['platform.runtimeDone', 'platform.end', 'platform.report']);
 });

@@ -24,6 +24,8 @@ export interface LogSegment {
 export interface LogGroup {
   readonly directory: string;
   readonly accountId: string;
+  /** What waits of all groups of the account. */
+  readonly account: { pendingBytes: number };
   /** Oldest first; the last one is written to. */
   readonly segments: LogSegment[];
   pending: LogLine[];

@@ -48,7 +48,7 @@ export class FileLogStore implements LogSink {
   #segments: LogSegment[] = [];
   #totalBytes = 0;
   readonly #byAccount = new Map<string, number>();
-  readonly #pendingByAccount = new Map<string, number>();
+  readonly #accounts = new Map<string, LogGroup['account']>();
   #pendingBytes = 0;
   #dropped = 0;
   #timer: Timer | undefined;
@@ -70,15 +70,15 @@ export class FileLogStore implements LogSink {
   }
 
   write(line: LogLine): void {
-    const own = this.#pendingByAccount.get(line.accountId) ?? 0;
     const { pendingBytes } = this.#limits;
+    const group = this.#groupOf(line);
+    const own = group.account.pendingBytes;
     if (this.#pendingBytes > pendingBytes || own > pendingBytes * PENDING_PART_PER_ACCOUNT) {
       this.#dropped++;
       return;
     }
-    const group = this.#groupOf(line);
     group.pending.push(line);
-    this.#pend(line, line.text.length);
+    this.#pend(group, line.text.length);
     this.#dirty.add(group);
     this.#timer ??= this.#clock.setTimer(this.#limits.flushMs, () => void this.flush());
   }
@@ -121,7 +121,9 @@ export class FileLogStore implements LogSink {
     let group = this.#groups.get(directory);
     if (!group) {
       const accountId = basename(dirname(directory));
-      group = { directory, accountId, segments: [], pending: [] };
+      const account = this.#accounts.get(accountId) ?? { pendingBytes: 0 };
+      this.#accounts.set(accountId, account);
+      group = { directory, accountId, account, segments: [], pending: [] };
       this.#groups.set(directory, group);
     }
     return group;
@@ -152,7 +154,7 @@ export class FileLogStore implements LogSink {
     for (const group of groups) {
       const lines = group.pending;
       group.pending = [];
-      for (const line of lines) this.#pend(line, -line.text.length);
+      this.#pend(group, -lines.reduce((sum, { text }) => sum + text.length, 0));
       try {
         await this.#append(group, lines);
       } catch (error) {
@@ -210,11 +212,9 @@ export class FileLogStore implements LogSink {
     }
   }
 
-  #pend({ accountId }: LogLine, bytes: number): void {
+  #pend({ account }: LogGroup, bytes: number): void {
     this.#pendingBytes += bytes;
-    const left = (this.#pendingByAccount.get(accountId) ?? 0) + bytes;
-    if (left === 0) this.#pendingByAccount.delete(accountId);
-    else this.#pendingByAccount.set(accountId, left);
+    account.pendingBytes += bytes;
   }
 
   /** Who has written most makes room: others keep what they have. */

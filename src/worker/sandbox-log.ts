@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Clock, formatBytes, limits } from '../base/mod.ts';
-import type { SandboxRuntimeApi } from '../runtime/mod.ts';
+import type { Invocation, SandboxRuntimeApi } from '../runtime/mod.ts';
 import { LogFormat } from './log-format.ts';
 import { OutputReader } from './output-reader.ts';
 import { logsDroppedEvent, type PlatformRecord, startEvent } from './platform-events.ts';
@@ -9,9 +9,10 @@ import type { SandboxTemplate } from './template.ts';
 import type { LogLine, LogSink } from './types.ts';
 
 const { outputInvokeBytes, outputTailBytes } = limits.sandbox;
-type Telemetry = Pick<SandboxRuntimeApi['telemetry'], 'emit'>;
+type Telemetry = Pick<SandboxRuntimeApi['telemetry'], 'emit' | 'isHeard'>;
 
 const lineEnd = Buffer.from('\n');
+const noBytes = Buffer.alloc(0);
 
 /**
  * The log of one sandbox. What its processes print belongs to the invoke that runs, else to init.
@@ -25,7 +26,8 @@ export class SandboxLog {
   readonly #format: LogFormat;
   #telemetry: Telemetry | undefined;
   #requestId: string | undefined;
-  #tail = new TailBuffer(outputTailBytes);
+  /** Absent while an invoke runs that nobody wants the end of the log of. */
+  #tail: TailBuffer | undefined = new TailBuffer(outputTailBytes);
   #takenBytes = 0;
   #droppedBytes = 0;
   #lastOutputAtMs = 0;
@@ -46,14 +48,21 @@ export class SandboxLog {
 
   /** The last 4 KiB since `begin`, or of init before the first. */
   get tail(): Buffer {
-    return this.#tail.bytes();
+    return this.#tail?.bytes() ?? noBytes;
   }
 
-  /** What follows belongs to this invoke; it starts with what `keepInit` leaves of the init's. */
-  begin(requestId: string, keepInit: boolean): void {
+  /**
+   * What follows belongs to this invoke. Its tail, if it is wanted, starts with what `keepInit`
+   * leaves of the init's.
+   */
+  begin(
+    { requestId, logTail }: Pick<Invocation, 'requestId' | 'logTail'>,
+    keepInit: boolean,
+  ): void {
     this.#reportDropped();
     this.#requestId = requestId;
-    if (!keepInit) this.#tail = new TailBuffer(outputTailBytes);
+    if (!logTail) this.#tail = undefined;
+    else if (!keepInit) this.#tail = new TailBuffer(outputTailBytes);
     this.#takenBytes = 0;
     this.platform(startEvent(requestId, this.#template.version));
   }
@@ -81,9 +90,11 @@ export class SandboxLog {
 
   /** What belongs to an invoke is in its tail as well, what belongs to init is not. */
   platform(event: PlatformRecord): void {
-    const time = new Date(this.#clock.nowMs()).toISOString();
     const { type, record } = event;
-    this.#telemetry?.emit({ time, type, record });
+    const isHeard = this.#telemetry?.isHeard === true;
+    // Most sandboxes have nobody who listens and a log of text, which has no use for the time.
+    const time = isHeard || this.#format.isJson ? this.#time() : '';
+    if (isHeard) this.#telemetry?.emit({ time, type, record });
     const line = this.#format.platformLine(event, time);
     if (line === undefined) return;
     if ('requestId' in record || type === 'platform.logsDropped') this.#platformLine(line);
@@ -91,7 +102,7 @@ export class SandboxLog {
   }
 
   #platformLine(text: string): void {
-    this.#tail.push(Buffer.from(`${text}\n`));
+    this.#tail?.push(Buffer.from(`${text}\n`));
     this.#write('platform', text);
   }
 
@@ -121,10 +132,11 @@ export class SandboxLog {
     const text = line.toString('utf8');
     const { record, kept } = this.#format.applicationLine(text);
     if (!kept) return;
-    const time = new Date(this.#clock.nowMs()).toISOString();
-    this.#telemetry?.emit({ time, type: source, record });
-    this.#tail.push(line);
-    this.#tail.push(lineEnd);
+    if (this.#telemetry?.isHeard) {
+      this.#telemetry.emit({ time: this.#time(), type: source, record });
+    }
+    this.#tail?.push(line);
+    this.#tail?.push(lineEnd);
     this.#write(source, text);
   }
 
@@ -135,6 +147,10 @@ export class SandboxLog {
     const event = logsDroppedEvent(text, this.#droppedBytes);
     this.#droppedBytes = 0;
     this.platform(event);
+  }
+
+  #time(): string {
+    return new Date(this.#clock.nowMs()).toISOString();
   }
 
   #write(source: LogLine['source'], text: string): void {

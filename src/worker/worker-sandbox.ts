@@ -147,7 +147,7 @@ export class WorkerSandbox {
   async #answer(invoke: Invocation, settle: (again: boolean) => void): Promise<InvokeOutcome> {
     const { clock, log, template, initFailure } = this.#parts;
     const { requestId, logTail } = invoke;
-    log.begin(requestId, !this.#invoked);
+    log.begin(invoke, !this.#invoked);
     const start = this.#invoked ? undefined : this.timings;
     const startedAtMs = clock.monotonicMs();
     const time = new InvokeTime(clock, template.timeoutMs);

@@ -139,6 +139,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     },
   };
   readonly telemetry = {
+    isHeard: true,
     emit: (event: { readonly type: string; readonly record: unknown }) => {
       this.emitted.push(event);
     },
