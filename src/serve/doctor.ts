@@ -162,6 +162,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     diskFinding(),
     programFinding('mount', 'mount'),
     programFinding('unshare', 'util-linux'),
+    programFinding('setpriv', 'util-linux', 'up without capabilities that it does not need'),
     programFinding('mke2fs', 'e2fsprogs'),
     programFinding('ip', 'iproute2', 'up --network outbound'),
     programFinding('nft', 'nftables', 'up --network outbound'),

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { SluiceError } from '../../base/mod.ts';
 import type { LogLevel } from '../../telemetry/mod.ts';
+import { keepFewCapabilities } from '../few-capabilities.ts';
 import {
   type L2Flags,
   l2Settings,
@@ -55,6 +56,8 @@ export function registerUp(program: Command): void {
     if (options.isolation === 'microvm') {
       throw new SluiceError('USAGE', '--isolation microvm: is not available yet; lean is');
     }
+    const isFew = keepFewCapabilities(options.listen.port);
+    if (!isFew) output.note('setpriv is missing (util-linux): all capabilities are kept');
     const tls = readTlsFiles(options, options.listen.host);
     const { startRegion } = await import('../../serve/mod.ts');
     const region = await startRegion({
