@@ -214,6 +214,8 @@ export const limits = {
     headerBytes: 16 * KIB,
     requestTimeoutMs: 910_000,
     connections: 4096,
+    /** Of the listener for metrics alone. */
+    metricsConnections: 64,
     /** What running requests get to end before a shutdown aborts them. */
     drainMs: 10_000,
     /** Request bodies held in memory at once, over all connections. */

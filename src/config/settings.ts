@@ -182,6 +182,11 @@ const metricsSettings = z.strictObject({
     .string()
     .regex(/^[\x21-\x7e]{16,256}$/, 'has 16 to 256 printable characters')
     .optional(),
+  /** Serves `/metrics` there instead of beside the API. */
+  listen: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'is HOST:PORT')
+    .optional(),
 });
 
 const settingsSchema = z.strictObject({

@@ -34,6 +34,7 @@ import { HttpServer, type TlsIdentity } from './http/http-server.ts';
 import { Router } from './http/router.ts';
 import { Installs } from './installs.ts';
 import { mayReadMetrics } from './metrics-access.ts';
+import { answerMetrics, type MetricsText } from './metrics-listener.ts';
 import { allOperations } from './operations/all.ts';
 import type { Services } from './services.ts';
 import { Authenticator } from './sigv4/authenticator.ts';
@@ -75,12 +76,6 @@ export interface FrontendOptions {
   readonly metricsToken?: string | undefined;
   /** What `GET /metrics` answers, unauthenticated like `/healthz`; 404 without one. */
   readonly metrics?: MetricsText;
-}
-
-/** Renders collected metrics. */
-export interface MetricsText {
-  readonly contentType: string;
-  text(): Promise<string>;
 }
 
 /** The Lambda API over HTTP. Owns its listening socket, its cache and the installs under way. */
@@ -199,8 +194,4 @@ function isGet({ method, url }: IncomingMessage, path: string): boolean {
 async function answer(response: ServerResponse, contentType: string, body: string): Promise<void> {
   const headers = { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) };
   response.writeHead(200, headers).end(body);
-}
-
-async function answerMetrics(response: ServerResponse, metrics: MetricsText): Promise<void> {
-  await answer(response, metrics.contentType, await metrics.text());
 }

@@ -18,8 +18,11 @@ export function mayReadMetrics(
 ): boolean {
   const isNear = loopback.test(socket.remoteAddress ?? '');
   if (isNear && !proxied.some((name) => headers[name] !== undefined)) return true;
+  return token !== undefined && hasToken({ headers }, token);
+}
+
+/** Whether a request has the token, as bearer token. */
+export function hasToken({ headers }: Pick<IncomingMessage, 'headers'>, token: string): boolean {
   const given = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  return (
-    token !== undefined && given !== undefined && timingSafeEqual(digest(given), digest(token))
-  );
+  return given !== undefined && timingSafeEqual(digest(given), digest(token));
 }

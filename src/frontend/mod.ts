@@ -1,1 +1,2 @@
 export { Frontend } from './frontend.ts';
+export { MetricsListener } from './metrics-listener.ts';

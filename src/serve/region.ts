@@ -11,7 +11,7 @@ import {
 import { reportDamaged } from '../database/mod.ts';
 import { AsyncEvents, QueueBatches, SnsTopics, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
-import { Frontend } from '../frontend/mod.ts';
+import { Frontend, MetricsListener } from '../frontend/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { DiskPromises } from '../worker/mod.ts';
 import { scheduleCollector } from './collector.ts';
@@ -20,7 +20,7 @@ import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
 import { raiseOpenFiles } from './open-files.ts';
 import { holdOrigin } from './region-hold.ts';
 import { keepGeneration } from './region-identity.ts';
-import { openFunctions, openStores } from './stores.ts';
+import { openFunctions, openStores, type Stores } from './stores.ts';
 import { reportStrayFiles } from './stray-files.ts';
 import { openZipSupport } from './zip-support.ts';
 
@@ -176,7 +176,7 @@ async function startParts(
     isDiskLow: () => guard.isLow,
     credentials,
     meter,
-    metrics: meter,
+    ...(stores.settings.metrics.listen === undefined && { metrics: meter }),
     // The other half is for sandboxes, devices and stores, which a flood must not take.
     connections: Math.floor(openFiles / 2),
     metricsToken: stores.settings.metrics.token,
@@ -191,9 +191,24 @@ async function startParts(
   });
   cleanups.push(() => frontend.close(drainMs()));
   cleanups.push(() => batches.close(drainMs()));
+  cleanups.push(await listenForMetrics(stores.settings, meter, options));
   const { host, port } = await frontend.start(options.listen.host, options.listen.port);
   events.start(frontend.queued, frontend.rights);
   await batches.start(frontend.queued);
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return { endpoint: `${options.tls ? 'https' : 'http'}://${authority}`, lost: hold.lost };
+}
+
+/** Where the settings give metrics a listener of their own. Answers what closes it. */
+async function listenForMetrics(
+  { metrics: { listen, token } }: Stores['settings'],
+  metrics: PrometheusMeter,
+  { tls }: Pick<RegionOptions, 'tls'>,
+): Promise<Cleanup> {
+  if (listen === undefined) return () => {};
+  const [clock, random] = [systemClock, systemRandom];
+  const listener = new MetricsListener({ metrics, token, tls, clock, random });
+  const at = listen.lastIndexOf(':');
+  await listener.listen(listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(listen.slice(at + 1)));
+  return () => listener.close();
 }
