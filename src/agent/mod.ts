@@ -1,5 +1,10 @@
 export { AccessLogBook } from './access-log-book.ts';
-export { type AgentSettings, adoptSlab, agentSettings } from './agent-settings.ts';
+export {
+  type AgentPlaces,
+  type AgentSettings,
+  adoptSlab,
+  agentSettings,
+} from './agent-settings.ts';
 export { hearTelemetry } from './agent-telemetry.ts';
 export { ChunkLore } from './chunk-lore.ts';
 export { ManifestDevices } from './manifest-devices.ts';

@@ -10,7 +10,12 @@ export const hostLimits = {
   diskFloorBytesMost: 10 * GIB,
   /** Written beforehand beside the databases, and given back when their disk is full. */
   stateReserveBytes: 16 * MIB,
-  /** Of what the disk has above the floor when the region starts, for all sandboxes' `/tmp`. */
-  scratchPart: 0.8,
+  /**
+   * Of what the disk has above the floor when the region starts, and the slab will not take: for all
+   * sandboxes' `/tmp`, for what flatteners spool, for logs. The rest is the state's and the origin's.
+   */
+  scratchPart: 0.7,
+  spoolPart: 0.15,
+  logsPart: 0.05,
   diskWatchMs: 5000,
 } as const;

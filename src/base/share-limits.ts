@@ -10,6 +10,8 @@ export const shareLimits = {
   unprovenConnections: 1024,
   /** Connections that one account keeps open between requests. */
   connectionsPerAccount: 2048,
+  /** Of what all sandboxes' `/tmp` may be promised together. */
+  scratchPartPerAccount: 3 / 4,
   /** Installs of one account at once; of all accounts see `functions.installsAtOnce`. */
   installsPerAccount: 2,
   /** Whole install, and the least of an image that has to come from a registry in each window. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { limits, SluiceError } from '../base/mod.ts';
+import { limits, MIB, SluiceError } from '../base/mod.ts';
 import { fileSystemSettings } from './file-systems.ts';
 import { cacheSettings, registrySettings } from './image-settings.ts';
 
@@ -169,6 +169,16 @@ const drainSettings = z.strictObject({
 const diskSettings = z.strictObject({
   /** What all sandboxes' `/tmp` may be promised together; a part of the free disk if absent. */
   scratchBytes: z.int().min(0).optional(),
+  /** What all functions' logs may take. */
+  logsBytes: z
+    .int()
+    .min(16 * MIB)
+    .optional(),
+  /** What flatteners may spool: a file of one has half of it. */
+  spoolBytes: z
+    .int()
+    .min(64 * MIB)
+    .optional(),
 });
 
 const unsupportedSettings = z.strictObject({

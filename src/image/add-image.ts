@@ -111,7 +111,9 @@ export async function addImage(image: OciImage, options: AddImageOptions): Promi
       manifestBytes: bytes.length,
     };
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOSPC') throw error;
+    const code = systemErrorCode(error);
+    // The latter where the operator bounds what may be spooled.
+    if (code !== 'ENOSPC' && code !== 'EFBIG') throw error;
     throw new SluiceError('DISK_FULL', `${options.spoolDirectory}: no space left`, {
       cause: error,
     });

@@ -26,6 +26,8 @@ export interface FlattenJob {
   readonly rootId: string;
   readonly origin: OriginPlace;
   readonly spoolDirectory: string;
+  /** The largest file that it may write there. */
+  readonly spoolFileBytes?: number;
   /** The zone's cache that new chunks are put into as well. */
   readonly primeL2?: L2Settings;
   /** The 32-byte salt of the chunks' keys. */

@@ -53,7 +53,7 @@ function flattenerHelper(job: FlattenJob, isJailed: boolean): Helper {
     memoryBytes: limits.helpers.flattenerMemoryBytes,
     processes: limits.helpers.processes,
     openFiles: limits.helpers.openFiles,
-    fileBytes: 2 * limits.image.flattenedSizeBytes,
+    fileBytes: job.spoolFileBytes ?? 2 * limits.image.flattenedSizeBytes,
   };
 }
 

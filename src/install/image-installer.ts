@@ -63,6 +63,9 @@ export interface ImageInstallerOptions {
   readonly logins: RegistryLogins;
   /** Files of PEM with those who sign registries' certificates, by host. */
   readonly registryCa: Readonly<Record<string, string>>;
+  /** The largest file that a flattener may spool. */
+  readonly spoolFileBytes?: number;
+  readonly isDiskLow?: (() => boolean) | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -170,7 +173,8 @@ export class ImageInstaller implements CodeInstaller {
       ...{ accountId, rootId, salt, architecture, imageDigest },
     });
     const isFar = parseImageReference(imageUri).kind === 'registry';
-    const watch = new InstallWatch({ imageUri, isFar, clock, signal });
+    const { spoolFileBytes, isDiskLow } = this.#options;
+    const watch = new InstallWatch({ imageUri, isFar, clock, signal, isDiskLow });
     try {
       await mkdir(spoolDirectory, { mode: 0o700 });
       const image = await runFlattener(
@@ -186,6 +190,7 @@ export class ImageInstaller implements CodeInstaller {
           rootId,
           origin: place,
           spoolDirectory,
+          ...(spoolFileBytes !== undefined && { spoolFileBytes }),
           salt,
           ...(request.primeL2 && { primeL2: request.primeL2 }),
         },

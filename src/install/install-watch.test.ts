@@ -44,3 +44,16 @@ test('a disk that is being laid out is not waited for in bytes', async () => {
   watch.close();
   assert.equal(await codeAfter(2 * installMs), undefined);
 });
+
+test('an install under way ends when the disk is about full', async () => {
+  let isLow = false;
+  const clock = new VirtualClock();
+  const watch = new InstallWatch({ imageUri: 'i', isFar: false, clock, isDiskLow: () => isLow });
+  const come = () =>
+    watch.progress({ phase: 'layers', bytesDone: 1, bytesTotal: 9, chunks: 0, newChunks: 0 });
+  come();
+  assert.equal(watch.signal.aborted, false);
+  isLow = true;
+  come();
+  assert.equal((watch.signal.reason as { code: string }).code, 'DISK_FULL');
+});

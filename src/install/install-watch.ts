@@ -7,11 +7,13 @@ export interface InstallWatchOptions {
   readonly isFar: boolean;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
+  /** The disk is about full, whoever filled it. */
+  readonly isDiskLow?: (() => boolean) | undefined;
 }
 
 /**
  * Ends an install that takes longer than any may, or whose registry sends next to nothing: so that
- * who keeps a registry cannot keep an install's slot.
+ * who keeps a registry cannot keep an install's slot. One that fills the disk ends before it is full.
  */
 export class InstallWatch {
   readonly signal: AbortSignal;
@@ -37,6 +39,9 @@ export class InstallWatch {
 
   progress(progress: ImageProgress): void {
     this.#latest = progress;
+    const { imageUri, isDiskLow } = this.#options;
+    if (!isDiskLow?.()) return;
+    this.#controller.abort(new SluiceError('DISK_FULL', `${imageUri}: the disk is about full`));
   }
 
   close(): void {

@@ -66,7 +66,10 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
     else await OutboundNetwork.sweep(ownerId);
     const sandboxes = await openSandboxes(stores, cgroups, network, logger);
     await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
-    const logs = await FileLogStore.open({ directory: stores.data.logs, clock, logger });
+    const logs = await FileLogStore.open({
+      ...{ directory: stores.data.logs, clock, logger },
+      limits: { totalBytes: stores.budgets.logsBytes },
+    });
     const accessLogs = new AccessLogBook(join(stores.data.cache, 'access-logs'), logger);
     const lore = new ChunkLore({
       directory: join(stores.data.cache, 'access-lore'),

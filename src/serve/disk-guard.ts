@@ -20,6 +20,8 @@ export interface DiskSpace {
 export interface DiskGuardOptions {
   /** Where the databases rest, and the reserve beside them. */
   readonly stateDirectory: string;
+  /** Others that a region writes to, which may be on file systems of their own. */
+  readonly others?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly meter: Meter;
@@ -39,7 +41,7 @@ export function floorOf({ totalBytes }: DiskSpace): number {
 }
 
 /**
- * Watches the disk of the databases. Below a floor what takes room is refused, which leaves the rest
+ * Watches the disk of the databases, and others that are written to. Below a floor what takes room is refused, which leaves the rest
  * to deletes and to what runs already. A reserve beside the databases is given back when even that is
  * gone, so that a delete can always be written, and made again when there is room.
  */
@@ -63,12 +65,6 @@ export class DiskGuard {
     return this.#isLow;
   }
 
-  /** What sandboxes' `/tmp` may be promised: a part of what is there now, above the floor. */
-  static budgetOf(space: DiskSpace): number {
-    const free = space.availableBytes - floorOf(space);
-    return Math.max(0, Math.floor(free * limits.host.scratchPart));
-  }
-
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -76,16 +72,20 @@ export class DiskGuard {
   }
 
   #look(): void {
-    const { stateDirectory, spaceOf = diskSpaceOf, clock, logger } = this.#options;
+    const { stateDirectory, others = [], spaceOf = diskSpaceOf, clock, logger } = this.#options;
     const space = spaceOf(stateDirectory);
     const { availableBytes } = space;
     this.#gauge.set(availableBytes);
     const floorBytes = floorOf(space);
-    const isLow = availableBytes < floorBytes;
-    if (isLow !== this.#isLow) {
-      this.#isLow = isLow;
-      const fields = { directory: stateDirectory, availableBytes, floorBytes };
-      if (isLow)
+    const isBelow = (directory: string) => {
+      const there = spaceOf(directory);
+      return there.availableBytes < floorOf(there);
+    };
+    const low = [stateDirectory, ...others].find(isBelow);
+    if ((low !== undefined) !== this.#isLow) {
+      this.#isLow = low !== undefined;
+      const fields = { directory: low ?? stateDirectory, availableBytes, floorBytes };
+      if (low !== undefined)
         logger.error(fields, 'the disk is about full: starts, creates and events are refused');
       else logger.warn(fields, 'the disk has room again');
     }

@@ -16,7 +16,7 @@ import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.t
 import { DiskPromises } from '../worker/mod.ts';
 import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
-import { DiskGuard, diskSpaceOf } from './disk-guard.ts';
+import { DiskGuard } from './disk-guard.ts';
 import { raiseOpenFiles } from './open-files.ts';
 import { holdOrigin } from './region-hold.ts';
 import { keepGeneration } from './region-identity.ts';
@@ -95,7 +95,9 @@ async function startParts(
 ): Promise<Pick<RunningRegion, 'endpoint' | 'lost'>> {
   const openFiles = await raiseOpenFiles();
   const meter = new PrometheusMeter();
-  const stores = await openStores(data.path, { meter, logger, keyProcess: true });
+  let guard: DiskGuard | undefined;
+  const isDiskLow = () => guard?.isLow ?? false;
+  const stores = await openStores(data.path, { meter, logger, isDiskLow, keyProcess: true });
   cleanups.push(() => stores.close());
   const tools = { clock: systemClock, random: systemRandom, logger };
   const hold = await holdOrigin({ ...stores, ...tools });
@@ -111,15 +113,13 @@ async function startParts(
   const accounts = Accounts.open(data, systemClock, systemRandom, onDamaged);
   cleanups.push(() => accounts.close());
   const credentials = new SandboxCredentials(accounts.store, systemRandom);
-  const guard = new DiskGuard({
+  guard = new DiskGuard({
     stateDirectory: data.state,
+    others: [data.origin, data.run, data.spool, data.cache, data.logs],
     ...{ clock: systemClock, logger, meter },
   });
-  cleanups.push(() => guard.close());
-  const disk = new DiskPromises({
-    budgetBytes: stores.settings.disk.scratchBytes ?? DiskGuard.budgetOf(diskSpaceOf(data.run)),
-    isLow: () => guard.isLow,
-  });
+  cleanups.push(() => guard?.close());
+  const disk = new DiskPromises({ budgetBytes: stores.budgets.scratchBytes, isLow: isDiskLow });
   const directoryOf = (accountId: string, arn: string) =>
     fileSystemDirectory(stores.settings.filesystems, accountId, arn);
   const compute = await startCompute(stores, {
@@ -151,7 +151,7 @@ async function startParts(
   const random = systemRandom;
   const events = await AsyncEvents.open({
     data,
-    isDiskLow: () => guard.isLow,
+    isDiskLow,
     outbound,
     queues,
     topics,
@@ -173,7 +173,7 @@ async function startParts(
     topics,
     provisioner: invoker,
     zip,
-    isDiskLow: () => guard.isLow,
+    isDiskLow,
     credentials,
     meter,
     ...(stores.settings.metrics.listen === undefined && { metrics: meter }),

@@ -20,7 +20,9 @@ import { Jails } from '../isolation/mod.ts';
 import { holdKeys, type KeyCustody, KeyProcess } from '../keys/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
+import type { DiskBudgets } from './disk-budgets.ts';
 import { confineHelpers } from './helper-cgroups.ts';
+import { measureBudgets } from './measure-disk.ts';
 import { RegionIdentity } from './region-identity.ts';
 
 /** What rests in a data directory and may be used with or without a region running on it. */
@@ -34,6 +36,7 @@ export interface Stores {
   readonly images: ImageCatalogue;
   readonly installer: ImageInstaller;
   readonly jails: Jails;
+  readonly budgets: DiskBudgets;
   readonly identity: RegionIdentity;
   /** Ends the processes that keep keys, and removes helpers' cgroups. */
   close(): Promise<void>;
@@ -42,6 +45,8 @@ export interface Stores {
 export interface OpenStoresOptions {
   readonly meter?: Meter;
   readonly logger?: Logger;
+  /** Whether the disk is about full: installs under way end. */
+  readonly isDiskLow?: () => boolean;
   /** A process of its own holds the keys; else this one, which is an operator's command. */
   readonly keyProcess?: boolean;
 }
@@ -105,7 +110,10 @@ export async function openStores(
     await places.close();
     throw error;
   }
+  const budgets = await measureBudgets(places);
   const installer = new ImageInstaller({
+    spoolFileBytes: budgets.spoolFileBytes,
+    isDiskLow: options.isDiskLow,
     jails,
     data,
     place,
@@ -124,6 +132,7 @@ export async function openStores(
   });
   return {
     ...places,
+    budgets,
     installer,
     images: new ImageCatalogue(origin),
   };

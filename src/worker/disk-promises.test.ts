@@ -8,20 +8,30 @@ const refused = {
 };
 
 test('no start is let in whose room was promised to others', () => {
-  const promises = new DiskPromises({ budgetBytes: 1000, isLow: () => false });
-  const first = promises.take('f', 600);
-  assert.throws(() => promises.take('g', 401), refused);
-  promises.take('g', 400);
+  const promises = new DiskPromises({ budgetBytes: 1000, accountBytes: 1000, isLow: () => false });
+  const first = promises.take('f', 'f', 600);
+  assert.throws(() => promises.take('g', 'g', 401), refused);
+  promises.take('g', 'g', 400);
   first();
   first();
   assert.equal(promises.promisedBytes, 400, 'room is given back once');
-  promises.take('h', 600);
+  promises.take('h', 'h', 600);
 });
 
 test('nothing starts on a disk that is about full, however little is promised', () => {
   let isLow = true;
-  const promises = new DiskPromises({ budgetBytes: 1000, isLow: () => isLow });
-  assert.throws(() => promises.take('f', 1), refused);
+  const promises = new DiskPromises({ budgetBytes: 1000, accountBytes: 1000, isLow: () => isLow });
+  assert.throws(() => promises.take('f', 'f', 1), refused);
   isLow = false;
-  promises.take('f', 1);
+  promises.take('f', 'f', 1);
+});
+
+test('one account never holds all the room, however many functions it has', () => {
+  const promises = new DiskPromises({ budgetBytes: 1000, isLow: () => false });
+  promises.take('f', 'one', 500);
+  const last = promises.take('g', 'one', 250);
+  assert.throws(() => promises.take('h', 'one', 1), refused);
+  promises.take('f', 'other', 250);
+  last();
+  promises.take('h', 'one', 250);
 });

@@ -1,18 +1,22 @@
-import { SluiceError } from '../base/mod.ts';
+import { limits, SluiceError } from '../base/mod.ts';
 
 export interface DiskPromisesOptions {
   /** What all sandboxes' `/tmp` may fill together. */
   readonly budgetBytes: number;
+  /** What those of one account may; `limits.shares` of the budget when left out. */
+  readonly accountBytes?: number;
   /** The disk is about full, whoever filled it. */
   readonly isLow: () => boolean;
 }
 
 /**
  * Room for sandboxes' `/tmp`, promised before they start: a start that finds no room is
- * refused, so that no sandbox finds the disk full below what it was told it has.
+ * refused, so that no sandbox finds the disk full below what it was told it has. One account
+ * never holds all of it.
  */
 export class DiskPromises {
   readonly #options: DiskPromisesOptions;
+  readonly #byAccount = new Map<string, number>();
   #promisedBytes = 0;
 
   constructor(options: DiskPromisesOptions) {
@@ -24,20 +28,32 @@ export class DiskPromises {
   }
 
   /** Answers what gives the room back. Throws `START_LIMIT_EXCEEDED`, its `limit` `disk`. */
-  take(what: string, bytes: number): () => void {
+  take(what: string, accountId: string, bytes: number): () => void {
     const { budgetBytes, isLow } = this.#options;
-    if (isLow() || this.#promisedBytes + bytes > budgetBytes) {
+    const share = Math.floor(budgetBytes * limits.shares.scratchPartPerAccount);
+    const { accountBytes = share } = this.#options;
+    const held = this.#byAccount.get(accountId) ?? 0;
+    const isFull = isLow() || this.#promisedBytes + bytes > budgetBytes;
+    if (isFull || held + bytes > accountBytes) {
+      const whose = isFull ? 'the disk has' : 'the account’s share of the disk has';
       throw new SluiceError(
         'START_LIMIT_EXCEEDED',
-        `${what}: the disk has no room for another /tmp of ${bytes} bytes`,
+        `${what}: ${whose} no room for another /tmp of ${bytes} bytes`,
         { data: { reason: 'ConcurrentInvocationLimitExceeded', limit: 'disk' } },
       );
     }
-    this.#promisedBytes += bytes;
-    let held = true;
+    this.#add(accountId, bytes);
+    let isHeld = true;
     return () => {
-      if (held) this.#promisedBytes -= bytes;
-      held = false;
+      if (isHeld) this.#add(accountId, -bytes);
+      isHeld = false;
     };
+  }
+
+  #add(accountId: string, bytes: number): void {
+    this.#promisedBytes += bytes;
+    const held = (this.#byAccount.get(accountId) ?? 0) + bytes;
+    if (held > 0) this.#byAccount.set(accountId, held);
+    else this.#byAccount.delete(accountId);
   }
 }

@@ -54,7 +54,8 @@ export class SandboxStarter {
 
   /** Rejects with `SANDBOX_START_FAILED`, or what the device met. Its keys end with it. */
   async start(template: SandboxTemplate, options: StartOptions): Promise<WorkerSandbox> {
-    const giveBack = this.#options.disk?.take(template.functionArn, template.ephemeralMb * MIB);
+    const { functionArn, accountId, ephemeralMb } = template;
+    const giveBack = this.#options.disk?.take(functionArn, accountId, ephemeralMb * MIB);
     const issued = this.#options.credentials?.issue(template);
     try {
       const sandbox = await this.#start(template, options, issued?.environment ?? {});
