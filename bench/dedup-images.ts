@@ -136,6 +136,19 @@ function chain(images: readonly BenchImage[]): BenchStep[] {
   return images.slice(1).map((image, i) => ({ image, before: images.slice(0, i + 1) }));
 }
 
+/** Those of `imageFamilies`. */
+export const familyNames = [
+  're-upload',
+  'pair',
+  'held out',
+  'rebuilt',
+  'updated',
+  'bases',
+  'applications on python',
+  'applications on node',
+  'applications on java',
+];
+
 /** The families that the benchmark measures; tars stay in `scratch` for the next run. */
 export async function imageFamilies(scratch: string): Promise<Family[]> {
   mkdirSync(scratch, { recursive: true });

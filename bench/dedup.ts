@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '../src/base/mod.ts';
-import { type BenchImage, type BenchStep, imageFamilies } from './dedup-images.ts';
+import { type BenchImage, type BenchStep, familyNames, imageFamilies } from './dedup-images.ts';
 import {
   casyncParts,
   type DiskParts,
@@ -16,6 +16,7 @@ import {
 import { medianOf } from './support/statistics.ts';
 
 export const title = 'what the next image adds to a store, beside other ways to share';
+export const takes = { options: { quick: { type: 'boolean' } }, words: familyNames } as const;
 
 /** All sizes in bytes. */
 interface StepResult {

@@ -6,6 +6,10 @@ import { benchStart } from './device-start.ts';
 import { deviceRig } from './support/device-rig.ts';
 
 export const title = 'reads of a device: latency, throughput, cold starts, beside references';
+export const takes = {
+  options: { quick: { type: 'boolean' } },
+  words: ['reads', 'start', 'origin', 'many', 'nbd'],
+} as const;
 
 const parts = {
   reads: benchReads,

@@ -12,6 +12,7 @@ import { medianOf } from './support/statistics.ts';
 
 export const title =
   'image add beside umoci unpack + mkfs.ext4 -d, by stages; large, million, locality: extremes';
+export const takes = { words: ['large', 'million', 'locality'] };
 
 const ROUNDS = 3;
 const LARGE_FILES = 300_000;

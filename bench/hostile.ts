@@ -11,6 +11,7 @@ import { medianOf, quantileOf } from './support/statistics.ts';
 
 export const title =
   "a neighbour's warm invokes beside each of 12 hostile handlers and beside one that only spins";
+export const takes = { words: hostileDeeds };
 
 const DEED_MS = 12_000;
 /** What a deed gets to be under way, and what it is measured for. */

@@ -17,6 +17,9 @@ import { measurePriming, type PrimingFigures } from './l2-priming.ts';
 
 export const title =
   'L2: get latency healthy and with a stopped node, 4-of-5 against 4-of-4, codec, LRU-2 against LRU, empty cache';
+export const takes = {
+  options: { rate: { type: 'string' }, seconds: { type: 'string' } },
+} as const;
 
 const DEFAULT_RATE = 60;
 const DEFAULT_SECONDS = 15;

@@ -12,6 +12,7 @@ import { collectorView, directoryOrigin, LocalKeyService, type Origin } from '..
 import { type ChunkRef, nameOf, sealManifest } from '../src/seal/mod.ts';
 
 export const title = 'a directory origin: put, get, migrate, and a million chunks listed';
+export const takes = { options: { listed: { type: 'string' } } } as const;
 
 const CHUNKS = 400;
 const LISTED = 1_000_000;

@@ -13,6 +13,7 @@ import {
 import { quantileOf } from './support/statistics.ts';
 
 export const title = 'start of a lean sandbox, beside bwrap and unshare: until its first output';
+export const takes = { words: 'number' } as const;
 
 const DEFAULT_ROUNDS = 60;
 const PARALLEL = 50;
