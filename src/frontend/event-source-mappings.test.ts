@@ -284,7 +284,10 @@ test('a batch is an invoke like others, of a function that can be invoked', asyn
   const [request] = invoker.requests;
   assert.deepEqual(request?.payload, payload);
   assert.equal(request?.invokedFunctionArn, `arn:aws:lambda:${REGION}:${accountId}:function:f`);
-  assert.match(request?.traceId ?? '', /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Sampled=0$/);
+  assert.match(
+    request?.traceId ?? '',
+    /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/,
+  );
   invoker.answer = () => {
     throw new SluiceError('CONCURRENCY_LIMIT_EXCEEDED', 'full');
   };

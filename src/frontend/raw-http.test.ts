@@ -34,7 +34,10 @@ test('every answer names its request, and an error its type in header and body',
   const ok = await call(port, invoke);
   assert.equal(ok.status, 200);
   assert.match(ok.headers['x-amzn-requestid'] ?? '', /^[0-9a-f-]{36}$/);
-  assert.match(ok.headers['x-amzn-trace-id'] ?? '', /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Sampled=0$/);
+  assert.match(
+    ok.headers['x-amzn-trace-id'] ?? '',
+    /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/,
+  );
   assert.equal(ok.headers['x-amz-executed-version'], '$LATEST');
   const missing = await call(port, { ...invoke, path: invocations.replace('/f/', '/g/') });
   assert.equal(missing.status, 404);
