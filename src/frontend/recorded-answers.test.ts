@@ -247,6 +247,23 @@ test('zip functions name their runtime version; runtimes without a base are refu
   assert.equal((await refusal(nothing)).message, 'Uploaded file must be a non-empty zip');
 });
 
+test('zip code for a processor that the region has not is refused at create and update', async (t) => {
+  const lambda = (await startFrontend(t)).client();
+  const Code = { ZipFile: makeZip({ a: 'b' }) };
+  const input = { Role: ROLE, Handler: 'index.handler', Runtime: 'python3.13' as const };
+  const made = (Architectures?: ['arm64']) =>
+    lambda.send(new CreateFunctionCommand({ ...input, FunctionName: 'f', Code, Architectures }));
+  const message = 'The architecture arm64 is not supported: this region runs python3.13 on x86_64.';
+  assert.deepEqual(await refusal(made(['arm64'])), {
+    ...{ name: 'InvalidParameterValueException', status: 400, message },
+  });
+  await made();
+  await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 600 }, { FunctionName: 'f' });
+  const change = { FunctionName: 'f', ...Code, Architectures: ['arm64' as const] };
+  const updated = lambda.send(new UpdateFunctionCodeCommand(change));
+  assert.equal((await refusal(updated)).message, message);
+});
+
 test('what is kept for an alias or a version goes with it, so that no record grows for ever', async (t) => {
   const { client, store } = await startFrontend(t);
   const lambda = client();

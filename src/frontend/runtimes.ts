@@ -1,3 +1,5 @@
+import type { ZipSupport } from '../install/mod.ts';
+import type { Architecture } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
 
 /** Runtimes that zip functions may be created for; the names are Lambda's. */
@@ -32,13 +34,20 @@ export const knownRuntimes: readonly string[] = [
   ...retiredRuntimes,
 ];
 
-/**
- * Throws for a runtime that no sandbox here could run. `namedBases` are the runtimes that the
- * region has an image of the operator's for.
- */
-export function requireRuntime(runtime: string, namedBases: readonly string[] = []): void {
-  if ((supportedRuntimes as readonly string[]).includes(runtime)) return;
-  if (namedBases.includes(runtime)) return;
+/** Throws for a runtime, or a processor for it, that no sandbox here could run. */
+export function requireRuntime(
+  runtime: string,
+  architecture: Architecture,
+  zip: Pick<ZipSupport, 'namedBases' | 'architecture'> = {},
+): void {
+  if (zip.namedBases?.includes(runtime)) return;
+  if ((supportedRuntimes as readonly string[]).includes(runtime)) {
+    if (zip.architecture === undefined || zip.architecture === architecture) return;
+    throw invalidParameter(
+      `The architecture ${architecture} is not supported: this region runs ${runtime} on ` +
+        `${zip.architecture}.`,
+    );
+  }
   if (retiredRuntimes.includes(runtime)) {
     throw invalidParameter(
       `The runtime parameter of ${runtime} is no longer supported for creating or updating AWS ` +

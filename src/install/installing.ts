@@ -46,6 +46,8 @@ export interface ZipSupport {
   readonly installer: ZipInstaller;
   readonly archive: CodeArchive;
   readonly layers: LayerStore;
+  /** What the bases run on that are gathered from this host; any if absent. */
+  readonly architecture?: Architecture;
   /** Runtimes that the operator named a base image for. */
   readonly namedBases?: readonly string[];
 }

@@ -25,6 +25,7 @@ export async function openZipSupport({ data, installer }: Stores): Promise<ZipSu
   return {
     ...(s3 && { objects: new S3CodeObjects(s3) }),
     namedBases: Object.keys(settings.runtime),
+    architecture: process.arch === 'arm64' ? 'arm64' : 'x86_64',
     archive,
     installer: new RuntimeZipInstaller(installer, bases),
     layers: SqliteLayerStore.open(join(data.state, 'layers.sqlite')),

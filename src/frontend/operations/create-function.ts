@@ -46,7 +46,7 @@ async function create(services: Services, request: ApiRequest): Promise<ApiRespo
   const wanted = newConfiguration(name, packageType, input, layers);
   const configuration = withConfigurer(wanted, input, request);
   if (configuration.runtime !== undefined) {
-    requireRuntime(configuration.runtime, services.zip?.namedBases);
+    requireRuntime(configuration.runtime, configuration.architecture, services.zip);
   }
   await requireStorage(services, accountId);
   const source = await resolveSource(services, accountId, packageType, input.Code, 'creating');

@@ -51,6 +51,9 @@ async function updateCode(services: Services, request: ApiRequest): Promise<ApiR
     if (source.kind === 'zip') requireTogetherSmall(source.unzippedBytes, current.layers);
     const architecture = input.Architectures?.[0] ?? current.architecture;
     const configuration = { ...current, architecture };
+    if (input.Architectures && current.runtime !== undefined) {
+      requireRuntime(current.runtime, architecture, services.zip);
+    }
     const revision = input.RevisionId === undefined ? {} : { revisionId: input.RevisionId };
     const updated = beginUpdate(record, { configuration, source, ...revision }, stamp);
     return input.Publish ? publishWithWork(updated, undefined, stamp) : { function: updated };
@@ -77,7 +80,9 @@ async function updateConfiguration(services: Services, request: ApiRequest): Pro
   const stamp = stampOf(services);
   const change = (record: FunctionRecord): FunctionChange => {
     const { latest } = record;
-    if (input.Runtime !== undefined) requireRuntime(input.Runtime, services.zip?.namedBases);
+    if (input.Runtime !== undefined) {
+      requireRuntime(input.Runtime, latest.configuration.architecture, services.zip);
+    }
     const applied = applyConfiguration(latest.configuration, input, layers);
     const configuration = withConfigurer(applied, input, request);
     if (layers && latest.source.kind === 'zip') {

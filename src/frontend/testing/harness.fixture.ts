@@ -232,6 +232,7 @@ export async function startFrontend(
   const zipInstaller = new FakeZipInstaller();
   const zip = {
     installer: zipInstaller,
+    architecture: 'x86_64' as const,
     archive: new MemoryCodeArchive(),
     objects: new FakeObjects(),
     layers: SqliteLayerStore.open(':memory:'),
