@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/mod.ts';
 import { writeImageLayout } from '../src/oci/mod.ts';
 import { repositoryRoot } from '../test/repo/repository.ts';
@@ -77,39 +78,58 @@ async function part<T extends object>(
   }
 }
 
-/** `--idle N`: how many idle functions are made, which takes most of the time. */
+/** The trivial Runtime API, and beside it what the platform adds to a warm invoke. */
+async function warmInvokes(scratch: string, image: string, onlyOverhead: boolean) {
+  const trivial = await trivialInvokes(
+    join(repositoryRoot, 'examples/demo/image/bootstrap.mjs'),
+    join(repositoryRoot, 'test/e2e/image'),
+    'handler.handler',
+    SECONDS,
+  );
+  print({ trivial });
+  const warmed = await part(join(scratch, 'warm'), async (region) => {
+    const client = clientOf(region, 1);
+    await createActiveFunction(client, 'warm', imageSource(image));
+    client.destroy();
+    const overheadOne = await overhead(region, 'warm', 1);
+    const overheadSixteen = await overhead(region, 'warm', 16);
+    if (onlyOverhead) return { overheadOne, overheadSixteen };
+    const one = await warm(region, 'warm', 1);
+    const sixteen = await warm(region, 'warm', 16);
+    const coldStarts = await readMetric(region, 'sluice_cold_starts_total');
+    return { overheadOne, overheadSixteen, one, sixteen, coldStarts };
+  });
+  const cpuShareOfTrivial = trivial.cpuUsPerInvoke / warmed.overheadOne.cpuUsPerInvoke;
+  return { trivial, warm: warmed, cpuShareOfTrivial };
+}
+
+/**
+ * `--idle N`: how many idle functions are made, which takes most of the time. `--only overhead`:
+ * the trivial Runtime API and warm invokes by the light client, and nothing else (half a minute).
+ */
 export async function run(flags: readonly string[]): Promise<unknown> {
-  const idleAt = flags.indexOf('--idle');
-  const idleFunctions = idleAt < 0 ? IDLE_FUNCTIONS : Number(flags[idleAt + 1]);
+  const { values } = parseArgs({
+    args: [...flags],
+    options: {
+      idle: { type: 'string', default: String(IDLE_FUNCTIONS) },
+      only: { type: 'string' },
+    },
+  });
+  if (values.only !== undefined && values.only !== 'overhead') {
+    throw new Error(`--only ${values.only}: there is overhead`);
+  }
   const scratch = scratchDirectory('bench-platform');
   try {
     const image = await buildTestImage(join(scratch.path, 'image'));
-    const trivial = await trivialInvokes(
-      join(repositoryRoot, 'examples/demo/image/bootstrap.mjs'),
-      join(repositoryRoot, 'test/e2e/image'),
-      'handler.handler',
-      SECONDS,
-    );
-    print({ trivial });
-    const warmed = await part(join(scratch.path, 'warm'), async (region) => {
-      const client = clientOf(region, 1);
-      await createActiveFunction(client, 'warm', imageSource(image));
-      client.destroy();
-      const overheadOne = await overhead(region, 'warm', 1);
-      const overheadSixteen = await overhead(region, 'warm', 16);
-      const one = await warm(region, 'warm', 1);
-      const sixteen = await warm(region, 'warm', 16);
-      const coldStarts = await readMetric(region, 'sluice_cold_starts_total');
-      return { overheadOne, overheadSixteen, one, sixteen, coldStarts };
-    });
+    const onlyOverhead = values.only === 'overhead';
+    const figures = await warmInvokes(scratch.path, image, onlyOverhead);
+    if (onlyOverhead) return figures;
     return {
-      trivial,
-      warm: warmed,
-      cpuShareOfTrivial: trivial.cpuUsPerInvoke / warmed.overheadOne.cpuUsPerInvoke,
+      ...figures,
       burst: await part(join(scratch.path, 'burst'), (region) => burst(region, image)),
       cold: await part(join(scratch.path, 'cold'), (region) => cold(region, image)),
       idle: await part(join(scratch.path, 'idle'), (region) =>
-        idle(region, join(scratch.path, 'small'), idleFunctions),
+        idle(region, join(scratch.path, 'small'), Number(values.idle)),
       ),
     };
   } finally {
