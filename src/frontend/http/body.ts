@@ -10,6 +10,9 @@ export interface BodyOwner {
   readonly proven: boolean;
 }
 
+/** Names of shares, and how many bytes each may have. */
+type BodyShares = readonly (readonly [string, number])[];
+
 /**
  * How many bytes of request bodies may be in memory at once, over all connections. An account has a
  * share of them, and so has what came without proof: in all, and of one peer under one account's
@@ -23,26 +26,8 @@ export class ByteBudget {
     this.#bytes = bytes;
   }
 
-  /** Throws `OVERLOADED` when the bytes are not available. */
-  take(owner: BodyOwner, bytes: number): void {
-    const shares = this.#sharesOf(owner);
-    for (const [share, most] of shares) {
-      if ((this.#held.get(share) ?? 0) + bytes > most) {
-        throw new SluiceError('OVERLOADED', `request bodies: ${share} holds as many as it may`);
-      }
-    }
-    for (const [share] of shares) this.#held.set(share, (this.#held.get(share) ?? 0) + bytes);
-  }
-
-  give(owner: BodyOwner, bytes: number): void {
-    for (const [share] of this.#sharesOf(owner)) {
-      const left = (this.#held.get(share) ?? 0) - bytes;
-      if (left === 0) this.#held.delete(share);
-      else this.#held.set(share, left);
-    }
-  }
-
-  #sharesOf({ accountId, peer, proven }: BodyOwner): [string, number][] {
+  /** What one body takes is counted in all of these. */
+  sharesOf({ accountId, peer, proven }: BodyOwner): BodyShares {
     const { bodyPartPerAccount, bodyPartPerPeer, bodyPartUnproven } = limits.shares;
     const of = (part: number) => part * this.#bytes;
     const all: [string, number] = ['the server', this.#bytes];
@@ -52,6 +37,24 @@ export class ByteBudget {
       ['what is not verified yet', of(bodyPartUnproven)],
       [`${peer} as ${accountId}`, of(bodyPartPerPeer)],
     ];
+  }
+
+  /** Throws `OVERLOADED` when the bytes are not available. */
+  take(shares: BodyShares, bytes: number): void {
+    for (const [share, most] of shares) {
+      if ((this.#held.get(share) ?? 0) + bytes > most) {
+        throw new SluiceError('OVERLOADED', `request bodies: ${share} holds as many as it may`);
+      }
+    }
+    for (const [share] of shares) this.#held.set(share, (this.#held.get(share) ?? 0) + bytes);
+  }
+
+  give(shares: BodyShares, bytes: number): void {
+    for (const [share] of shares) {
+      const left = (this.#held.get(share) ?? 0) - bytes;
+      if (left === 0) this.#held.delete(share);
+      else this.#held.set(share, left);
+    }
   }
 }
 
@@ -78,6 +81,7 @@ export function receiveBody(
   const hasBody = announced > 0 || request.headers['transfer-encoding'] !== undefined;
   if (!hasBody) return Promise.resolve(nothing);
   return new Promise((resolve, reject) => {
+    const shares = budget.sharesOf(owner);
     const pieces: Buffer[] = [];
     let size = 0;
     let held = 0;
@@ -86,7 +90,7 @@ export function receiveBody(
       finish();
     };
     const drop = () => {
-      budget.give(owner, held);
+      budget.give(shares, held);
       pieces.length = 0;
     };
     const onData = (piece: Buffer) => {
@@ -96,7 +100,7 @@ export function receiveBody(
         return settle(() => resolve(undefined));
       }
       try {
-        budget.take(owner, piece.length);
+        budget.take(shares, piece.length);
         held += piece.length;
         pieces.push(piece);
       } catch (error) {
@@ -106,7 +110,7 @@ export function receiveBody(
     };
     const onEnd = () => {
       const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
-      settle(() => resolve({ bytes, release: () => budget.give(owner, held) }));
+      settle(() => resolve({ bytes, release: () => budget.give(shares, held) }));
     };
     const onClose = () => {
       drop();

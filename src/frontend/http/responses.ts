@@ -98,8 +98,12 @@ export function writeChunk(response: ServerResponse, chunk: Buffer): Promise<voi
 
 /** Whether more than one host is named: who stands in between might go by the other. */
 export function namesHosts({ rawHeaders }: IncomingMessage): boolean {
-  const names = rawHeaders.filter((_, index) => index % 2 === 0);
-  return names.filter((name) => name.toLowerCase() === 'host').length > 1;
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1;
 }
 
 function hasBody(request: IncomingMessage): boolean {
