@@ -6,6 +6,9 @@ export const cacheLimits = {
   memoryShare: 1 / 16,
   memoryBytesLeast: 64 * MIB,
   memoryBytesMost: 1 * GIB,
+  /** Of the memory tiers of all agents together, and what one that comes late has at least. */
+  memoryHostShare: 1 / 4,
+  memoryBytesLate: 16 * MIB,
   /** Of the slab: a share of its file system, and of what is free there, within these. */
   slabShare: 1 / 4,
   slabFreeShare: 1 / 2,

@@ -2,7 +2,7 @@ export { ChunkSlab } from './l1/chunk-slab.ts';
 export { ChunkSlots } from './l1/chunk-slots.ts';
 export { memoryCached } from './l1/memory-cached.ts';
 export { SlabTier } from './l1/slab-tier.ts';
-export { type HostRoom, type TierSizes, tierSizes } from './l1/tier-sizes.ts';
+export { type HostRoom, oneMoreTier, type TierSizes, tierSizes } from './l1/tier-sizes.ts';
 export { CacheNode } from './l2/cache-node.ts';
 export { type CacheSize, CacheSizing, missShareAt } from './l2/cache-sizing.ts';
 export { type L2Source, l2Cached } from './l2/l2-cached.ts';

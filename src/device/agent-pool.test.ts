@@ -32,7 +32,7 @@ class FakeAgent extends EventEmitter {
   }
 }
 
-function pool(t: TestContext) {
+function pool(t: TestContext, given: number[] = []) {
   const clock = new VirtualClock();
   const scratch = temporaryDirectory(t);
   let spawned = 0;
@@ -42,7 +42,11 @@ function pool(t: TestContext) {
       return new FakeAgent(directory) as unknown as ChildProcess;
     },
     directory: join(scratch, 'agents'),
-    settings: {},
+    settings: { others: 0 },
+    oneMore: (_, others) => {
+      given.push(others.length);
+      return { others: others.length };
+    },
     spareAgents: 1,
     ...{ clock, random: new SeededRandom(1), logger: noLogger },
   });
@@ -74,4 +78,20 @@ test('a second account that comes before the spare is back still gets an agent',
   await open('a');
   await open('b');
   assert.equal(spawned(), 2);
+});
+
+test('an agent has its share beside those that live, and one that ended gives its share back', async (t) => {
+  const given: number[] = [];
+  const { clock, agents, open } = pool(t, given);
+  await agents.warm();
+  const device = await open('111111111111');
+  await clock.advance(limits.agent.replenishMs);
+  await agents.warm();
+  assert.deepEqual(given, [0, 1]);
+  await device.close();
+  await clock.advance(limits.agent.idleMs);
+  await open('222222222222');
+  await clock.advance(limits.agent.replenishMs);
+  await agents.warm();
+  assert.deepEqual(given, [0, 1, 1]);
 });

@@ -22,6 +22,8 @@ export interface AgentPoolOptions<Settings> {
   readonly directory: string;
   /** Handed to each agent as it is. */
   readonly settings: Settings;
+  /** What one more agent has of them beside those that are there; the same when left out. */
+  readonly oneMore?: (settings: Settings, others: readonly Settings[]) => Settings;
   /** How many agents without an account wait ready. */
   readonly spareAgents: number;
   readonly clock: Clock;
@@ -48,6 +50,8 @@ export class AgentPool<Settings> {
   readonly #byAccount = new Map<string, Promise<Agent<Settings>>>();
   readonly #spares: Promise<Agent<Settings>>[] = [];
   readonly #agents = new Set<Agent<Settings>>();
+  /** Of those that start or live. */
+  readonly #given = new Set<Settings>();
   #ready: Promise<void>;
   #replenishing: Timer | undefined;
   #closed = false;
@@ -156,7 +160,19 @@ export class AgentPool<Settings> {
   }
 
   async #start(rehearse: boolean): Promise<Agent<Settings>> {
-    const { spawn, clock, settings, random, logger } = this.#options;
+    const { oneMore = (all: Settings) => ({ ...all }) } = this.#options;
+    const settings = oneMore(this.#options.settings, [...this.#given]);
+    this.#given.add(settings);
+    try {
+      return await this.#startWith(settings, rehearse);
+    } catch (error) {
+      this.#given.delete(settings);
+      throw error;
+    }
+  }
+
+  async #startWith(settings: Settings, rehearse: boolean): Promise<Agent<Settings>> {
+    const { spawn, clock, random, logger } = this.#options;
     const directory = join(this.#options.directory, random.uuid());
     await mkdir(directory, { mode: 0o700 });
     const child = await spawn({ directory, settings });
@@ -165,6 +181,7 @@ export class AgentPool<Settings> {
     this.#agents.add(agent);
     process.died.addEventListener('abort', () => {
       this.#agents.delete(agent);
+      this.#given.delete(settings);
       if (agent.devices.size > 0) {
         logger.error({ devices: agent.devices.size }, 'an agent died; its devices answer EIO');
       }

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import {
   AccessLogBook,
@@ -12,7 +13,7 @@ import {
   WorkerDevices,
 } from '../agent/mod.ts';
 import { type Logger, limits, type Meter, MIB, systemClock, systemRandom } from '../base/mod.ts';
-import { type L2Settings, LoadTraceFile } from '../cache/mod.ts';
+import { type L2Settings, LoadTraceFile, oneMoreTier } from '../cache/mod.ts';
 import { defaultAccountId } from '../config/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { type RegionInvoker, UsageFile, type VersionBook } from '../dispatch/mod.ts';
@@ -138,6 +139,10 @@ async function openAgents(
     spawn: async (place) => hearTelemetry(await spawnAgent(place, stores.jails), sinks),
     directory: join(stores.data.run, 'agents'),
     settings: tiers,
+    oneMore: (alone, others) => {
+      const taken = others.map(({ memoryBytes }) => memoryBytes);
+      return { ...alone, memoryBytes: oneMoreTier(alone.memoryBytes, totalmem(), taken) };
+    },
     spareAgents: limits.agent.poolSize,
     clock: systemClock,
     random: systemRandom,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GIB, limits, MIB } from '../../base/mod.ts';
-import { tierSizes } from './tier-sizes.ts';
+import { oneMoreTier, tierSizes } from './tier-sizes.ts';
 
 const host = { memoryBytes: 8 * GIB, diskBytes: 100 * GIB, freeBytes: 80 * GIB };
 
@@ -38,4 +38,17 @@ test('a slab keeps its size while it fills the disk, and loses it only when it i
   assert.equal(slabOf(20 * GIB, 0, 80 * GIB), 20 * GIB);
   assert.equal(slabOf(8 * GIB, 8 * GIB, 72 * GIB), 25 * GIB);
   assert.equal(slabOf(60 * GIB, 0, 10 * GIB), 5 * GIB);
+});
+
+test('many agents together take a share of the host’s memory, and a little for each that is late', () => {
+  const alone = tierSizes(host).memoryBytes;
+  const taken: number[] = [];
+  for (let i = 0; i < 100; i++) taken.push(oneMoreTier(alone, host.memoryBytes, taken));
+  assert.deepEqual(taken.slice(0, 3), [alone, alone, alone]);
+  const late = taken.filter((bytes) => bytes === limits.cache.memoryBytesLate).length;
+  const sum = taken.reduce((all, bytes) => all + bytes, 0);
+  const share = host.memoryBytes * limits.cache.memoryHostShare;
+  assert.ok(sum <= share + late * limits.cache.memoryBytesLate);
+  assert.equal(oneMoreTier(alone, host.memoryBytes, []), alone, 'when they have ended');
+  assert.equal(oneMoreTier(8 * MIB, host.memoryBytes, taken), 8 * MIB);
 });

@@ -40,3 +40,18 @@ export function tierSizes(host: HostRoom, chosen: Partial<TierSizes> = {}): Tier
     slabBytes: chosen.slabBytes ?? slabBytes,
   };
 }
+
+/**
+ * The memory tier of one more agent: what it would have alone, and at most half of what those that
+ * are there (`takenBytes`) leave of the host's budget, so that many accounts take no more together.
+ */
+export function oneMoreTier(
+  aloneBytes: number,
+  hostMemoryBytes: number,
+  takenBytes: readonly number[],
+): number {
+  const { memoryHostShare, memoryBytesLate } = limits.cache;
+  const taken = takenBytes.reduce((sum, bytes) => sum + bytes, 0);
+  const half = (hostMemoryBytes * memoryHostShare - taken) / 2;
+  return wholeChunks(Math.min(aloneBytes, Math.max(half, memoryBytesLate)));
+}
