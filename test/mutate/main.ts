@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util';
 import { isTestCode, repositoryRoot, sourceFiles } from '../repo/repository.ts';
 import { Campaign, type Fate } from './campaign.ts';
 import { isEquivalent } from './equivalent.ts';
-import { judgesOf } from './folders.ts';
+import { judgesOf, tooSlow } from './folders.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
 import { parseFiles } from './parse.ts';
 
@@ -103,7 +103,7 @@ async function main(folder: string): Promise<void> {
   const tests = judgesOf(folder)
     .flatMap((place) => (place.endsWith('.ts') ? [place] : sourceFiles(place)))
     .map((path) => (path.startsWith('/') ? relative(repositoryRoot, path) : path))
-    .filter((path) => path.endsWith('.test.ts'));
+    .filter((path) => path.endsWith('.test.ts') && !tooSlow.has(path));
   const campaign = new Campaign();
   process.on('exit', () => campaign.close());
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(2));
