@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
 import {
@@ -153,6 +153,8 @@ test('a device’s file is found through its agent, which gets the key sealed fo
     return answer(command);
   };
   await agent.start({ directory: '/d', settings: { a: 1 } });
+  const doorbells = () => openFilesBelow(child.mountPoint);
+  assert.deepEqual(doorbells(), [DOORBELL_NAME], 'held for the agent, which may not hold it');
   assert.equal(agent.pathOf('disk'), `/proc/${process.pid}/root${child.mountPoint}/disk`);
   await agent.open(deviceOf('a'));
   const [start, open] = commands;
@@ -163,11 +165,32 @@ test('a device’s file is found through its agent, which gets the key sealed fo
   await assert.rejects(agent.open(deviceOf('a', '../up')), isError('USAGE'));
   await agent.kill();
   assert.ok(agent.died.aborted);
+  await until(() => doorbells().length === 0);
 });
 
-function poolOf(t: TestContext, spareAgents = 0) {
-  const clock = new VirtualClock();
+/** What this process has open below a directory. */
+function openFilesBelow(directory: string): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(`${directory}/`) ? [basename(path)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+test('a pool removes what a killed predecessor left', async (t) => {
   const directory = join(temporaryDirectory(t, 'pool'), 'agents');
+  mkdirSync(join(directory, 'old/mount'), { recursive: true });
+  const { pool } = poolOf(t, 0, directory);
+  await pool.warm();
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+function poolOf(t: TestContext, spareAgents = 0, given?: string) {
+  const clock = new VirtualClock();
+  const directory = given ?? join(temporaryDirectory(t, 'pool'), 'agents');
   const children: FakeChild[] = [];
   const starting = { answer: undefined as FakeChild['answer'] | undefined };
   const pool = new AgentPool<object>({

@@ -144,6 +144,16 @@ test('a replay takes half of the memory tier at most', async (t) => {
   assert.equal(source.names.length, 9, 'eight of the log, and the one that is read');
 });
 
+test('a device says its size, and whether it takes writes', async (t) => {
+  const { open } = await rig(t, randomBytes(2 * CHUNK_SIZE_BYTES));
+  const device = await open();
+  assert.deepEqual([device.sizeBytes, device.writable], [2 * CHUNK_SIZE_BYTES, false]);
+  await device.discard(0, 0);
+  await device.close();
+  assert.deepEqual([device.sizeBytes, device.writable], [0, false]);
+  assert.equal((await open({ writable: true })).writable, true);
+});
+
 test('a closed device reads nothing', async (t) => {
   const { open } = await rig(t, randomBytes(CHUNK_SIZE_BYTES));
   const device = await open();

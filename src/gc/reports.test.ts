@@ -41,6 +41,7 @@ test('the status says of each root what it holds, since when, and what of it is 
   await region.collector.expire();
   for (const name of ['aa', 'bb']) {
     await region.origin.get({ rootId: first, name: name.repeat(32) }).catch(() => {});
+    assert.equal((await region.collector.status()).deletionStopped, true, 'by the first already');
   }
   const alarmed = await region.collector.status();
   assert.deepEqual([alarmed.alarms, alarmed.deletionStopped], [2, true]);
@@ -132,6 +133,16 @@ test('a step has ended only when what it says of the roots is stored', async () 
       await origin.markMigrated(rootId, to);
       stored.push('migrated');
     },
+    readForCopy: async (ref) => {
+      await late();
+      return await origin.readForCopy(ref);
+    },
+    getPack: async (rootId, manifestId) => {
+      await late();
+      const pack = await origin.getPack(rootId, manifestId);
+      stored.push('pack');
+      return pack;
+    },
   }));
   await region.upload(1);
   const step = async (work: Promise<unknown>) => {
@@ -139,7 +150,10 @@ test('a step has ended only when what it says of the roots is stored', async () 
     return stored.splice(0);
   };
   assert.deepEqual(await step(region.collector.rotate()), ['retired']);
-  assert.deepEqual(await step(region.collector.migrate()), ['migrated']);
+  assert.deepEqual(await step(region.collector.migrate()), ['pack', 'migrated']);
+  const { chunksPresent } = await region.collector.migrate({ recheck: true });
+  assert.equal(chunksPresent, 1, 'all of it is verified by then');
+  stored.length = 0;
   region.clock.jump(SETTLE_MS);
   assert.deepEqual(await step(region.collector.expire()), ['migrated', 'expired']);
   region.clock.jump(DWELL_MS);

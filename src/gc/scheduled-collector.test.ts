@@ -98,6 +98,30 @@ test('a root takes uploads for its time, and goes on where there is nothing to g
   assert.equal((await states()).length - length, 1, 'the new one is young');
 });
 
+test('a root is rotated out as soon as it has had its time', async (t) => {
+  const { world, pass, states } = setUp(t);
+  await world.upload(1);
+  world.live.delete(await world.upload(2));
+  await pass(rotateMs - everyMs);
+  assert.deepEqual(await states(), ['active']);
+  await pass(everyMs);
+  assert.deepEqual(await states(), ['retired', 'active']);
+});
+
+test('a round looks once where there is nothing to do', async (t) => {
+  let looks = 0;
+  const { world, pass } = setUp(t, (origin) => ({
+    ...origin,
+    listRoots: async () => {
+      looks++;
+      return await origin.listRoots();
+    },
+  }));
+  await world.upload(1);
+  await pass(3 * everyMs);
+  assert.equal(looks, 3);
+});
+
 test('a round that failed is followed by another', async (t) => {
   let failures = 3;
   const { world, chunks, pass } = setUp(t, (origin) => ({

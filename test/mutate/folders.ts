@@ -4,6 +4,7 @@
  */
 const judges: Readonly<Record<string, readonly string[]>> = {
   assignment: ['assignment', 'dispatch'],
+  device: ['device', 'agent/start-pack.test.ts'],
   'frontend/policies': ['frontend/policies', 'accounts/parse-identity-policy.test.ts'],
   origin: ['origin', 'gc/garbage-collector.test.ts', 'gc/migration.test.ts'],
   seal: ['seal', 'origin/attacks.test.ts', 'device/keys.test.ts'],
