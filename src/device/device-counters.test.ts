@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SluiceError } from '../base/mod.ts';
 import { DeviceCounters } from './device-counters.ts';
 import { TierWatch } from './tier-watch.ts';
 
@@ -55,12 +56,12 @@ test('everything else is counted by itself', () => {
   counters.prefetched();
   counters.usedPrefetched();
   counters.usedPrefetched();
-  counters.failed();
+  counters.failed(new SluiceError('CHUNK_MISSING', 'gone'));
   const { tiers: _, ...stats } = counters.stats(12_288);
   assert.deepEqual(stats, {
     ...{ reads: 0, readBytes: 0, writes: 2, writtenBytes: 15, failedReads: 1 },
     ...{ chunksFetched: 2, bytesFetched: 15, chunksPrefetched: 3, prefetchedUsed: 2 },
-    overlayBytes: 12_288,
+    ...{ overlayBytes: 12_288, lastFailure: 'CHUNK_MISSING' },
   });
 });
 
