@@ -317,6 +317,14 @@ test('a drain ends agents that have no device, spare ones too', async (t) => {
   );
 });
 
+test('a pool that is closed at once leaves nothing either', async (t) => {
+  const { pool, directory, children, settle } = poolOf(t, 1);
+  await pool.close();
+  await settle();
+  assert.throws(() => readdirSync(directory), { code: 'ENOENT' });
+  assert.ok(children.every(({ isAlive }) => !isAlive));
+});
+
 test('a closed pool leaves no agent, no folder and no timer', async (t) => {
   const { pool, clock, children, directory } = poolOf(t, 1);
   await pool.warm();

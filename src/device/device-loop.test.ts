@@ -94,6 +94,7 @@ async function bench(t: TestContext, chunkCount = 3, slots = 8) {
       commands.push({ type: 'filled', slot: each.slot, tier: 'origin' });
     }
     loop.awakened();
+    return [...reports];
   };
   const stats = () => {
     const report = ask((each) => ({ type: 'stats', id: each, deviceId: 'disk' }));
@@ -225,6 +226,27 @@ test('what waits for a chunk that does not come fails with its error and is coun
   assert.equal(memory.find('c'), -1);
   loop.read(replies, 4, NODE, 0, 10);
   assert.equal(fetches().length, 2, 'the next read asks again');
+});
+
+test('pages for a start pack are answered in their order, once their chunks have come', async (t) => {
+  const { loop, commands, open, fetches, deliver, disk } = await bench(t);
+  open();
+  const answers: LoopReport[] = [];
+  const runs = [
+    [128, 2],
+    [3, 1],
+    [257, 3],
+  ] as const;
+  commands.push({ type: 'pages', id: 99, deviceId: 'disk', runs });
+  loop.awakened();
+  for (let round = 0; round < 3; round++) {
+    assert.equal(fetches().length, 1, 'one chunk after the other');
+    answers.push(...deliver());
+  }
+  const expected = runs.map(([page, pages]) => disk.subarray(page * PAGE, (page + pages) * PAGE));
+  const answer = answers.find((each) => each.type === 'answer');
+  assert.ok(answer?.type === 'answer' && answer.id === 99 && answer.pages);
+  assert.ok(Buffer.from(answer.pages).equals(Buffer.concat(expected)));
 });
 
 test('closing a device fails what it waits for', async (t) => {

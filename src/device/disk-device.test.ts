@@ -173,7 +173,8 @@ test('a full overlay takes no further page, changes nothing, and has room again 
   const data = random.bytes(4 * PAGE);
   disk.write(0, 2 * PAGE, data, 0);
   data.copy(bytes, 0, 0, 2 * PAGE);
-  assert.throws(() => disk.write(PAGE, 3 * PAGE, data, 0), isFull);
+  const full = { code: 'DEVICE_FULL', data: { limitBytes: 3 * PAGE } };
+  assert.throws(() => disk.write(PAGE, 3 * PAGE, data, 0), full);
   assert.throws(() => disk.write(5 * PAGE + 1, 2 * PAGE, data, 0), isFull);
   assert.ok(read(disk, 0, 8 * PAGE)?.equals(bytes.subarray(0, 8 * PAGE)));
   assert.equal(overlay?.storedPages, 2);
@@ -204,6 +205,24 @@ test('a chunk that was pushed out and came again is opened again', async (t) => 
   assert.ok(!read(disk, 0, PAGE), 'what lies in its place is not shown for it');
   load(memory, chunk);
   readSome();
+});
+
+test('pages are read as they were sealed too, whatever was written since', async (t) => {
+  const { disk, bytes } = await diskOf(t, random, [filled(), undefined, filled()], {
+    loaded: (chunk) => chunk === 0,
+  });
+  disk.write(0, 4 * PAGE, random.bytes(4 * PAGE), 0);
+  const into = Buffer.alloc(3 * PAGE, 0xee);
+  assert.equal(disk.readSealed(CHUNK - 2 * PAGE, 2 * PAGE, into, 7), true, 'to the chunk’s end');
+  assert.ok(into.subarray(7, 2 * PAGE + 7).equals(bytes.subarray(CHUNK - 2 * PAGE, CHUNK)));
+  assert.equal(disk.readSealed(PAGE, PAGE, into, 0), true);
+  assert.ok(into.subarray(0, PAGE).equals(bytes.subarray(PAGE, 2 * PAGE)));
+  assert.equal(disk.readSealed(CHUNK + PAGE, PAGE, into, PAGE), true);
+  assert.ok(into.subarray(PAGE, 2 * PAGE).equals(Buffer.alloc(PAGE)), 'a zero chunk');
+  assert.equal(disk.missingCount, 0);
+  assert.equal(disk.readSealed(2 * CHUNK, PAGE, into, 0), false);
+  assert.deepEqual([disk.missingCount, disk.missing[0]], [1, 2]);
+  assert.throws(() => disk.readSealed(CHUNK - PAGE, 2 * PAGE, into, 0), { code: 'INTERNAL' });
 });
 
 test('reading on into the next chunk is noticed once', async (t) => {
