@@ -119,6 +119,17 @@ test('without room a request lets go of its slots and stands in line', () => {
   assert.equal(ended.length, LEAST_SLOTS);
 });
 
+test('a chunk that did not come makes room for who stands in line', () => {
+  const { misses, ended, park, fill, slotOf, names } = bench();
+  for (let chunk = 0; chunk < LEAST_SLOTS; chunk++) park(`${chunk}`, new FakeDevice(), chunk);
+  park('late', new FakeDevice(), 90);
+  assert.ok(!names().includes('c90'));
+  misses.unfilled(slotOf(0), new Error('away'));
+  assert.equal(names().at(-1), 'c90');
+  fill(90);
+  assert.deepEqual(ended, ['0 Error: away', 'late slab']);
+});
+
 test('a chunk that did not come fails who waits for it, with its error, and nobody else', () => {
   const { misses, memory, ended, park, fill, slotOf } = bench();
   park('a', new FakeDevice(), 1, 2);

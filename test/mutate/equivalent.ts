@@ -28,6 +28,18 @@ const wipes: readonly Equivalent[] = [
 
 export const equivalents: readonly Equivalent[] = [
   {
+    path: 'device/miss-table.ts',
+    line: 'if (TIERS.indexOf(tier) > TIERS.indexOf(parked.farthest))',
+    operator: 'boundary',
+    why: 'a tier in place of the same tier',
+  },
+  {
+    path: 'device/agent-process.ts',
+    line: 'this.#waiting.clear();',
+    operator: 'statement',
+    why: 'each request takes itself out when it has failed, and a dead agent answers none',
+  },
+  {
     path: 'device/rehearsal.ts',
     line: '',
     operator: 'any',
