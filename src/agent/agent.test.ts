@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { timeBudget } from '../../test/support/time-budget.ts';
 import { until } from '../../test/support/until.ts';
 import { CHUNK_SIZE_BYTES, MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
 import {
@@ -422,5 +422,5 @@ test('any mix of reads, writes and discards behaves as on a plain file', async (
       await device.close();
     }
   });
-  await fc.assert(run, { numRuns: 1000, plugins: [timeBudget(4000)] });
+  await fc.assert(run, { numRuns: propertyRuns(8) });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import type { AssignmentEvent } from './events.ts';
 import {
   account,
@@ -14,8 +15,6 @@ import { encodeState } from './snapshot.ts';
 import { createState } from './state.ts';
 import { step } from './step.ts';
 import { limits, Region, reloaded } from './step-model.fixture.ts';
-
-const bounded = { interruptAfterTimeLimit: 1500, markInterruptAsFailure: false } as const;
 
 /** As the state is written down, without the difference between absent and undefined. */
 const written = (region: { state: Region['state'] }) =>
@@ -94,7 +93,7 @@ test('whatever happens in whatever order, no limit is exceeded and no invoke is 
       }
       checkEnd(region);
     }),
-    { numRuns: 5000, ...bounded },
+    { numRuns: propertyRuns(500) },
   );
 });
 
@@ -108,7 +107,7 @@ test('leaders and clocks change, and leases get lost: every sandbox stays accoun
       }
       checkEnd(region);
     }),
-    { numRuns: 5000, ...bounded },
+    { numRuns: propertyRuns(500) },
   );
 });
 
@@ -126,7 +125,7 @@ test('a state restored from its snapshot steps like the original', () => {
         assert.deepEqual(written({ state: twin }), written(region));
       }
     }),
-    { numRuns: 2000, ...bounded },
+    { numRuns: propertyRuns(250) },
   );
 });
 
@@ -149,6 +148,6 @@ test('living through all events equals replaying some, saving, loading, and repl
       assert.deepEqual(replayed.effects, lived.effects);
       assert.deepEqual(written(replayed), written(lived));
     }),
-    { numRuns: 2000, ...bounded },
+    { numRuns: propertyRuns(250) },
   );
 });

@@ -4,9 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { sealDisk } from '../../test/support/sealed-disk.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { timeBudget } from '../../test/support/time-budget.ts';
 import {
   CHUNK_SIZE_BYTES,
   type Clock,
@@ -276,7 +276,7 @@ test('any mix of concurrent reads, writes and discards behaves as on plain bytes
     }
     await device.close();
   });
-  await fc.assert(run, { numRuns: 1000, plugins: [timeBudget(4000)] });
+  await fc.assert(run, { numRuns: propertyRuns(8) });
 });
 
 function placed(extents: readonly { lengthBytes: number; hole: boolean }[]) {

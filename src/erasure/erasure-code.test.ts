@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { isSluiceError, SeededRandom } from '../base/mod.ts';
 import { ErasureCode } from './erasure-code.ts';
 import { plainDotProduct } from './plain-kernel.ts';
-
-const PROPERTY_MS = 3000;
 
 const cases = fc
   .record({
@@ -32,7 +31,7 @@ test('any k of k+m stripes give the chunk back, whichever were lost', () => {
       const kept = stripes.map((stripe, index) => (lost.includes(index) ? undefined : stripe));
       assert.ok(code.reconstruct(kept).equals(chunk));
     }),
-    { interruptAfterTimeLimit: PROPERTY_MS, numRuns: 400 },
+    { numRuns: propertyRuns(400) },
   );
 });
 
@@ -48,7 +47,7 @@ test('the kernel and its plain twin make the same stripes and the same recovery'
       const kept = stripes.map((stripe, index) => (lost.includes(index) ? undefined : stripe));
       assert.ok(plain.reconstruct(kept).equals(simd.reconstruct(kept)));
     }),
-    { interruptAfterTimeLimit: PROPERTY_MS, numRuns: 150 },
+    { numRuns: propertyRuns(150) },
   );
 });
 

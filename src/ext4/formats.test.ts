@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
-import { timeBudget } from '../../test/support/time-budget.ts';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { isSluiceError } from '../base/mod.ts';
 import { aclFromDisk, aclToDisk } from './acl.ts';
 import { directoryHash } from './directory-hash.ts';
@@ -85,7 +85,7 @@ test('attributes come back from body and block, whatever their sizes', async () 
       assert.deepEqual(new Map([...read].sort()), new Map([...xattrs].sort()));
       assert.deepEqual(buildXattrs(new Map([...xattrs].toReversed())).block, block);
     }),
-    { numRuns: 300, plugins: [timeBudget(3000)] },
+    { numRuns: propertyRuns(300) },
   );
 });
 

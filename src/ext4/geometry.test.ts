@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { GIB } from '../base/mod.ts';
 import {
   BLOCK_SIZE_BYTES,
@@ -33,6 +34,6 @@ test('tables and bitmaps overlap nothing, and there is room for writers', () => 
       assert.ok(blocks - Math.max(at, end) >= GIB / 2 / BLOCK_SIZE_BYTES);
       assert.ok(geometry.groups * INODES_PER_GROUP >= inodes + INODES_PER_GROUP);
     }),
-    { numRuns: 100, interruptAfterTimeLimit: 3000 },
+    { numRuns: propertyRuns(100) },
   );
 });

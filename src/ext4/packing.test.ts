@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { SeededRandom } from '../base/mod.ts';
 import { BLOCKS_PER_CHUNK } from './format.ts';
 import { type PackItem, packItems } from './packing.ts';
@@ -45,7 +46,7 @@ test('every item is in one bin and no bin is fuller than a chunk, in any order o
       }
       assert.deepEqual(describe(packItems(all.toReversed(), owner)), describe(bins));
     }),
-    { numRuns: 300, interruptAfterTimeLimit: 3000 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

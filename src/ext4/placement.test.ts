@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { placeByHash, slotsFor } from './placement.ts';
 
 const runs = fc.array(
@@ -21,7 +22,7 @@ test('runs overlap nowhere, whatever their lengths', () => {
         }
       });
     }),
-    { numRuns: 300, interruptAfterTimeLimit: 3000 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

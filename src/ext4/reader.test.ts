@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
-import { timeBudget } from '../../test/support/time-budget.ts';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { isSluiceError, SeededRandom } from '../base/mod.ts';
 import { directory, file, MemoryDisk, plain, writeLayers } from './disk.fixture.ts';
 import { LOW_AREA_BLOCK } from './geometry.ts';
@@ -60,7 +60,7 @@ test('garbled metadata is read or fails with DISK_MALFORMED, and never hangs or 
         assert.ok(isSluiceError(error, 'DISK_MALFORMED'), String(error));
       }
     }),
-    { numRuns: 400, plugins: [timeBudget(4000)] },
+    { numRuns: propertyRuns(8) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { functionArn } from '../catalogue/mod.ts';
 import { ApiError } from '../frontend/api-error.ts';
 import { parseFunctionReference } from './function-name.ts';
@@ -28,7 +29,7 @@ test('every form of a name leads to the same parts', () => {
       assert.deepEqual(parse(functionArn(caller.region, other, wanted)), other);
       assert.deepEqual(parseFunctionReference(given, wanted, caller), own);
     }),
-    { interruptAfterTimeLimit: 2000 },
+    { numRuns: propertyRuns(100) },
   );
 });
 
@@ -44,7 +45,7 @@ test('anything else is refused as the caller’s mistake', () => {
         assert.ok(error.status < 500);
       }
     }),
-    { interruptAfterTimeLimit: 2000 },
+    { numRuns: propertyRuns(100) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { ApiError } from './api-error.ts';
 import { boolean, list, map, number, string, structure, validate } from './shapes.ts';
 
@@ -80,6 +81,6 @@ test('any JSON is taken or refused, and never leaks into a prototype', () => {
       refusal(named);
       assert.equal(({} as Record<string, unknown>)['x'], undefined);
     }),
-    { interruptAfterTimeLimit: 1000 },
+    { numRuns: propertyRuns(100) },
   );
 });

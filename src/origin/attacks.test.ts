@@ -3,8 +3,8 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { timeBudget } from '../../test/support/time-budget.ts';
 import { CHUNK_SIZE_BYTES, SluiceError, systemClock, systemRandom } from '../base/mod.ts';
 import {
   chunkSalt,
@@ -107,7 +107,7 @@ test('whatever is done to the stored files, a read answers the right bytes or fa
     }
     writeFileSync(path, bytes);
   });
-  await fc.assert(property, { numRuns: 60, plugins: [timeBudget(5000)] });
+  await fc.assert(property, { numRuns: propertyRuns(40) });
   assert.ok(failed >= (runs - 2) / 2, `the damage was felt: ${failed} of ${runs}`);
   assert.deepEqual(await read('m-1'), [1, 2, 3]);
 });

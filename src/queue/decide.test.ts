@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { limits } from '../base/mod.ts';
 import {
   decideAfter,
@@ -115,6 +116,6 @@ test('however attempts come out, an event ends', () => {
       }
       assert.fail('it never ended');
     }),
-    { interruptAfterTimeLimit: 1000 },
+    { numRuns: propertyRuns(100) },
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../test/support/property-runs.ts';
 import { initialRuntimeState, type RuntimeEvent, step } from './state.ts';
 
 const ids = fc.constantFrom('a', 'b', 'c');
@@ -62,6 +63,6 @@ test('whatever the runtime does, each event is delivered once and answered at mo
         assert.equal(state.parked, open);
       }
     }),
-    { numRuns: 20_000, interruptAfterTimeLimit: 3000, markInterruptAsFailure: false },
+    { numRuns: propertyRuns(20_000) },
   );
 });

@@ -31,7 +31,7 @@ export function runTestFile(
   const child = spawn('/bin/sh', limited, {
     cwd,
     // Without the context that a test runner above gives, it would speak to that one.
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, SLUICE_PROPERTY_SHARE: '0.2', ...env },
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined, SLUICE_PROPERTY_SCALE: '0.5', ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });

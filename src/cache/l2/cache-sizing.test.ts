@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { SeededRandom } from '../../base/mod.ts';
 import { CacheSizing, missShareAt } from './cache-sizing.ts';
 import { MissRatioCurve } from './miss-ratio-curve.ts';
@@ -32,7 +33,7 @@ test('the curve is what running an LRU cache of every size gives', () => {
         assert.ok(Math.abs(missShareAt(points, size * 100) - expected) < 1e-9, `size ${size}`);
       }
     }),
-    { interruptAfterTimeLimit: 2000, numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
 });
 

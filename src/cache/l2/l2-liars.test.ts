@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { KIB, SeededRandom, systemClock } from '../../base/mod.ts';
 import { ErasureCode } from '../../erasure/mod.ts';
 import { type ChunkRef, nameOf } from '../../seal/mod.ts';
@@ -125,7 +126,7 @@ test('up to m liars among all stripes are always found', () => {
       assert.ok(found.chunk.equals(chunk));
       assert.deepEqual(found.liars, liars);
     }),
-    { interruptAfterTimeLimit: 2000, numRuns: 200 },
+    { numRuns: propertyRuns(200) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { LruK } from './lru-k.ts';
 
 /** The definition, without a heap: every key's use times, evict the smallest second-last use. */
@@ -69,7 +70,7 @@ test('it evicts what the definition of LRU-2 evicts', () => {
         assert.deepEqual([...cache.keys()].sort(), [...model.held.keys()].sort());
       }
     }),
-    { interruptAfterTimeLimit: 3000, numRuns: 500 },
+    { numRuns: propertyRuns(500) },
   );
 });
 

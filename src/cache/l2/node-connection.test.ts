@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { timeBudget } from '../../../test/support/time-budget.ts';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { isSluiceError } from '../../base/mod.ts';
 import { NodeConnection, parseNodeAddress } from './node-connection.ts';
 
@@ -60,7 +60,7 @@ test('an answer is the same however the network cuts it, and the connection goes
       }
       connection.destroy();
     }),
-    { plugins: [timeBudget(3000)], numRuns: 150 },
+    { numRuns: propertyRuns(150) },
   );
 });
 
@@ -86,7 +86,7 @@ test('whatever bytes come instead of an answer, the exchange ends and nothing is
       assert.equal(await ended, undefined);
       assert.ok(connection.dead);
     }),
-    { plugins: [timeBudget(3000)], numRuns: 100 },
+    { numRuns: propertyRuns(100) },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { Placement } from './placement.ts';
 
 const names = Array.from({ length: 20_000 }, (_, i) => hash('sha256', String(i)));
@@ -19,7 +20,7 @@ test('each stripe of a chunk is on another node while there are enough', () => {
         assert.equal(new Set(placesOf(placement, name)).size, width);
       }
     }),
-    { interruptAfterTimeLimit: 2000, numRuns: 20 },
+    { numRuns: propertyRuns(20) },
   );
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { timeBudget } from '../../../test/support/time-budget.ts';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { SeededRandom } from '../../base/mod.ts';
 import { Slab, type StripeFile } from './slab.ts';
 
@@ -79,7 +79,7 @@ test('after a crash at any byte a slot gives a stripe that was written there, or
       const held = [...last.values()].filter(({ clear }) => !clear).map(({ slot }) => slot);
       assert.deepEqual([...entries.keys()].sort(), held.sort(), 'nothing is lost without one');
     }),
-    { plugins: [timeBudget(3000)], numRuns: 300 },
+    { numRuns: propertyRuns(200) },
   );
 });
 

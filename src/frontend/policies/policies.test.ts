@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import type { IdentityPolicy, IdentityStatement } from '../../accounts/mod.ts';
 import type { PolicyStatement } from '../../records/mod.ts';
 import { arnMatches, evaluateIdentity, wildcardMatches } from './identity-policy.ts';
@@ -23,7 +24,7 @@ test('wildcards match as the equal regular expression does, in linear time', () 
       const source = pattern.replace(/[*?]/g, (char) => (char === '*' ? '.*' : '.'));
       assert.equal(wildcardMatches(pattern, subject), new RegExp(`^${source}$`).test(subject));
     }),
-    { interruptAfterTimeLimit: 2000 },
+    { numRuns: propertyRuns(100) },
   );
   assert.equal(wildcardMatches(`${'a*'.repeat(2000)}b`, 'a'.repeat(20_000)), false);
 });

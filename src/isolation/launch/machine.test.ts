@@ -6,8 +6,8 @@ import { buffer } from 'node:stream/consumers';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type HostNeed, hostHas } from '../../../test/support/host.ts';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
-import { timeBudget } from '../../../test/support/time-budget.ts';
 import { LaunchProgram, register } from './program.ts';
 import type { MachineArchitecture } from './system-call-numbers.ts';
 
@@ -194,7 +194,7 @@ test('never reads or writes outside of its data, whatever the step says', async 
     assert.equal(signal, null);
     assert.ok(exitCode === 0 ? status.length === 0 : status.readUInt32LE(12) === EINVAL);
   });
-  await fc.assert(property, { numRuns: 150, plugins: [timeBudget(3000)] });
+  await fc.assert(property, { numRuns: propertyRuns(40) });
 });
 
 test('the committed binaries are what the source compiles to', (t) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { isSluiceError } from '../../base/mod.ts';
 import { readEventPattern } from './event-pattern.ts';
 
@@ -104,6 +105,6 @@ test('any text is a pattern or refused, and any pattern answers for any event', 
         assert.ok(isSluiceError(error, 'EVENT_PATTERN_INVALID'), String(error));
       }
     }),
-    { interruptAfterTimeLimit: 1000 },
+    { numRuns: propertyRuns(100) },
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { limits } from '../../base/mod.ts';
 import {
   beginScaling,
@@ -122,6 +123,6 @@ test('no order of events exceeds the maximum or stops for good', () => {
       }
       assert.ok(receivesWanted(state, none, state.pausedUntilMs) >= 1);
     }),
-    { interruptAfterTimeLimit: 1000 },
+    { numRuns: propertyRuns(100) },
   );
 });
