@@ -3,6 +3,7 @@
  * with unit tests: what they import is read and compiled once. Marks of `marks.ts` stand between
  * the tests of one file and those of the next.
  */
+import './light-hooks.ts';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -13,6 +14,8 @@ import { endMark, WAIT_MARK } from './marks.ts';
 const TICKS_PER_SECOND = 100;
 /** utime, stime, cutime and cstime among the fields behind the program's name. */
 const TIMES = [11, 12, 13, 14];
+/** How long a test goes on after a rejection nobody waits for, which it may wait for in vain. */
+const STRAY_MS = 10_000;
 
 /** The processor time of this process and of all that it started and saw end. */
 function cpuMs(): number {
@@ -21,18 +24,16 @@ function cpuMs(): number {
   return TIMES.reduce((sum, field) => sum + (Number(fields[field]) * 1000) / TICKS_PER_SECOND, 0);
 }
 
-/** Imports a file and waits for its tests; answers what the import threw. */
-async function runFile(path: string): Promise<{ readonly error: unknown } | undefined> {
-  let failure: { readonly error: unknown } | undefined;
-  try {
-    await import(pathToFileURL(path).href);
-  } catch (error) {
-    failure = { error };
-  }
-  // Tests run in the order in which they are made known.
-  await test(WAIT_MARK, () => {});
-  return failure;
-}
+let failures: unknown[] = [];
+
+process.on('unhandledRejection', (error) => {
+  failures.push(error);
+  setTimeout(() => {
+    if (!failures.includes(error)) return;
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  }, STRAY_MS).unref();
+});
 
 const environment = { ...process.env };
 const directory = process.cwd();
@@ -40,12 +41,16 @@ const directory = process.cwd();
 let spent = { wallMs: 0, cpuMs: 0 };
 
 for (const path of process.argv.slice(2)) {
-  const failure = await runFile(path);
+  await import(pathToFileURL(path).href).catch((error: unknown) => failures.push(error));
+  // Tests run in the order in which they are made known.
+  await test(WAIT_MARK, () => {});
   const now = { wallMs: performance.now(), cpuMs: cpuMs() };
   const took = { wallMs: now.wallMs - spent.wallMs, cpuMs: now.cpuMs - spent.cpuMs };
   spent = now;
+  const [failed, failure] = [failures.length > 0, failures[0]];
+  failures = [];
   await test(endMark({ path, ...took }), () => {
-    if (failure) throw failure.error;
+    if (failed) throw failure;
   });
   // What was told of this file is written before the next one can end the process.
   await setImmediate();

@@ -138,6 +138,27 @@ test('tells', () => appendFileSync(${JSON.stringify(log)}, \`\${process.pid} \${
   assert.deepEqual([...pids.values()].toSorted(), [['-'], ['-', '-', 'set']]);
 });
 
+test('a rejection that nobody waits for fails its file, and no other', async (t) => {
+  const stray = `${head}
+import { setTimeout as sleep } from 'node:timers/promises';
+test('lets go', async () => {
+  void sleep(1).then(() => assert.fail('astray'));
+  await sleep(50);
+});
+describe('after a turn', async () => {
+  await sleep(1);
+  test('is run', () => {});
+});
+`;
+  const files = { 'src/a.test.ts': plain, 'src/b.test.ts': stray, 'src/c.test.ts': plain };
+  const { status, lines } = await runOn(t, files);
+  assert.equal(status, 1);
+  const after = lines.slice(lines.indexOf('✖ failing tests:')).join('\n');
+  assert.match(after, /✖ src\/b\.test\.ts[^✖]+astray[^✖]+at file:.*src\/b\.test\.ts/);
+  assert.doesNotMatch(after, /✖ src\/[ac]\.test\.ts/);
+  assert.ok(lines.some((line) => /✔ is run/.test(line)));
+});
+
 test('neighbours share a process up to its fill, and the longest begin', () => {
   const file = (path: string) => describeTestFile(path, '');
   const files = ['src/a', 'src/b', 'src/c', 'src/d', 'test/e2e/e'].map(file);
