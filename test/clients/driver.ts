@@ -10,7 +10,7 @@ import type { Invocation } from '../../src/runtime/types.ts';
 import type { ClientCase, Observation } from './case.ts';
 import { Normal } from './normal.ts';
 
-const HANGS_AFTER_MS = 10_000;
+const HANGS_AFTER_MS = 120_000;
 const PROCESSES_AT_ONCE = 2;
 /** What a shared process prints before it runs a case. */
 const MARK = '\u0001';
