@@ -1,83 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { hostHas } from '../../test/support/host.ts';
 import { propertyRuns } from '../../test/support/property-runs.ts';
-import { type SealedDisk, sealDisk } from '../../test/support/sealed-disk.ts';
-import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { until } from '../../test/support/until.ts';
-import { CHUNK_SIZE_BYTES, MIB, noLogger, systemClock, systemRandom } from '../base/mod.ts';
-import {
-  AgentPool,
-  type Device,
-  mountDevice,
-  openDeviceOnFile,
-  unmountDevice,
-} from '../device/mod.ts';
-import { directoryOrigin } from '../origin/mod.ts';
+import { CHUNK_SIZE_BYTES, MIB, systemRandom } from '../base/mod.ts';
 import { sealKeyFor } from '../seal/mod.ts';
-import type { AgentSettings } from './agent-settings.ts';
-import { spawnAgent, spawnHostAgent } from './spawn-agent.ts';
+import { mountsBelow, rig, someDisk } from './agent.fixture.ts';
 
-// Runs alone: a mount namespace that another test makes meanwhile would keep its mounts.
 const execute = promisify(execFile);
-
-interface Rig {
-  readonly agents: AgentPool<AgentSettings>;
-  readonly directory: string;
-  readonly settings: AgentSettings;
-  seal(disk: Buffer, accountId?: string): Promise<SealedDisk>;
-  show(sealed: SealedDisk, options?: { writable?: boolean }): Promise<Device>;
-}
-
-function rig(t: TestContext, overlayLimitBytes = 16 * MIB): Rig {
-  const directory = temporaryDirectory(t, 'agent');
-  const originDirectory = join(directory, 'origin');
-  const origin = directoryOrigin(originDirectory, { clock: systemClock, random: systemRandom });
-  const place = { kind: 'directory', directory: originDirectory } as const;
-  const settings = { origin: place, memoryBytes: 32 * MIB };
-  const agents = new AgentPool<AgentSettings>({
-    spawn: (place) => spawnAgent(place),
-    directory: join(directory, 'agents'),
-    settings,
-    spareAgents: 0,
-    clock: systemClock,
-    random: systemRandom,
-    logger: noLogger,
-  });
-  t.after(() => agents.close());
-  let opened = 0;
-  return {
-    agents,
-    directory,
-    settings,
-    seal: (disk, accountId) => sealDisk(disk, origin, join(directory, 'keys'), accountId),
-    show: (sealed, { writable = false } = {}) =>
-      agents.open({ ...sealed, deviceId: `device-${++opened}`, writable, overlayLimitBytes }),
-  };
-}
-
-/** Random bytes with holes of every alignment, zero chunks among them. */
-function someDisk(sizeBytes: number): Buffer {
-  const disk = randomBytes(sizeBytes);
-  disk.fill(0, 1 * MIB, 2 * MIB);
-  disk.fill(0, 3 * MIB + 5000, 3 * MIB + 50_000);
-  return disk;
-}
-
-/** What the host has mounted below a directory. */
-function mountsBelow(directory: string): string[] {
-  const table = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return table.filter((line) => line.includes(` ${directory}/`));
-}
 
 test('a device shows the bytes of its disk, and does not appear in the host’s mounts', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
@@ -147,32 +83,6 @@ test('an agent serves one account, whatever it is asked for', async (t) => {
   await (await show(theirs)).close();
 });
 
-test('a device on a file of the host: written to, then unmounted without a trace', async (t) => {
-  if (!hostHas(t, 'root', 'fuse')) return;
-  const { seal, directory, settings } = rig(t);
-  const disk = someDisk(4 * MIB);
-  const file = join(directory, 'device.img');
-  await writeFile(file, '');
-  const request = { ...(await seal(disk)), deviceId: 'alone', writable: true };
-  const device = await openDeviceOnFile(request, {
-    spawn: spawnHostAgent,
-    directory: join(directory, 'alone'),
-    settings,
-    file,
-    clock: systemClock,
-  });
-  try {
-    assert.equal(mountsBelow(directory).length, 1);
-    await writeFile(file, 'written', { flag: 'r+' });
-    disk.write('written');
-    assert.ok(disk.equals(await readFile(file)));
-  } finally {
-    await device.close();
-  }
-  assert.deepEqual(mountsBelow(directory), []);
-  assert.equal((await readFile(file)).length, 0);
-});
-
 test('what is written is read back, and base pages around it stay', async (t) => {
   if (!hostHas(t, 'root', 'fuse')) return;
   const { seal, show } = rig(t);
@@ -216,44 +126,6 @@ test('a full overlay is ENOSPC inside, and discarding makes room again', async (
   assert.equal(stats.overlayBytes, MIB);
 });
 
-test('an ext4 of mke2fs mounts from the device, takes writes, and is clean after', async (t) => {
-  if (!hostHas(t, 'root', 'fuse', 'loop', 'tool:mke2fs', 'tool:e2fsck')) return;
-  const { seal, show, directory } = rig(t, 64 * MIB);
-  const tree = join(directory, 'tree');
-  await mkdir(tree);
-  const content = randomBytes(5 * MIB);
-  await writeFile(join(tree, 'large'), content);
-  const source = fileURLToPath(new URL('..', import.meta.url));
-  const image = join(directory, 'disk.ext4');
-  await writeFile(image, '');
-  await truncate(image, 32 * MIB);
-  await execute('mke2fs', ['-q', '-t', 'ext4', '-d', tree, image]);
-  const device = await show(await seal(await readFile(image)), { writable: true });
-  const mountPoint = join(directory, 'mount');
-  await mkdir(mountPoint);
-  await mountDevice(device.path, mountPoint, { readOnly: false });
-  try {
-    assert.ok(content.equals(await readFile(join(mountPoint, 'large'))));
-    await writeFile(join(mountPoint, 'added'), content.subarray(0, 3 * MIB));
-    await rm(join(mountPoint, 'large'));
-    await execute('cp', ['-a', source, join(mountPoint, 'source')]);
-    await execute('diff', ['-r', source, join(mountPoint, 'source')]);
-    await rm(join(mountPoint, 'source', 'base'), { recursive: true });
-    await execute('fstrim', [mountPoint]);
-  } finally {
-    await unmountDevice(mountPoint);
-  }
-  await execute('e2fsck', ['-f', '-n', device.path]);
-  await mountDevice(device.path, mountPoint, { readOnly: true });
-  try {
-    const added = await readFile(join(mountPoint, 'added'));
-    assert.ok(content.subarray(0, 3 * MIB).equals(added));
-    assert.equal(existsSync(join(mountPoint, 'large')), false);
-  } finally {
-    await unmountDevice(mountPoint);
-  }
-});
-
 test('fio reads back what it wrote at random, many requests in flight', async (t) => {
   if (!hostHas(t, 'root', 'fuse', 'tool:fio')) return;
   const { seal, show } = rig(t, 32 * MIB);
@@ -269,113 +141,6 @@ test('fio reads back what it wrote at random, many requests in flight', async (t
   const { writes } = await device.stats();
   assert.ok(writes > 100, `${writes} writes went past the page cache`);
 });
-
-const agentOf = (device: Device) => Number(/\/proc\/(\d+)\//.exec(device.path)?.[1]);
-
-/** Every loop device's backing file. */
-function loopBackings(): string[] {
-  return readdirSync('/sys/block')
-    .filter((name) => name.startsWith('loop'))
-    .map((name) => `/sys/block/${name}/loop/backing_file`)
-    .filter((path) => existsSync(path))
-    .map((path) => readFileSync(path, 'utf8').trim());
-}
-
-test('a killed agent: reads fail with EIO, nothing hangs, nothing stays mounted', async (t) => {
-  if (!hostHas(t, 'root', 'fuse')) return;
-  const { seal, show, directory } = rig(t);
-  const sealed = await seal(someDisk(8 * MIB));
-  const device = await show(sealed);
-  const file = await open(device.path, 'r');
-  t.after(() => file.close());
-  await file.read(Buffer.alloc(4096), 0, 4096, 0);
-  const pid = agentOf(device);
-  const died = once(device.died, 'abort');
-  process.kill(pid, 'SIGKILL');
-  await died;
-  assert.equal(device.died.reason.code, 'AGENT_DIED');
-  const { bytesRead } = await file
-    .read(Buffer.alloc(MIB), 0, MIB, 4 * MIB)
-    .catch((error: NodeJS.ErrnoException) => {
-      assert.ok(error.code === 'EIO' || error.code === 'ENOTCONN', error.code);
-      return { bytesRead: -1 };
-    });
-  assert.equal(bytesRead, -1);
-  await assert.rejects(device.stats(), { code: 'AGENT_DIED' });
-  assert.equal(await device.close(), undefined);
-  assert.deepEqual(mountsBelow(directory), []);
-  assert.deepEqual(
-    loopBackings().filter((path) => path.includes(device.deviceId)),
-    [],
-  );
-  const again = await show(sealed);
-  assert.ok((await readFile(again.path)).length === 8 * MIB, 'another agent takes over');
-});
-
-test('draining: new devices get a new agent, the old one ends with its last device', async (t) => {
-  if (!hostHas(t, 'root', 'fuse')) return;
-  const { seal, show, agents } = rig(t);
-  const disk = someDisk(4 * MIB);
-  const sealed = await seal(disk);
-  const old = await show(sealed);
-  const pid = agentOf(old);
-  agents.drain();
-  const fresh = await show(sealed);
-  assert.notEqual(agentOf(fresh), pid);
-  assert.ok(disk.equals(await readFile(old.path)), 'the old one still serves');
-  await old.close();
-  await until('the old agent ends', () => !isAlive(pid));
-  assert.ok(disk.equals(await readFile(fresh.path)));
-});
-
-test('a killed worker takes its agents with it', async (t) => {
-  if (!hostHas(t, 'root', 'fuse')) return;
-  const { directory } = rig(t);
-  const script = `
-    import { AgentPool } from ${JSON.stringify(import.meta.resolve('../device/mod.ts'))};
-    import { noLogger, systemClock, systemRandom } from ${JSON.stringify(import.meta.resolve('../base/mod.ts'))};
-    import { spawnAgent } from ${JSON.stringify(import.meta.resolve('./spawn-agent.ts'))};
-    const agents = new AgentPool({
-      spawn: async (place) => {
-        const child = await spawnAgent(place);
-        console.log(child.pid);
-        return child;
-      },
-      directory: ${JSON.stringify(join(directory, 'other'))},
-      settings: { origin: { kind: 'directory', directory: '/nonexistent' }, memoryBytes: 1 << 24 },
-      spareAgents: 2,
-      clock: systemClock,
-      random: systemRandom,
-      logger: noLogger,
-    });
-    await agents.warm();
-    console.log('warm');
-    setInterval(() => {}, 1000);
-  `;
-  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  for await (const text of parent.stdout.setEncoding('utf8')) {
-    said += text;
-    if (said.includes('warm')) break;
-  }
-  const pids = said.match(/\d+/g)?.map(Number) ?? [];
-  assert.equal(pids.length, 2);
-  parent.kill('SIGKILL');
-  await once(parent, 'exit');
-  await until('the agents end', () => !pids.some(isAlive));
-  assert.deepEqual(mountsBelow(directory), []);
-});
-
-function isAlive(pid: number): boolean {
-  try {
-    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] ?? 'Z';
-    return !state.startsWith('Z');
-  } catch {
-    return false;
-  }
-}
 
 test('any mix of reads, writes and discards behaves as on a plain file', async (t) => {
   if (!hostHas(t, 'root', 'fuse', 'tool:fallocate')) return;
