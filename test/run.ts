@@ -6,7 +6,7 @@
  *   npm run test:unit        the tests that take neither root nor a network
  *   npm run test:heavy       the tests that nothing else runs, unless by a word: `// Heavy: WHY`
  *
- *   npm test -- --measure    everything, and keeps how long each file took, to plan the next runs by
+ *   npm test -- --measure    everything, and keeps what each file took, to plan the next runs by
  *
  * Unit tests share processes with their neighbours, unless a file says in a line of its text
  * `// Own process: WHY`; others have one each. Processes run side by side, unless a file says

@@ -178,7 +178,7 @@ test('what a file took is told and, where it matters, kept', async (t) => {
   assert.ok(
     lines.some((line) => /^ℹ src\/a\.test\.ts \([\d.]+ s, processor [\d.]+ s\)$/.test(line)),
   );
-  const times = [1200, 2600, 400].map((wallMs, i) => ({ path: `${i}`, wallMs }));
+  const times = [1200, 2600, 400].map((cpuMs, i) => ({ path: `${i}`, cpuMs }));
   assert.deepEqual(measuredOf(times), { 1: 3 });
 });
 
