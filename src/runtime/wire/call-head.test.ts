@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { timeBudget } from '../../../test/support/time-budget.ts';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { parseCallHead } from './call-head.ts';
 
 const path = '/2018-06-01/runtime/invocation/r-1/response';
@@ -97,7 +97,7 @@ test('what it accepts Node’s parser accepts too, and reads alike', async (t) =
         { method: head.method, path: head.path, length },
       );
     }),
-    { numRuns: 1000, plugins: [timeBudget(2500)] },
+    { numRuns: propertyRuns(1000) },
   );
   assert.ok(accepted > 10, `${accepted} heads were compared`);
 });

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { hostHas } from '../../../test/support/host.ts';
-import { timeBudget } from '../../../test/support/time-budget.ts';
+import { propertyRuns } from '../../../test/support/property-runs.ts';
 import { limits, VirtualClock, WorkBudget } from '../../base/mod.ts';
 import { collectBody } from '../body.ts';
 import type { RuntimeCall } from './runtime-call.ts';
@@ -121,7 +121,7 @@ test('a request reads alike however it is framed and cut', async (t) => {
         assert.deepEqual(read, { method: 'POST', path: '/p', header: h, text, ...tail });
       },
     ),
-    { numRuns: 500, plugins: [timeBudget(3000)] },
+    { numRuns: propertyRuns(300) },
   );
 });
 
