@@ -4,6 +4,7 @@ import { formatTable } from '../src/cli/mod.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
 import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
+import { soakMixed } from './soak-mixed.ts';
 import { createActiveFunction, imageSource } from './support/active-function.ts';
 import { LightClient } from './support/light-client.ts';
 import { type ProcessSample, processTree } from './support/processes.ts';
@@ -81,8 +82,9 @@ async function soak(region: RunningRegion, invokes: number) {
   return { samples, seconds };
 }
 
-/** The first argument is how many invokes. */
-export async function run([count]: readonly string[]): Promise<unknown> {
+/** The first argument is how many invokes; `--minutes N` for mixed load instead. */
+export async function run([count, minutes]: readonly string[]): Promise<unknown> {
+  if (count === '--minutes') return soakMixed(Number(minutes));
   const invokes = Number(count ?? INVOKES);
   const scratch = scratchDirectory('bench-soak');
   try {

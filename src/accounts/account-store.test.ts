@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../../test/support/temporary.ts';
-import { isSluiceError } from '../base/mod.ts';
+import { isSluiceError, systemClock, systemRandom } from '../base/mod.ts';
+import { ensureDataDirectory } from '../config/mod.ts';
 import type { OnDamaged } from '../database/mod.ts';
 import type { AccessKeyRecord } from './account-records.ts';
+import { Accounts } from './accounts.ts';
 import { SqliteAccountStore } from './sqlite-account-store.ts';
 
 const account = { accountId: '111111111111', name: 'one', createdMs: 1 };
@@ -104,4 +106,18 @@ test('a damaged account or key is named, and nobody else’s signature fails for
   assert.ok(store.hasKey('AKIA111111111111') && store.hasAccount('111111111111'));
   const named = ['account 111111111111, access key AKIA111111111111', 'account 111111111111'];
   assert.deepEqual(new Set(damaged), new Set(named));
+});
+
+test('a credentials file whose secret is not the region’s is named', (t) => {
+  const data = ensureDataDirectory(temporaryDirectory(t));
+  const openAccounts = () => Accounts.open(data, systemClock, systemRandom, unreadable);
+  openAccounts().close();
+  const text = readFileSync(data.credentialsFile, 'utf8');
+  const flip = (secret: string) => (secret.startsWith('A') ? 'B' : 'A') + secret.slice(1);
+  writeFileSync(data.credentialsFile, text.replace(/(?<=secret_access_key = ).*/, flip));
+  assert.throws(openAccounts, (error: Error) =>
+    error.message.startsWith(`${data.credentialsFile}: `),
+  );
+  rmSync(data.credentialsFile);
+  openAccounts().close();
 });

@@ -46,7 +46,10 @@ export class Accounts {
     const accounts = new Accounts(store, data, clock, random);
     const keys = ensureCredentialsFile(data.credentialsFile, random);
     // A damaged record is not made anew from the file: the key may have been disabled.
-    for (const key of keys) if (!store.hasKey(key.accessKeyId)) accounts.#adopt(key);
+    for (const key of keys) {
+      if (!store.hasKey(key.accessKeyId)) accounts.#adopt(key);
+      else accounts.#requireSame(key);
+    }
     return accounts;
   }
 
@@ -88,6 +91,18 @@ export class Accounts {
 
   close(): void {
     this.store.close();
+  }
+
+  /** The file would lead every client of this host astray. */
+  #requireSame({ accessKeyId, secretAccessKey }: AccessKey): void {
+    const known = this.store.find(accessKeyId);
+    if (!known || known.secretAccessKey === secretAccessKey) return;
+    const path = this.#data.credentialsFile;
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      `${path}: the secret of ${accessKeyId} is not the one that the region knows; restore the file, or remove it to get a new key`,
+      { data: { path } },
+    );
   }
 
   #find(accessKeyId: string): AccessKeyRecord {

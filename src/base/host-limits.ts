@@ -18,4 +18,6 @@ export const hostLimits = {
   spoolPart: 0.15,
   logsPart: 0.05,
   diskWatchMs: 5000,
+  /** Of any file but a database that a start reads whole. */
+  smallFileBytes: 64 * MIB,
 } as const;

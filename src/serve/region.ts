@@ -17,6 +17,7 @@ import { DiskPromises } from '../worker/mod.ts';
 import { scheduleCollector } from './collector.ts';
 import { type NetworkKind, startCompute } from './compute.ts';
 import { DiskGuard } from './disk-guard.ts';
+import { requireFileKinds } from './file-kinds.ts';
 import { raiseOpenFiles } from './open-files.ts';
 import { holdOrigin } from './region-hold.ts';
 import { keepGeneration } from './region-identity.ts';
@@ -68,6 +69,7 @@ export async function startRegion(options: RegionOptions): Promise<RunningRegion
   const cleanups: Cleanup[] = [];
   try {
     const data = ensureDataDirectory(options.dataPath);
+    requireFileKinds(data);
     const lock = lockDataDirectory(data);
     cleanups.push(() => lock.release());
     const { endpoint, lost } = await startParts(options, data, logger, cleanups);

@@ -21,6 +21,7 @@ import { holdKeys, type KeyCustody, KeyProcess } from '../keys/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
 import type { DiskBudgets } from './disk-budgets.ts';
+import { requireFileKinds } from './file-kinds.ts';
 import { confineHelpers } from './helper-cgroups.ts';
 import { measureBudgets } from './measure-disk.ts';
 import { RegionIdentity } from './region-identity.ts';
@@ -57,6 +58,7 @@ export async function openPlaces(
   { meter = noMeter, logger = noLogger, keyProcess = false }: OpenStoresOptions = {},
 ) {
   const data = ensureDataDirectory(dataPath);
+  requireFileKinds(data);
   const settings = readSettings(data.configFile);
   const place = originPlace(settings.origin, data);
   const origin = await openOrigin(place, meter, logger);

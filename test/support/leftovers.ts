@@ -38,7 +38,8 @@ function familyOf(pid: number): string[] {
   return family;
 }
 
-function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {
+/** The paths of all regions' cgroups. */
+export function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {
   if (depth > 3 || !existsSync(directory)) return [];
   return readdirSync(directory, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
