@@ -29,7 +29,9 @@ test('what stands in a file’s place is named before anybody opens it or waits 
     const tooLong = name.endsWith('.sqlite') ? [] : [long];
     for (const damage of [...damages, ...tooLong]) {
       const data = ensureDataDirectory(temporaryDirectory(t));
-      mkdirSync(join(data.origin, 'owner'));
+      for (const folder of ['origin/owner', 'keys/accounts/1']) {
+        mkdirSync(join(data.path, folder), { recursive: true });
+      }
       requireFileKinds(data);
       const path = join(data.path, name);
       damage(path);

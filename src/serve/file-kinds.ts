@@ -18,20 +18,22 @@ export function requireFileKinds(data: DataDirectory): void {
     ...[configFile, credentialsFile, addressFile, lockFile, regionFiles.making],
     ...filesOf(data.state),
     ...filesOf(data.keys),
-    ...filesOf(join(data.keys, 'accounts'), /./),
-    ...filesOf(join(data.origin, 'owner'), /./),
+    ...namesIn(join(data.keys, 'accounts')).flatMap(filesOf),
+    ...namesIn(join(data.origin, 'owner')),
   ];
   for (const path of files) requireKind(path);
 }
 
-function filesOf(folder: string, names = opened): string[] {
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => names.test(name))
-      .map((name) => join(folder, name));
+    return readdirSync(folder).map((name) => join(folder, name));
   } catch {
     return [];
   }
+}
+
+function filesOf(folder: string): string[] {
+  return namesIn(folder).filter((path) => opened.test(path));
 }
 
 function requireKind(path: string): void {
