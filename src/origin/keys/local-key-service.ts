@@ -186,9 +186,13 @@ function lost(path: string, keyId: SecretName): SluiceError {
 }
 
 function damaged(path: string): SluiceError {
-  return new SluiceError('STORE_CORRUPT', `${path}: not the secret that it was; restore the file`, {
-    data: { path },
-  });
+  return new SluiceError(
+    'STORE_CORRUPT',
+    `${path}: not the secret that keys/region.json knows; restore the one of them that is damaged`,
+    {
+      data: { path },
+    },
+  );
 }
 
 function idOf(accountId: string, number: number): string {
