@@ -157,6 +157,10 @@ describe('after a turn', async () => {
   assert.match(after, /✖ src\/b\.test\.ts[^✖]+astray[^✖]+at file:.*src\/b\.test\.ts/);
   assert.doesNotMatch(after, /✖ src\/[ac]\.test\.ts/);
   assert.ok(lines.some((line) => /✔ is run/.test(line)));
+  assert.ok(
+    lines.some((line) => /✔ lets go/.test(line)),
+    'promises are followed, which is slow',
+  );
 });
 
 test('neighbours share a process up to its fill, and the longest begin', () => {
