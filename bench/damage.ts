@@ -12,6 +12,8 @@ import { scratchDirectory } from '../test/support/temporary.ts';
 
 export const title = 'a start on each file damaged in each way: served, refused by name, or worse';
 
+export const takes = { options: { file: { type: 'string' } } } as const;
+
 /** `--file WORD` for files with that word only. */
 export async function run(flags: readonly string[]): Promise<unknown> {
   const at = flags.indexOf('--file');

@@ -23,6 +23,7 @@ import {
 import { type ProcessSample, processTree } from './support/processes.ts';
 
 export const title = 'kill -9 of every kind of process at random moments: is anything lost or left';
+export const takes = { options: { rounds: { type: 'string' } } } as const;
 
 const ROUNDS = 100;
 /** A kill comes at a random moment of this time of writing. */

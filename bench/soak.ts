@@ -12,7 +12,7 @@ import { medianOf } from './support/statistics.ts';
 
 export const title =
   'warm invokes in a row, 1,000,000 unless told otherwise: does memory stay flat';
-export const takes = { words: 'number' } as const;
+export const takes = { words: 'number', options: { minutes: { type: 'string' } } } as const;
 
 const INVOKES = 1_000_000;
 const CONNECTIONS = 8;

@@ -12,7 +12,7 @@ const cases = [
   ['state/functions.sqlite', 'truncated', 'refused'],
   ['keys/region.json', 'flipped', 'refused'],
   ['credentials', 'fifo', 'refused'],
-  ['state/usage.json', 'empty', 'serves'],
+  ['address.json', 'empty', 'serves'],
 ] as const;
 
 test('a start on a damaged file serves what there was or names the file, and never hangs or begins anew', async (t) => {
