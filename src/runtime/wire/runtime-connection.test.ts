@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { hostHas } from '../../../test/support/host.ts';
 import { propertyRuns } from '../../../test/support/property-runs.ts';
+import { until } from '../../../test/support/until.ts';
 import { limits, VirtualClock, WorkBudget } from '../../base/mod.ts';
 import { collectBody } from '../body.ts';
 import type { RuntimeCall } from './runtime-call.ts';
@@ -166,6 +167,29 @@ test('a request before the last one’s answer ends its connection, and is paid 
   while (!isGone) await turn();
   assert.equal(calls.length, 1);
   assert.equal(budget.isSpent, true);
+});
+
+test('line ends between requests are let pass, and a stream of them ends the connection', async (t) => {
+  const budget = budgetOf();
+  const waiting: RuntimeCall[] = [];
+  const { open } = await serving(t, (call) => void waiting.push(call), budget);
+  const request = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
+  const polite = open();
+  polite.write(`\r\n${request}\r\n`);
+  await until('it is asked', () => waiting.length === 1);
+  waiting[0]!.answer(200, '', Buffer.alloc(0));
+  await once(polite, 'data');
+  polite.write(`\r\n${request}`);
+  await until('it is asked again', () => waiting.length === 2);
+  assert.equal(polite.closed, false);
+
+  for (const before of ['', request]) {
+    const flooding = open().resume();
+    const closed = once(flooding, 'close');
+    flooding.write(before);
+    flooding.write('\r\n'.repeat(10_000));
+    await closed;
+  }
 });
 
 test('who reads no answers is not served on', async (t) => {

@@ -8,6 +8,8 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const nothing = Buffer.alloc(0);
 const [CR, LF] = [0x0d, 0x0a];
+/** Some clients send a line end more behind a body (RFC 9112 section 2.2); none sends many. */
+const LINE_END_BYTES_MAX = 4;
 
 /**
  * A sandbox's end of an HTTP/1.1 connection: one request at a time. Who sends the next before the
@@ -22,6 +24,8 @@ export class RuntimeConnection {
   #at = 0;
   #call: RuntimeCall | undefined;
   #moving = false;
+  /** Of the line ends since the last head. */
+  #lineEndBytes = 0;
   /** Nothing more that comes is read. */
   #over = false;
 
@@ -60,7 +64,7 @@ export class RuntimeConnection {
 
   /** Reads the next head, if it is there; false when there is nothing more to do. */
   #begin(): boolean {
-    while (this.#received[this.#at] === CR && this.#received[this.#at + 1] === LF) this.#at += 2;
+    if (!this.#skipLineEnds()) return this.#refuse(400);
     if (this.#leftBytes === 0) {
       this.#received = nothing;
       this.#at = 0;
@@ -74,6 +78,7 @@ export class RuntimeConnection {
     const head = parseCallHead(this.#received.toString('latin1', this.#at, end));
     if (typeof head === 'number') return this.#refuse(head);
     this.#at = end + HEAD_END.length;
+    this.#lineEndBytes = 0;
     const call = new RuntimeCall(head, this.#socket, () => this.#move());
     this.#call = call;
     if (call.isWhole && this.#isAhead()) return false;
@@ -122,11 +127,19 @@ export class RuntimeConnection {
 
   /** Breaks off a client that has sent more before its answer. */
   #isAhead(): boolean {
-    if (this.#leftBytes === 0 || isLineEnds(this.#received, this.#at)) return false;
+    if (this.#skipLineEnds() && this.#leftBytes === 0) return false;
     this.#budget.spend(pipelinedUnits);
     this.#over = true;
     this.#socket.destroy();
     return true;
+  }
+
+  /** Takes the line ends between two requests; false when there are more than any client sends. */
+  #skipLineEnds(): boolean {
+    const from = this.#at;
+    while (this.#received[this.#at] === CR || this.#received[this.#at] === LF) this.#at++;
+    this.#lineEndBytes += this.#at - from;
+    return this.#lineEndBytes <= LINE_END_BYTES_MAX;
   }
 
   /** Answers what is no request, and ends the connection. */
@@ -146,12 +159,4 @@ export class RuntimeConnection {
     this.#at = 0;
     this.#socket.destroySoon();
   }
-}
-
-/** Some clients send a line end more behind a body (RFC 9112 section 2.2). */
-function isLineEnds(bytes: Buffer, from: number): boolean {
-  for (let at = from; at < bytes.length; at++) {
-    if (bytes[at] !== CR && bytes[at] !== LF) return false;
-  }
-  return true;
 }
