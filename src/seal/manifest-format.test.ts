@@ -92,17 +92,22 @@ test('all facts come back as they were sealed, of every kind and size', async ()
   for (const kind of ['disk', 'memory', 'pack'] as const) {
     const diskBytes = 15 * GIB + 1;
     const chunks = Array.from({ length: Math.ceil(diskBytes / CHUNK_SIZE_BYTES) }, () => undefined);
-    const { names, ...header } = readManifestHeader(await seal({ kind, diskBytes, chunks }));
+    const bytes = await seal({ kind, diskBytes, chunks });
+    const { names, storedChunks, ...header } = readManifestHeader(bytes);
     assert.deepEqual(header, {
       ...{ manifestId: 'm-1', rootId: 'r-1', accountId: '000000000000', kind, diskBytes },
       ...{ chunkSizeBytes: CHUNK_SIZE_BYTES, chunkCount: chunks.length, storedChunkCount: 0 },
       ...{ createdAtMs: 1_700_000_000_123, keyId: 'k1' },
     });
-    assert.deepEqual([...names()], []);
+    assert.deepEqual([[...names()], [...storedChunks()]], [[], []]);
   }
-  const small = { chunkSizeBytes: 4096, diskBytes: 4097, chunks: [chunk(), undefined] };
-  const { chunkSizeBytes, storedChunkCount, kind } = readManifestHeader(await seal(small));
-  assert.deepEqual([chunkSizeBytes, storedChunkCount, kind], [4096, 1, 'disk']);
+  const some = [undefined, chunk(), undefined, chunk()];
+  const small = { chunkSizeBytes: 4096, diskBytes: 3 * 4096 + 1, chunks: some };
+  const header = readManifestHeader(await seal(small));
+  const { chunkSizeBytes, storedChunkCount, kind } = header;
+  assert.deepEqual([chunkSizeBytes, storedChunkCount, kind], [4096, 2, 'disk']);
+  const placed = [1, 3].map((index) => [index, some[index]?.name]);
+  assert.deepEqual([...header.storedChunks()], placed);
 });
 
 test('a sealer’s own mistakes are defects, not manifests', async () => {
