@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { Helper, HelperMount } from './types.ts';
 
 const OWN_UID = 0;
@@ -21,13 +21,25 @@ function folderOf(directory: string): string | undefined {
 
 /**
  * Our modules as Node keeps them compiled, for a helper to read under its own id. No helper writes
- * there: what one writes, another would run. Nothing, where there are none yet.
+ * there: what one writes, another would run. Nothing, where there are none yet, or where `others`
+ * show the helper the place as it is on the host: there is no folder of its id to mount on.
  */
-export function compileCacheMounts(compileCache: string | undefined, uid: number): HelperMount[] {
+export function compileCacheMounts(
+  compileCache: string | undefined,
+  uid: number,
+  others: readonly HelperMount[],
+): HelperMount[] {
   const folder = compileCache && folderOf(compileCache);
   if (!compileCache || !folder) return [];
+  const covers = ({ path, inside = path }: HelperMount) => isBelow(compileCache, inside);
+  if (others.some(covers)) return [];
   const own = `${folder.slice(0, -`${OWN_UID}`.length)}${uid}`;
   return [{ path: join(compileCache, folder), inside: join(compileCache, own), access: 'read' }];
+}
+
+function isBelow(path: string, folder: string): boolean {
+  const between = relative(folder, path);
+  return between !== '..' && !between.startsWith(`..${sep}`);
 }
 
 /**

@@ -42,8 +42,8 @@ export function composeJail(helper: Helper, options: JailOptions): LaunchProgram
   const network = helper.network === 'none' ? linux.CLONE_NEWNET : 0;
   program.call('create namespaces', 'unshare', [namespaces | network | linux.CLONE_NEWCGROUP]);
   program.call('set the file mode mask', 'umask', [0o077]);
-  const given = [...helper.mounts, ...compileCacheMounts(options.compileCache, options.uid)];
-  const mounts = placeMounts(given, options.isFile);
+  const compiled = compileCacheMounts(options.compileCache, options.uid, helper.mounts);
+  const mounts = placeMounts([...helper.mounts, ...compiled], options.isFile);
   assembleRoot(program, helper, mounts);
   limitResources(program, helper.openFiles);
   limitFiles(program, helper);

@@ -153,6 +153,10 @@ test('a helper reads our modules as compiled outside of its jail, and cannot cha
   assert.ok(folder.endsWith(`-${uid}`), folder);
   assert.notEqual(await ask({ kind: 'list', path: join(own, folder) }), '');
   assert.equal(await ask({ kind: 'write', path: join(own, folder, 'made') }), 'EROFS');
+  const around = await start(t, new Jails({ random: systemRandom, compileCache }), [
+    { path: compileCache, access: 'read' },
+  ]);
+  assert.equal(await around.ask({ kind: 'list', path: compileCache }), 'probe');
   process.env['NODE_COMPILE_CACHE'] = temporaryDirectory(t, 'told');
   await start(t, new Jails({ random: systemRandom, compileCache }), []);
   assert.ok(existsSync(join(process.env['NODE_COMPILE_CACHE'], 'helpers', 'probe')));
