@@ -53,3 +53,10 @@ test('what is wrong with the region names no path of its host', () => {
     }
   }
 });
+
+test('what the host lacks is the runtime of a zip function, and ours to mend for an image', () => {
+  const lacks = new SluiceError('HOST_LACKS', 'flattener: cannot be jailed: mount: ENOENT');
+  assert.equal(reasonOf(lacks, 'zip').code, 'InvalidRuntime');
+  assert.equal(reasonOf(lacks, 'image').code, 'InternalError');
+  assert.doesNotMatch(reasonOf(lacks, 'image').text, /runtime|jail/);
+});

@@ -37,6 +37,8 @@ const plainWords: Partial<Record<ErrorCode, string>> = {
  */
 export function reasonOf(error: unknown, source: 'image' | 'zip' | 'operator'): StateReason {
   const { code, message, traits } = toSluiceError(error);
+  // An image brings its runtime: what the host lacks for it is ours to mend.
+  if (code === 'HOST_LACKS' && source === 'image') return { text: again, code: 'InternalError' };
   const isImage = code.startsWith('IMAGE_');
   const reasonCode = reasonCodes[code] ?? (isImage ? 'InvalidImage' : 'InternalError');
   if (source === 'operator') {
