@@ -14,7 +14,7 @@ import { trivialInvokes } from './support/trivial-runtime-api.ts';
 
 export const title =
   'warm invokes on 1 and 16 connections, cold starts and their parts, 100 at once, idle functions';
-export const takes = { options: { idle: { type: 'string' } } } as const;
+export const takes = { options: { idle: { type: 'string' }, only: { type: 'string' } } } as const;
 
 const PARALLEL = 100;
 const IDLE_FUNCTIONS = 1000;
