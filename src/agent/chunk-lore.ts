@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CHUNK_SIZE_BYTES, type Logger, limits, PAGE_SIZE_BYTES } from '../base/mod.ts';
+import { assert, CHUNK_SIZE_BYTES, type Logger, limits, PAGE_SIZE_BYTES } from '../base/mod.ts';
 import type { AccessLog } from '../device/mod.ts';
 import type { ChunkName, ManifestHeader } from '../seal/mod.ts';
 
@@ -116,7 +116,8 @@ export class ChunkLore {
   }
 
   #path(accountId: string): string {
-    return join(this.#options.directory, `${ACCOUNT.test(accountId) ? accountId : 'other'}.json`);
+    assert(ACCOUNT.test(accountId), `an account has 12 digits: ${accountId}`);
+    return join(this.#options.directory, `${accountId}.json`);
   }
 }
 

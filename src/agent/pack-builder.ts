@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
 import { CHUNK_SIZE_BYTES, type Clock, limits, PAGE_SIZE_BYTES, type Random } from '../base/mod.ts';
 import { type BuiltPack, FRAME_PAGES, type PackMetadata, type PageRun } from '../device/mod.ts';
-import { type ManifestChunk, packIdOf, sealChunk, sealPack } from '../seal/mod.ts';
+import { type ManifestChunk, packIdOf, packSalt, sealChunk, sealPack } from '../seal/mod.ts';
 
 const PAGES_PER_CHUNK = CHUNK_SIZE_BYTES / PAGE_SIZE_BYTES;
 const compress = promisify(zstdCompress);
@@ -24,16 +24,15 @@ export interface PackTools {
 
 /**
  * Makes a start pack: pages in the order in which a start touches them, compressed in frames that
- * open by themselves, cut into chunks under a salt of their own. Equal packs of two accounts thus
- * have nothing in common, and what a pack's size tells of its pages, it tells of one account's.
+ * open by themselves, cut into chunks under a salt of the disk's own. Equal packs of two accounts thus
+ * have nothing in common, the same pack made again is the same chunks, and what a pack's size tells of its pages, it tells of one account's.
  */
 export async function buildPack(
   disk: PackedDisk,
   wanted: readonly PageRun[],
   { readPages, clock, random }: PackTools,
 ): Promise<BuiltPack> {
-  const salt = random.bytes(32);
-  const stream = new SealedStream(salt);
+  const stream = new SealedStream(packSalt(disk.key));
   const frames: number[] = [];
   const runs: PageRun[] = [];
   for (const frame of framesOf(wanted)) {

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { limits, noLogger, noMeter, SluiceError, VirtualClock } from '../base/mod.ts';
-import type { BuiltPack, PageRun } from '../device/mod.ts';
+import {
+  CHUNK_SIZE_BYTES,
+  limits,
+  noLogger,
+  noMeter,
+  SluiceError,
+  VirtualClock,
+} from '../base/mod.ts';
+import type { AccessLog, BuiltPack, PageRun } from '../device/mod.ts';
 import type { PutOutcome } from '../seal/mod.ts';
 import { PackKeeper } from './pack-keeper.ts';
 
 const BUILT: BuiltPack = {
   index: Buffer.from('index'),
-  chunks: [{ name: 'c', ciphertext: Buffer.from('sealed') }],
+  chunks: [{ name: 'c', ciphertext: Buffer.alloc(CHUNK_SIZE_BYTES) }],
 };
 
 function rig() {
@@ -30,12 +37,14 @@ function rig() {
       return BUILT;
     },
   };
-  const keep = (manifestId: string, isRenewed = false, on = device) =>
-    packs.keep({ log: { manifestId, runs: [[7, 2, 15]] }, rootId: 'r', device: on, isRenewed });
+  const keep = (manifestId: string, isRenewed = false, on: typeof device = device, of = 'a') => {
+    const log: AccessLog = { manifestId, runs: [[7, 2, 15]] };
+    packs.keep({ log, rootId: 'r', accountId: of, device: on, isRenewed });
+  };
   return { clock, packs, put, asked, keep };
 }
 
-const { packDelayMs, packsWaiting } = limits.device;
+const { packDelayMs, packRenewMs, packsWaiting, packsWaitingPerAccount } = limits.device;
 
 test('a pack is made some time after the start, chunks before the index', async () => {
   const { clock, keep, put, asked } = rig();
@@ -47,15 +56,44 @@ test('a pack is made some time after the start, chunks before the index', async 
   assert.deepEqual(put, ['r/c', 'r/m: index']);
 });
 
-test('of many starts of one disk at once one pack is made, and another when it is renewed', async () => {
+test('of many starts of one disk at once one pack is made', async () => {
   const { clock, keep, asked } = rig();
   for (let start = 0; start < 5; start++) keep('m');
   await clock.advance(10 * packDelayMs);
-  assert.equal(asked.length, 1);
   keep('m');
-  keep('m', true);
   await clock.advance(10 * packDelayMs);
-  assert.equal(asked.length, 2);
+  assert.equal(asked.length, 1);
+});
+
+test('a disk that starts differently each time has its pack renewed once an hour, no more', async () => {
+  const { clock, keep, asked } = rig();
+  keep('m');
+  const startsEveryMs = packRenewMs / 60;
+  for (let start = 0; start < 150; start++) {
+    keep('m', true);
+    await clock.advance(startsEveryMs);
+  }
+  assert.equal(asked.length, 3);
+});
+
+test('a pack of more or other chunks than a pack has is not kept', async () => {
+  const { clock, keep, put } = rig();
+  const [chunk] = BUILT.chunks;
+  const many = Array.from({ length: limits.device.packChunks + 1 }, () => chunk!);
+  const short = [{ name: 'c', ciphertext: Buffer.alloc(10) }];
+  for (const [index, chunks] of [many, short].entries()) {
+    keep(`m-${index}`, false, { pack: async () => ({ ...BUILT, chunks }) });
+  }
+  await clock.advance(10 * packDelayMs);
+  assert.deepEqual(put, []);
+});
+
+test('one account’s packs do not keep another’s from being made', async () => {
+  const { clock, keep, asked } = rig();
+  for (let disk = 0; disk < packsWaiting + 3; disk++) keep(`m-${disk}`);
+  keep('other', false, undefined, 'b');
+  await clock.advance(20 * packDelayMs);
+  assert.equal(asked.length, packsWaitingPerAccount + 1);
 });
 
 test('a pack that could not be made is made by a later start', async () => {
@@ -72,7 +110,8 @@ test('a pack that could not be made is made by a later start', async () => {
 
 test('a limited number waits, and none is made once it is closed', async () => {
   const { clock, packs, keep, asked } = rig();
-  for (let disk = 0; disk < packsWaiting + 3; disk++) keep(`m-${disk}`);
+  for (let disk = 0; disk < packsWaiting + 3; disk++)
+    keep(`m-${disk}`, false, undefined, `${disk}`);
   await clock.advance(packDelayMs);
   assert.equal(asked.length, 1);
   await clock.advance(packsWaiting * packDelayMs);

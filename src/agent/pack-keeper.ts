@@ -1,4 +1,6 @@
 import {
+  assert,
+  CHUNK_SIZE_BYTES,
   type Clock,
   type Counter,
   type Logger,
@@ -6,7 +8,7 @@ import {
   type Meter,
   type Timer,
 } from '../base/mod.ts';
-import type { AccessLog, Device } from '../device/mod.ts';
+import type { AccessLog, BuiltPack, Device } from '../device/mod.ts';
 import type { PackStore } from '../origin/mod.ts';
 import type { ChunkSink } from '../seal/mod.ts';
 
@@ -21,6 +23,7 @@ export interface PackKeeperOptions {
 export interface PackJob {
   readonly log: AccessLog;
   readonly rootId: string;
+  readonly accountId: string;
   readonly device: Pick<Device, 'pack'>;
   /** There is one that no longer fits. */
   readonly isRenewed: boolean;
@@ -35,8 +38,11 @@ export class PackKeeper {
   readonly #options: PackKeeperOptions;
   readonly #packs: Counter;
   readonly #bytes: Counter;
-  /** Disks whose packs wait or were made lately, since many starts of one may end together. */
-  readonly #known = new Set<string>();
+  /**
+   * Since when the packs of disks wait or are there, by the clock's monotonic milliseconds: many
+   * starts of one disk end together, and a tenant may start one differently each time.
+   */
+  readonly #known = new Map<string, number>();
   readonly #jobs: PackJob[] = [];
   #timer: Timer | undefined;
   #making: Promise<void> | undefined;
@@ -58,13 +64,17 @@ export class PackKeeper {
   /** Makes it later, if its device is open then; if it is not, a later start has it made. */
   keep(job: PackJob): void {
     const key = keyOf(job);
-    if (this.#closed || (this.#known.has(key) && !job.isRenewed)) return;
-    if (this.#jobs.length >= limits.device.packsWaiting) {
+    const nowMs = this.#options.clock.monotonicMs();
+    const sinceMs = this.#known.get(key);
+    const mayRenew = job.isRenewed && nowMs - (sinceMs ?? 0) >= limits.device.packRenewMs;
+    if (this.#closed || (sinceMs !== undefined && !mayRenew)) return;
+    if (!this.#hasRoomFor(job)) {
       this.#packs.add(1, { outcome: 'skipped' });
       return;
     }
-    this.#known.add(key);
-    const [oldest] = this.#known;
+    this.#known.delete(key);
+    this.#known.set(key, nowMs);
+    const [oldest] = this.#known.keys();
     if (this.#known.size > limits.device.accessLogsKept && oldest) this.#known.delete(oldest);
     this.#jobs.push(job);
     this.#arm();
@@ -76,6 +86,12 @@ export class PackKeeper {
     this.#timer?.cancel();
     this.#jobs.length = 0;
     await this.#making;
+  }
+
+  #hasRoomFor({ accountId }: PackJob): boolean {
+    const { packsWaiting, packsWaitingPerAccount } = limits.device;
+    const own = this.#jobs.filter((each) => each.accountId === accountId).length;
+    return this.#jobs.length < packsWaiting && own < packsWaitingPerAccount;
   }
 
   #arm(): void {
@@ -98,20 +114,33 @@ export class PackKeeper {
       await this.#make(job);
       this.#packs.add(1, { outcome: 'made' });
     } catch (error) {
-      this.#known.delete(keyOf(job));
       this.#packs.add(1, { outcome: 'failed' });
       if (!this.#closed) logger.info({ manifestId, error }, 'a start pack was not made');
     }
   }
 
-  async #make({ log, rootId, device }: PackJob): Promise<void> {
+  async #make(job: PackJob): Promise<void> {
     const { origin } = this.#options;
-    const { index, chunks } = await device.pack(log.runs.map(([page, pages]) => [page, pages]));
+    const { log, rootId } = job;
+    const { index, chunks } = await this.#ask(job);
+    // The agent is the tenant's if he has taken it over.
+    assert(chunks.length <= limits.device.packChunks, 'a pack has a limited number of chunks');
     for (const { name, ciphertext } of chunks) {
+      assert(ciphertext.length === CHUNK_SIZE_BYTES, 'a chunk of a pack has its full size');
       await origin.put({ rootId, name }, Buffer.from(ciphertext));
       this.#bytes.add(ciphertext.length);
     }
     await origin.putPack(rootId, log.manifestId, Buffer.from(index));
+  }
+
+  /** Where nothing was made, a later start has it made; where something was put, only in an hour. */
+  async #ask(job: PackJob): Promise<BuiltPack> {
+    try {
+      return await job.device.pack(job.log.runs.map(([page, pages]) => [page, pages]));
+    } catch (error) {
+      this.#known.delete(keyOf(job));
+      throw error;
+    }
   }
 }
 

@@ -107,6 +107,16 @@ test('what a start touched comes from its pack, and nothing else is fetched', as
   assert.deepEqual(new Set(fetched), names);
 });
 
+test('the same pack made again is the same chunks, and another disk’s is not', async (t) => {
+  const { pack } = await rig(t);
+  const namesOf = async (make: typeof pack) => [
+    ...readManifestHeader(await make(SCATTERED)).names(),
+  ];
+  assert.deepEqual(await namesOf(pack), await namesOf(pack));
+  const other = await rig(t);
+  assert.notDeepEqual(await namesOf(other.pack), await namesOf(pack));
+});
+
 test('what the pack lacks, also in part of one read, comes from the disk’s chunks', async (t) => {
   const { disk, pack, open } = await rig(t);
   const device = await open({ pack: await pack(SCATTERED) });

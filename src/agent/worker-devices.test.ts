@@ -103,7 +103,7 @@ test('a first start is helped by what is known of its chunks, and tells what it 
   await opened.started();
   const log = { manifestId: 'm', runs };
   assert.deepEqual(learnt, [[header, log]]);
-  assert.deepEqual(kept, [{ log, rootId: 'r', device, isRenewed: false }]);
+  assert.deepEqual(kept, [{ log, rootId: 'r', accountId: 'a', device, isRenewed: false }]);
   hasPack = true;
   await (await devices.open(request)).started();
   assert.equal(kept.length, 1);

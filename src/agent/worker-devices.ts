@@ -129,7 +129,7 @@ export class WorkerDevices {
       const runs = await device.accessRuns();
       const { merged, isRenewed } = await accessLogs.started({ manifestId, runs });
       if (hasPack && !isRenewed) return;
-      packs.keep({ log: merged, rootId, device, isRenewed });
+      packs.keep({ log: merged, rootId, accountId: header.accountId, device, isRenewed });
       await lore.learn(header, merged);
     } catch (error) {
       this.#options.logger.warn({ manifestId, error }, 'a start was not recorded');

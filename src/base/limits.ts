@@ -61,6 +61,11 @@ export const limits = {
     packStreamBytes: 48 * MIB,
     /** Starts whose packs wait to be made; later starts have the others made. */
     packsWaiting: 8,
+    /** Of one account: the others' starts leave packs too. */
+    packsWaitingPerAccount: 2,
+    packChunks: 96,
+    /** A disk's pack is made anew at most so often: what it replaces stays until its root goes. */
+    packRenewMs: 3_600_000,
     /** A pack is made so long after its start, whose first answers go first. */
     packDelayMs: 3000,
     /** Starts that make one log, and logs that a worker keeps in memory. */

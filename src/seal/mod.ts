@@ -21,7 +21,7 @@ export {
   unwrapDataKey,
   wrappedDataKey,
 } from './open-manifest.ts';
-export { packIdOf, packKey, sealPack } from './pack.ts';
+export { packIdOf, packKey, packSalt, sealPack } from './pack.ts';
 export { chunkSalt, type SaltParts } from './salt.ts';
 export { nameOf, openRange, type SealedChunk, sealChunk, verifyChunk } from './seal-chunk.ts';
 export {

@@ -13,6 +13,11 @@ export function packKey(dataKey: Uint8Array, manifestId: string): Buffer {
   );
 }
 
+/** The salt of a pack's chunks, from the pack's key: no two disks' packs share a chunk. */
+export function packSalt(key: Buffer): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', 'sluice start pack chunks 1', KEY_BYTES));
+}
+
 /** The id that the index of a disk's start pack has in its header. */
 export function packIdOf(manifestId: string): string {
   return `${manifestId}.pack`;
