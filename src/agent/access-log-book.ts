@@ -19,6 +19,8 @@ interface Entry {
 export interface KnownStarts {
   /** What they read. */
   readonly merged: AccessLog;
+  /** The last one added to it. */
+  readonly isChanged: boolean;
   /** The last one was not like those before: what was made of their log no longer fits. */
   readonly isRenewed: boolean;
 }
@@ -56,12 +58,13 @@ export class AccessLogBook {
     }
     const isSettled = entry.merged && entry.logs.length === 0;
     if (entry.merged && (isSettled || entry.logs.length >= limits.device.accessLogsMerged)) {
-      return { merged: entry.merged, isRenewed };
+      return { merged: entry.merged, isChanged: false, isRenewed };
     }
     entry.logs.push(log);
     entry.merged = mergeAccessLogs(entry.logs);
-    await this.#save(entry.merged);
-    return { merged: entry.merged, isRenewed };
+    const { merged } = entry;
+    await this.#save(merged);
+    return { merged, isChanged: true, isRenewed };
   }
 
   async #entry(manifestId: string): Promise<Entry> {

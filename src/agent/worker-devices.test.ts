@@ -77,6 +77,7 @@ test('a first start is helped by what is known of its chunks, and tells what it 
   const predicted = { manifestId: 'm', runs: [] };
   const [asked, learnt, kept]: [ManifestDeviceRequest[], unknown[], unknown[]] = [[], [], []];
   let hasPack = false;
+  let isChanged = true;
   const devices = new WorkerDevices({
     devices: {
       open: async (request: ManifestDeviceRequest) => {
@@ -86,7 +87,7 @@ test('a first start is helped by what is known of its chunks, and tells what it 
     } as unknown as ManifestDevices,
     accessLogs: {
       logOf: async () => undefined,
-      started: async (log: unknown) => ({ merged: log, isRenewed: false }),
+      started: async (log: unknown) => ({ merged: log, isChanged, isRenewed: false }),
     } as unknown as AccessLogBook,
     packs: { keep: (job: unknown) => kept.push(job) } as unknown as PackKeeper,
     lore: {
@@ -105,6 +106,7 @@ test('a first start is helped by what is known of its chunks, and tells what it 
   assert.deepEqual(learnt, [[header, log]]);
   assert.deepEqual(kept, [{ log, rootId: 'r', accountId: 'a', device, isRenewed: false }]);
   hasPack = true;
+  isChanged = false;
   await (await devices.open(request)).started();
-  assert.equal(kept.length, 1);
+  assert.deepEqual([kept.length, learnt.length], [1, 1]);
 });

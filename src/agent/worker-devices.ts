@@ -127,10 +127,12 @@ export class WorkerDevices {
     const { manifestId } = header;
     try {
       const runs = await device.accessRuns();
-      const { merged, isRenewed } = await accessLogs.started({ manifestId, runs });
-      if (hasPack && !isRenewed) return;
-      packs.keep({ log: merged, rootId, accountId: header.accountId, device, isRenewed });
-      await lore.learn(header, merged);
+      const { merged, isChanged, isRenewed } = await accessLogs.started({ manifestId, runs });
+      if (isRenewed || !hasPack) {
+        packs.keep({ log: merged, rootId, accountId: header.accountId, device, isRenewed });
+      }
+      // Of a hundred starts at once the first few tell what there is to know.
+      if (isChanged) await lore.learn(header, merged);
     } catch (error) {
       this.#options.logger.warn({ manifestId, error }, 'a start was not recorded');
     }
