@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -7,6 +7,7 @@ import type { Helper, HelperMount } from './types.ts';
 const OWN_UID = 0;
 const COMPILE_MAIN = join(import.meta.dirname, 'compile-main.ts');
 const filled = new Set<string>();
+const compiling = new Set<ChildProcess>();
 
 /** Node's name of its folder of compiled modules, which ends in the user's id. */
 function folderOf(directory: string): string | undefined {
@@ -44,7 +45,8 @@ function isBelow(path: string, folder: string): boolean {
 
 /**
  * Compiles a helper's modules in a process that has nothing to do, once in this process's life for
- * a folder and where they are older than the module. Nobody waits for it, and its failing costs only time.
+ * a folder and where they are older than the module. Nobody waits for it, its failing costs only time,
+ * and it ends with this process: whoever removes the folder then finds it gone for good.
  */
 export function fillCompileCache({ main, flags }: Helper, compileCache: string): void {
   if (filled.has(compileCache)) return;
@@ -59,7 +61,17 @@ export function fillCompileCache({ main, flags }: Helper, compileCache: string):
   }
   const env = { NODE_COMPILE_CACHE: compileCache, SLUICE_COMPILE: main };
   const child = spawn(process.execPath, [...flags, COMPILE_MAIN], { env, stdio: 'ignore' });
+  if (compiling.size === 0) process.on('exit', endCompiling);
+  compiling.add(child);
   child.on('error', () => {});
+  child.once('close', () => {
+    compiling.delete(child);
+    if (compiling.size === 0) process.off('exit', endCompiling);
+  });
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   child.unref();
+}
+
+function endCompiling(): void {
+  for (const child of compiling) child.kill('SIGKILL');
 }
