@@ -63,9 +63,12 @@ export class SqliteAccountStore {
     if (!accountId.test(account.accountId)) {
       throw new SluiceError('USAGE', `${account.accountId}: an account id is twelve digits`);
     }
-    const added = this.#database
-      .prepare('INSERT INTO accounts VALUES (?, ?) ON CONFLICT DO NOTHING')
-      .run(account.accountId, JSON.stringify(account));
+    const insert = this.#database.prepare(
+      'INSERT INTO accounts VALUES (?, ?) ON CONFLICT DO NOTHING',
+    );
+    const added = inTransaction(this.#database, () =>
+      insert.run(account.accountId, JSON.stringify(account)),
+    );
     if (added.changes === 0) {
       throw new SluiceError('ACCOUNT_EXISTS', `${account.accountId}: this account exists`);
     }

@@ -1,7 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../base/mod.ts';
-import { openDatabase } from './sqlite-database.ts';
+import type { LogMark } from './log-mark.ts';
+import { openMarkedDatabase } from './sqlite-database.ts';
 
 interface Waiting {
   resolve(): void;
@@ -19,20 +20,22 @@ interface Waiting {
 export class GroupSyncedDatabase {
   readonly database: DatabaseSync;
   readonly #path: string;
+  readonly #mark: LogMark | undefined;
   #log: FileHandle | undefined;
   #waiting: Waiting[] = [];
   #syncing: Promise<void> | undefined;
 
-  private constructor(database: DatabaseSync, path: string) {
+  private constructor(database: DatabaseSync, path: string, mark: LogMark | undefined) {
     this.database = database;
     this.#path = path;
+    this.#mark = mark;
   }
 
   /** As `openDatabase`, which syncs the schema; `:memory:` keeps nothing. */
   static open(path: string, migrations: readonly string[]): GroupSyncedDatabase {
-    const database = openDatabase(path, migrations);
+    const { database, mark } = openMarkedDatabase(path, migrations);
     database.exec('PRAGMA synchronous = NORMAL');
-    return new GroupSyncedDatabase(database, path);
+    return new GroupSyncedDatabase(database, path, mark);
   }
 
   /** Resolves when all that was committed before the call would survive a loss of power. */
@@ -58,7 +61,9 @@ export class GroupSyncedDatabase {
       this.#waiting = [];
       try {
         this.#log ??= await open(`${this.#path}-wal`, 'r');
+        const committed = this.#mark?.look();
         await this.#log.datasync();
+        this.#mark?.write(committed);
         for (const { resolve } of batch) resolve();
       } catch (cause) {
         const text = `${this.#path}: its log cannot be synced to disk`;

@@ -1,24 +1,52 @@
 import { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../base/mod.ts';
 import { databaseError, namingErrors } from './database-error.ts';
+import { LogMark } from './log-mark.ts';
+import { requireAcknowledgedLog } from './verify-log.ts';
 
 /**
  * Opens a database whose commits survive a crash of the host (WAL, synchronous=FULL) and brings
  * its schema up to date: `migrations[n]` takes it from version n to n+1, each in a transaction.
- * Throws `STORE_CORRUPT` when a newer Sluice wrote it or it is no database; every error of it, now
- * and later, begins with the file.
+ * Throws `STORE_CORRUPT` when a newer Sluice wrote it, it is no database, or its log has lost what was
+ * acknowledged; every error of it, now and later, begins with the file.
  */
 export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
+  const { database, mark } = openMarkedDatabase(path, migrations);
+  const exec = database.exec.bind(database);
+  database.exec = (sql) => {
+    exec(sql);
+    if (sql === 'COMMIT') mark?.write(mark.look());
+  };
+  return database;
+}
+
+/** As `openDatabase`, for those who say themselves what of its log is on disk. */
+export function openMarkedDatabase(
+  path: string,
+  migrations: readonly string[],
+): { database: DatabaseSync; mark: LogMark | undefined } {
   let database: DatabaseSync | undefined;
+  const isKept = path !== ':memory:';
   try {
+    if (isKept) requireAcknowledgedLog(path);
     database = new DatabaseSync(path, { timeout: 5000 });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     migrate(database, path, migrations);
-    return namingErrors(database, path);
+    const mark = isKept ? new LogMark(path, database) : undefined;
+    if (mark) markingClose(database, mark);
+    return { database: namingErrors(database, path), mark };
   } catch (error) {
     database?.close();
     throw databaseError(error, path);
   }
+}
+
+function markingClose(database: DatabaseSync, mark: LogMark): void {
+  const close = database.close.bind(database);
+  database.close = () => {
+    close();
+    mark.close();
+  };
 }
 
 function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {

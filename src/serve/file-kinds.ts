@@ -4,7 +4,7 @@ import { limits, SluiceError, systemErrorCode } from '../base/mod.ts';
 import type { DataDirectory } from '../config/mod.ts';
 
 /** Of `state/` and `keys/`, what a region opens by name; the rest is stray or its own folders. */
-const opened = /\.(sqlite(-wal|-shm)?|json|key|secret)$/;
+const opened = /\.(sqlite(-wal|-shm|-synced)?|json|key|secret)$/;
 const isDatabase = /\.sqlite(-wal|-shm)?$/;
 
 /**
