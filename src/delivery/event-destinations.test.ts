@@ -55,7 +55,8 @@ function setUp(
   const clock = new VirtualClock(1_763_700_000_000);
   const directory = temporaryDirectory(t);
   const enqueued: QueuedEvent[] = [];
-  const rights = { mayInvoke: async (arn: string) => arn.endsWith(':user/trusted') };
+  const isTrusted = async (arn: string) => arn.endsWith(':user/trusted');
+  const rights = { mayInvoke: isTrusted, maySend: isTrusted };
   const http = new HttpDeliveries({ allow: given.allow ?? [] }, ['000000000000'], clock);
   t.after(() => http.close());
   const destinations = new EventDestinations({
@@ -99,6 +100,28 @@ async function receiver(t: TestContext, status = 200, headers: Record<string, st
   const { port } = server.address() as AddressInfo;
   return { received, port, url: `http://127.0.0.1:${port}` };
 }
+
+test('a queue or topic is sent to for who named it, only while he might do so himself', async (t) => {
+  const sent: string[] = [];
+  const send = async ({ eventSourceArn }: { eventSourceArn: string }) => {
+    sent.push(eventSourceArn);
+  };
+  const publish = async ({ topicArn }: { topicArn: string }) => {
+    sent.push(topicArn);
+  };
+  const { destinations } = setUp(t, { queues: { send }, topics: { publish } });
+  for (const service of ['sqs', 'sns']) {
+    const arn = `arn:aws:${service}:us-east-1:000000000000:q`;
+    const by = (name: string): Delivery => ({
+      ...destination(arn),
+      configuredBy: `arn:aws:iam::000000000000:user/${name}`,
+    });
+    const deliver = (delivery: Delivery) => destinations.deliver(delivery, event);
+    await deliver(by('trusted'));
+    await assert.rejects(deliver(by('other')), failsWith('ACCESS_DENIED'));
+    assert.deepEqual(sent.splice(0), [arn]);
+  }
+});
 
 test('a function is invoked for who named it, only while he might do so himself', async (t) => {
   const { destinations, enqueued } = setUp(t);

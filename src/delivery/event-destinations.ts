@@ -75,10 +75,7 @@ export class EventDestinations implements Destinations {
     const target = { accountId, functionName, qualifier };
     // He may have lost the right, or his keys, since he named it.
     if (configuredBy && !(await this.#options.rights.mayInvoke(configuredBy, target))) {
-      throw new SluiceError(
-        'ACCESS_DENIED',
-        `${delivery.target}: not for ${configuredBy} any more`,
-      );
+      throw noLonger(delivery);
     }
     await this.#options.enqueue({
       accountId,
@@ -97,6 +94,7 @@ export class EventDestinations implements Destinations {
     if (!queues) {
       throw new SluiceError('CONFIG_INVALID', `${eventSourceArn}: no queues are set; see sqs`);
     }
+    await this.#requireSender(delivery, event);
     const message = messageOf(delivery, event);
     const { clock } = this.#options;
     const what = `delivery to ${eventSourceArn}`;
@@ -105,18 +103,32 @@ export class EventDestinations implements Destinations {
     );
   }
 
+  /** As with a function: what he may send to now. */
+  async #requireSender(delivery: Delivery, { accountId }: StoredEvent): Promise<void> {
+    const { configuredBy, target } = delivery;
+    if (!configuredBy) return;
+    if (!(await this.#options.rights.maySend(configuredBy, accountId, target))) {
+      throw noLonger(delivery);
+    }
+  }
+
   async #publish(delivery: Delivery, event: StoredEvent): Promise<void> {
     const { target: topicArn } = delivery;
     const { topics, clock } = this.#options;
     if (!topics) {
       throw new SluiceError('CONFIG_INVALID', `${topicArn}: no topics are set; see sns`);
     }
+    await this.#requireSender(delivery, event);
     const message = messageOf(delivery, event);
     const what = `delivery to ${topicArn}`;
     await withDeadline(clock, limits.queue.deliveryTimeoutMs, what, (signal) =>
       topics.publish({ topicArn, accountId: event.accountId }, message, signal),
     );
   }
+}
+
+function noLonger({ target, configuredBy }: Delivery): SluiceError {
+  return new SluiceError('ACCESS_DENIED', `${target}: not for ${configuredBy} any more`);
 }
 
 function messageOf(delivery: Delivery, event: StoredEvent): OutgoingMessage {

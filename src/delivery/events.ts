@@ -57,4 +57,6 @@ export interface EventSourceSupport {
 export interface ConfigurerRights {
   /** Whether the caller of this ARN may invoke a function of his account, as if he called now. */
   mayInvoke(principalArn: string, target: MappedFunction): Promise<boolean>;
+  /** Whether he may send to a queue or topic in the name of this account. */
+  maySend(principalArn: string, accountId: string, targetArn: string): Promise<boolean>;
 }

@@ -36,13 +36,37 @@ export function authorize(
 ): void {
   const { caller } = request;
   const verdict = verdictOf(services, caller, operation, resource, ofFunction);
-  if (verdict !== 'allow') throw refusal(caller, operation, resource, verdict);
+  if (verdict !== 'allow') throw refusal(caller, `lambda:${operation}`, resource, verdict);
+}
+
+/**
+ * Asks the caller's own policies about a queue or topic that the region uses later in his stead, by
+ * the action of its service (`sqs:SendMessage`). Throws `AccessDeniedException`.
+ */
+export function authorizeAction(
+  services: Pick<Services, 'region'>,
+  caller: Credential,
+  action: string,
+  resource: string,
+): void {
+  const verdict = verdictOn(services, caller, action, resource, undefined);
+  if (verdict !== 'allow') throw refusal(caller, action, resource, verdict);
 }
 
 function verdictOf(
   services: Pick<Services, 'region'>,
   caller: Credential,
   operation: string,
+  resource: string,
+  ofFunction: string | undefined,
+): Verdict {
+  return verdictOn(services, caller, `lambda:${operation}`, resource, ofFunction);
+}
+
+function verdictOn(
+  services: Pick<Services, 'region'>,
+  caller: Credential,
+  action: string,
   resource: string,
   ofFunction: string | undefined,
 ): Verdict {
@@ -53,16 +77,10 @@ function verdictOf(
     'aws:requestedregion': services.region,
     'lambda:functionarn': ofFunction,
   };
-  return evaluateIdentity(caller.policies, { action: `lambda:${operation}`, resource }, context);
+  return evaluateIdentity(caller.policies, { action, resource }, context);
 }
 
-function refusal(
-  caller: Credential,
-  operation: string,
-  resource: string,
-  verdict: Verdict,
-): ApiError {
-  const action = `lambda:${operation}`;
+function refusal(caller: Credential, action: string, resource: string, verdict: Verdict): ApiError {
   if (verdict === 'none') return denied(caller, action, resource, 'identity');
   return new ApiError(
     'AccessDeniedException',
@@ -89,7 +107,7 @@ export function authorizeOwnInvoke(
   const principalArn = principalOf(caller);
   const call = { action: 'lambda:InvokeFunction', accountId: '', principalArn, context: {} };
   if (verdict === 'none' && resourceAllows(policy, call)) return;
-  throw refusal(caller, 'InvokeFunction', arn, verdict);
+  throw refusal(caller, 'lambda:InvokeFunction', arn, verdict);
 }
 
 /** Asks about a function of the caller's account; another account's is refused unseen. */

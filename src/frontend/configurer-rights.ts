@@ -2,7 +2,8 @@ import type { Credential, CredentialStore } from '../accounts/mod.ts';
 import type { FunctionCache, FunctionReference } from '../catalogue/mod.ts';
 import type { ConfigurerRights } from '../delivery/mod.ts';
 import { ApiError } from './api-error.ts';
-import { authorizeOwnInvoke } from './authorization.ts';
+import { authorizeAction, authorizeOwnInvoke } from './authorization.ts';
+import { sendingAction } from './destinations.ts';
 
 export interface ConfigurerRightsOptions {
   readonly credentials: CredentialStore;
@@ -19,31 +20,44 @@ const ofAccount = /^arn:aws:iam::\d{12}:(root|user\/)/;
  */
 export function configurerRights(options: ConfigurerRightsOptions): ConfigurerRights {
   const { credentials, cache, region } = options;
-  const isAllowed = async (caller: Credential, reference: FunctionReference) => {
-    try {
-      authorizeOwnInvoke({ region }, caller, reference, await cache.read(reference));
-      return true;
-    } catch (error) {
-      if (error instanceof ApiError) return false;
-      throw error;
-    }
+  /** As whom `principalArn` may act in the account now. */
+  const callersOf = async (principalArn: string, accountId: string): Promise<Credential[]> => {
+    const keys = await credentials.keysOf(principalArn);
+    const role: Credential = {
+      accessKeyId: '',
+      secretAccessKey: '',
+      accountId,
+      principalArn,
+      policies: [],
+    };
+    const callers = ofAccount.test(principalArn) ? keys : [role];
+    return callers.filter((caller) => !caller.disabled && caller.accountId === accountId);
   };
   return {
     async mayInvoke(principalArn, { accountId, functionName: name, qualifier }) {
-      const keys = await credentials.keysOf(principalArn);
-      const role: Credential = {
-        accessKeyId: '',
-        secretAccessKey: '',
-        accountId,
-        principalArn,
-        policies: [],
-      };
-      const callers = ofAccount.test(principalArn) ? keys : [role];
-      for (const caller of callers) {
-        if (caller.disabled || caller.accountId !== accountId) continue;
-        if (await isAllowed(caller, { accountId, name, qualifier })) return true;
-      }
-      return false;
+      const reference: FunctionReference = { accountId, name, qualifier };
+      const record = await cache.read(reference);
+      const callers = await callersOf(principalArn, accountId);
+      return callers.some((caller) =>
+        isAllowed(() => authorizeOwnInvoke({ region }, caller, reference, record)),
+      );
+    },
+    async maySend(principalArn, accountId, targetArn) {
+      const action = sendingAction(targetArn);
+      const callers = await callersOf(principalArn, accountId);
+      return callers.some((caller) =>
+        isAllowed(() => authorizeAction({ region }, caller, action, targetArn)),
+      );
     },
   };
+}
+
+function isAllowed(ask: () => void): boolean {
+  try {
+    ask();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError) return false;
+    throw error;
+  }
 }

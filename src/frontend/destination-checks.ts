@@ -2,8 +2,14 @@ import { isSluiceError } from '../base/mod.ts';
 import type { FunctionReference } from '../catalogue/mod.ts';
 import type { EventInvokeRecord, FunctionConfiguration } from '../records/mod.ts';
 import { invalidParameter } from './api-error.ts';
-import { authorizeOwnInvoke, principalOf } from './authorization.ts';
-import { isDeliverable, isFunctionArn, isQueueArn, isTopicArn } from './destinations.ts';
+import { authorizeAction, authorizeOwnInvoke, principalOf } from './authorization.ts';
+import {
+  isDeliverable,
+  isFunctionArn,
+  isQueueArn,
+  isTopicArn,
+  sendingAction,
+} from './destinations.ts';
 import { parseFunctionReference } from './function-name.ts';
 import type { ApiRequest } from './operation.ts';
 import type { Services } from './services.ts';
@@ -55,8 +61,8 @@ async function requireDestinationFunction(
 }
 
 /**
- * Throws unless the caller may invoke the function that a dead letter queue's place names, or its
- * topic is there and the account's.
+ * Throws unless the caller may invoke the function that a dead letter queue's place names, or may send
+ * to the queue or topic, which is there and the account's.
  */
 export async function requireDeadLetter(
   services: Services,
@@ -65,6 +71,9 @@ export async function requireDeadLetter(
 ): Promise<void> {
   if (arn !== undefined && isTopicArn(arn)) {
     return requireDestinationTopic(services, request, arn);
+  }
+  if (arn !== undefined && isQueueArn(arn)) {
+    return requireDestinationQueue(services, request, arn);
   }
   if (arn === undefined || !isFunctionArn(arn)) return;
   const caller = { accountId: request.caller.accountId, region: services.region };
@@ -85,23 +94,26 @@ export function withConfigurer(
   return { ...rest, deadLetterConfiguredBy: principalOf(request.caller) };
 }
 
-/** The queue has to be there, and the account's. */
+/** The queue has to be there, and the account's; the caller has to be one who may send to it. */
 async function requireDestinationQueue(
-  { eventSources }: Services,
+  services: Services,
   request: ApiRequest,
   eventSourceArn: string,
 ): Promise<void> {
   const { accountId } = request.caller;
-  await requireThere(eventSourceArn, eventSources.queues?.describe({ eventSourceArn, accountId }));
+  authorizeAction(services, request.caller, sendingAction(eventSourceArn), eventSourceArn);
+  const { queues } = services.eventSources;
+  await requireThere(eventSourceArn, queues?.describe({ eventSourceArn, accountId }));
 }
 
 async function requireDestinationTopic(
-  { topics }: Services,
+  services: Services,
   request: ApiRequest,
   topicArn: string,
 ): Promise<void> {
   const { accountId } = request.caller;
-  await requireThere(topicArn, topics?.describe({ topicArn, accountId }));
+  authorizeAction(services, request.caller, sendingAction(topicArn), topicArn);
+  await requireThere(topicArn, services.topics?.describe({ topicArn, accountId }));
 }
 
 /** `found` is what the service says of it; nothing where the region has no such service. */

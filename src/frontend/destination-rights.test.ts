@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as sdk from '@aws-sdk/client-lambda';
-import { owner, startFrontend } from './testing/harness.fixture.ts';
-import { createActive, refusal } from './testing/lambda.fixture.ts';
+import { owner, QUEUE, startFrontend } from './testing/harness.fixture.ts';
+import { create, createActive, refusal } from './testing/lambda.fixture.ts';
 
 const FunctionName = 'f';
 const accountId = '000000000000';
@@ -108,4 +108,76 @@ test('who changes retries does not answer for a destination, who names one answe
     update(client(limited), { DestinationConfig: { OnSuccess: to('mine') } }),
   );
   assert.equal(refused.name, 'AccessDeniedException');
+});
+
+const TOPIC = QUEUE.replace('sqs', 'sns');
+const topics = { describe: async () => {} };
+
+test('nobody makes the region send to a queue or topic that he may not send to himself', async (t) => {
+  const { credentials, client, frontend } = await startFrontend(t, { topics });
+  await createActive(client(), { FunctionName: 'f' });
+  const allow = (...Action: string[]) => ({
+    Statement: { Effect: 'Allow' as const, Action, Resource: '*' },
+  });
+  const limited = (...actions: string[]) => {
+    const credential = {
+      ...owner,
+      accessKeyId: 'AKIALIMITED',
+      principalArn: `arn:aws:iam::${accountId}:user/u`,
+      policies: [allow('lambda:*'), allow(...actions)],
+    };
+    credentials.all.set(credential.accessKeyId, credential);
+    return client(credential);
+  };
+  const put = (lambda: sdk.LambdaClient, Destination: string) =>
+    lambda.send(
+      new sdk.PutFunctionEventInvokeConfigCommand({
+        ...{ FunctionName, DestinationConfig: { OnSuccess: { Destination } } },
+      }),
+    );
+  const update = (lambda: sdk.LambdaClient, TargetArn: string) =>
+    lambda.send(
+      new sdk.UpdateFunctionConfigurationCommand({ FunctionName, DeadLetterConfig: { TargetArn } }),
+    );
+  const make = (lambda: sdk.LambdaClient, TargetArn: string) =>
+    create(lambda, {
+      FunctionName: `g-${TargetArn.split(':')[2]}`,
+      DeadLetterConfig: { TargetArn },
+    });
+  for (const [target, action, other] of [
+    [QUEUE, 'sqs:SendMessage', 'sqs:ReceiveMessage'],
+    [TOPIC, 'sns:Publish', 'sns:Subscribe'],
+  ] as const) {
+    for (const configure of [put, update, make]) {
+      const refused = await refusal(configure(limited(other), target));
+      assert.equal(refused.name, 'AccessDeniedException');
+      assert.ok(refused.message.includes(`${action} on resource: ${target}`), refused.message);
+      await configure(limited(action), target);
+    }
+    const { principalArn } = credentials.all.get('AKIALIMITED') ?? {};
+    const maySend = () => frontend.rights.maySend(principalArn ?? '', accountId, target);
+    assert.equal(await maySend(), true);
+    limited(other);
+    assert.equal(await maySend(), false, 'the right has been taken back');
+  }
+});
+
+test('a dead letter queue that is not there is refused when it is named, as is any without the setting', async (t) => {
+  const gone = `${QUEUE}-gone`;
+  const others = QUEUE.replace(accountId, '999999999999');
+  const made = (lambda: sdk.LambdaClient, TargetArn: string) =>
+    refusal(create(lambda, { DeadLetterConfig: { TargetArn } }));
+  const invalid = (arn: string) => ({
+    ...{ name: 'InvalidParameterValueException', status: 400 },
+    message: `The destination ARN ${arn} is invalid.`,
+  });
+  const { client } = await startFrontend(t);
+  for (const arn of [gone, others]) assert.deepEqual(await made(client(), arn), invalid(arn));
+  const without = await startFrontend(t, { hasQueues: false });
+  assert.deepEqual(await made(without.client(), QUEUE), invalid(QUEUE));
+  await createActive(without.client(), { FunctionName });
+  const updated = new sdk.UpdateFunctionConfigurationCommand({
+    ...{ FunctionName, DeadLetterConfig: { TargetArn: QUEUE } },
+  });
+  assert.deepEqual(await refusal(without.client().send(updated)), invalid(QUEUE));
 });

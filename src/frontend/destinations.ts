@@ -30,6 +30,11 @@ export function isTopicArn(target: string): boolean {
   return topicArn.test(target);
 }
 
+/** What the policies of who names a queue or topic have to allow, in its own service's words. */
+export function sendingAction(target: string): string {
+  return isTopicArn(target) ? 'sns:Publish' : 'sqs:SendMessage';
+}
+
 /** False for what fits the pattern and yet nothing here could deliver to. */
 export function isDeliverable(target: string): boolean {
   if (isFunctionArn(target) || isQueueArn(target) || isTopicArn(target)) return true;

@@ -220,7 +220,7 @@ export interface Harness {
 /** A whole frontend on a free port, with stand-ins for what is behind its seams. */
 export async function startFrontend(
   t: TestContext,
-  given: { store?: FunctionStore; tls?: TlsIdentity } & Pick<
+  given: { store?: FunctionStore; tls?: TlsIdentity; hasQueues?: boolean } & Pick<
     FrontendOptions,
     'mayMount' | 'unsupported' | 'topics'
   > = {},
@@ -243,7 +243,7 @@ export async function startFrontend(
   const credentials = new FixedCredentials(owner, stranger);
   const frontend = new Frontend({
     ...{ region: REGION, credentials, installer, invoker, provisioner, events, zip },
-    eventSources: { mappings, queues },
+    eventSources: { mappings, ...((given.hasQueues ?? true) && { queues }) },
     clock: systemClock,
     random: systemRandom,
     ...given,
