@@ -4,7 +4,7 @@ import {
   PublishVersionCommand,
   PutFunctionEventInvokeConfigCommand,
 } from '@aws-sdk/client-lambda';
-import { systemClock, systemRandom } from '../src/base/mod.ts';
+import { systemClock, systemErrorCode, systemRandom } from '../src/base/mod.ts';
 import { formatTable } from '../src/cli/mod.ts';
 import { writeImageLayout } from '../src/oci/mod.ts';
 import { createImageFunction } from '../test/support/image-function.ts';
@@ -56,6 +56,16 @@ interface Drill {
   readonly totals: Totals;
 }
 
+/** False if it ended by itself just before. */
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (systemErrorCode(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
 /** Undefined when none of the kind was seen for a while: flatteners live for one create. */
 async function findVictim(root: number, kind: string): Promise<number | undefined> {
   const isVictim = victims[kind] ?? (() => false);
@@ -96,9 +106,8 @@ async function runRound(
   const root = region.process.pid ?? 0;
   traces.note(root);
   const victim = await findVictim(root, kind);
-  if (victim !== undefined) {
+  if (victim !== undefined && (victim === root || killed(victim))) {
     totals.kills[kind] = (totals.kills[kind] ?? 0) + 1;
-    if (victim !== root) process.kill(victim, 'SIGKILL');
   }
   let present = region;
   if (victim === root) {
