@@ -6,7 +6,7 @@ export { type HostRoom, oneMoreTier, type TierSizes, tierSizes } from './l1/tier
 export { CacheNode } from './l2/cache-node.ts';
 export { type CacheSize, CacheSizing, missShareAt } from './l2/cache-sizing.ts';
 export { type L2Source, l2Cached } from './l2/l2-cached.ts';
-export { type L2Settings, l2Primed, openL2 } from './l2/l2-settings.ts';
+export { type L2Settings, l2Hosts, l2Primed, openL2 } from './l2/l2-settings.ts';
 export { loadLine, readLoadTrace, tracedLoads } from './l2/load-trace.ts';
 export { LoadTraceFile, olderTrace } from './l2/load-trace-file.ts';
 export { staticMembership } from './l2/membership.ts';

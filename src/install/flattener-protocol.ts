@@ -16,8 +16,9 @@ export interface FlattenJob {
   readonly certificateAuthorities?: CertificateAuthorities;
   /** The folder that a local reference may not lead out of. */
   readonly within?: string;
-  /** Absent where the operator chose the image: then every host may be connected to. */
-  readonly outbound?: OutboundSettings;
+  readonly outbound: OutboundSettings;
+  /** False where the operator chose the image: private networks and plain HTTP are open then. */
+  readonly isGuarded: boolean;
   readonly architecture: 'amd64' | 'arm64';
   /** Whether to wait, once the image is opened, for word that it is to be flattened. */
   readonly asksFirst?: boolean;

@@ -2,17 +2,20 @@ import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { limits, SluiceError, toSluiceError } from '../base/mod.ts';
+import { l2Hosts } from '../cache/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
 import {
   type Helper,
   type HelperMount,
+  type HelperReach,
   type Jails,
   networkMounts,
   replaceableFile,
 } from '../isolation/mod.ts';
 import type { NewDataKey } from '../keys/mod.ts';
 import { parseImageReference } from '../oci/mod.ts';
-import { originCredentialFiles, originEnvironment } from '../origin/mod.ts';
+import { originCredentialFiles, originEnvironment, originHosts } from '../origin/mod.ts';
+import { OutboundRules } from '../outbound/mod.ts';
 import type {
   FlattenedImage,
   FlattenerKey,
@@ -47,13 +50,36 @@ function flattenerHelper(job: FlattenJob, isJailed: boolean): Helper {
       TMPDIR: job.spoolDirectory,
     },
     mounts: isJailed ? mountsOf(job, local) : [],
-    network: isFar ? 'host' : 'none',
+    network: isFar ? reachOf(job) : 'none',
     niceness: 0,
     stderr: 'pipe',
     memoryBytes: limits.helpers.flattenerMemoryBytes,
     processes: limits.helpers.processes,
     openFiles: limits.helpers.openFiles,
     fileBytes: job.spoolFileBytes ?? 2 * limits.image.flattenedSizeBytes,
+  };
+}
+
+/**
+ * What the kernel lets a flattener reach: as `OutboundGuard` has it for whoever chose the image, and
+ * the stores that the operator gave it. A domain (`*.DOMAIN`) opens the image's registry alone.
+ */
+function reachOf({ imageUri, isGuarded, outbound, origin, primeL2 }: FlattenJob): HelperReach {
+  const reference = parseImageReference(imageUri);
+  const registry =
+    reference.kind === 'registry'
+      ? new URL(reference.endpoint).hostname.replace(/^\[|\]$/g, '')
+      : undefined;
+  const rules = new OutboundRules(outbound);
+  const isOpen = registry !== undefined && (!isGuarded || rules.isNamed(registry));
+  return {
+    scope: isGuarded ? 'world' : 'near',
+    open: [
+      ...outbound.allow,
+      ...(isOpen ? [registry] : []),
+      ...originHosts(origin),
+      ...(primeL2 ? l2Hosts(primeL2) : []),
+    ],
   };
 }
 

@@ -223,7 +223,7 @@ export class ImageInstaller implements CodeInstaller {
         : undefined;
     return {
       certificateAuthorities: await readAuthorities(this.#options.registryCa),
-      ...(isGuarded && { outbound }),
+      ...{ outbound, isGuarded },
       ...(within !== undefined && { within }),
       ...(credentials && { credentials }),
     };

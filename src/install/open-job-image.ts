@@ -4,9 +4,9 @@ import type { FlattenJob } from './flattener-protocol.ts';
 
 /** Opens a job's image by what the job may reach; closing it closes the connections too. */
 export async function openJobImage(job: FlattenJob): Promise<OciImage> {
-  const { credentials, certificateAuthorities, spoolDirectory, within, outbound } = job;
+  const { credentials, certificateAuthorities, spoolDirectory, within, outbound, isGuarded } = job;
   const agent = registryAgent(certificateAuthorities);
-  const guard = outbound && new OutboundGuard({ ...outbound, agent });
+  const guard = isGuarded ? new OutboundGuard({ ...outbound, agent }) : undefined;
   try {
     const image = await openImage(job.imageUri, {
       platform: { os: 'linux', architecture: job.architecture },

@@ -6,6 +6,8 @@ export { FUSE_FD, type Helper, type HelperMount } from './jail/types.ts';
 export { LeanSandboxFactory, type LeanSandboxFactoryOptions } from './lean/lean-factory.ts';
 export { openUserPool, type SandboxUsers, UserPool } from './lean/user-pool.ts';
 export { SandboxLife } from './life.ts';
+export { HelperNetwork } from './network/helper-network.ts';
+export type { HelperReach } from './network/helper-rules.ts';
 export { OutboundNetwork } from './network/outbound-network.ts';
 export type {
   ExtensionExit,

@@ -24,6 +24,7 @@ export {
   openOrigin,
   originCredentialFiles,
   originEnvironment,
+  originHosts,
   originPlace,
 } from './origin-place.ts';
 export type { OriginHolder, OriginOwner } from './owner-note.ts';

@@ -72,3 +72,12 @@ export function originEnvironment(place: OriginPlace | undefined): NodeJS.Proces
   const given = AWS_VARIABLES.filter((name) => process.env[name] !== undefined);
   return { ...path, ...Object.fromEntries(given.map((name) => [name, process.env[name]])) };
 }
+
+/** The hosts that a process connects to which opens the origin. */
+export function originHosts(place: OriginPlace): string[] {
+  if (place.kind === 'directory') return [];
+  const { bucket, region, endpoint } = place;
+  if (endpoint !== undefined) return [new URL(endpoint).hostname.replace(/^\[|\]$/g, '')];
+  const host = `s3.${region}.amazonaws.com`;
+  return [host, `${bucket}.${host}`, `sts.${region}.amazonaws.com`];
+}

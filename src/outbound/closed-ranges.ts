@@ -17,3 +17,9 @@ export const closedIpv6Ranges: readonly string[] = [
   ...['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20', '5f00::/16'],
   ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
 ];
+
+/** Of these, what is this host itself, its links, and what clouds answer their machines at. */
+export const nearRanges: readonly string[] = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '168.63.129.16/32'],
+  ...['::/96', 'fe80::/10', 'fec0::/10', 'ff00::/8', 'fd00:ec2::/32'],
+];

@@ -1,3 +1,3 @@
-export { closedIpv4Ranges } from './closed-ranges.ts';
+export { closedIpv4Ranges, closedIpv6Ranges, nearRanges } from './closed-ranges.ts';
 export { guardRefusal, OutboundGuard } from './outbound-guard.ts';
-export { isRange, type OutboundSettings } from './outbound-rules.ts';
+export { isRange, OutboundRules, type OutboundSettings } from './outbound-rules.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, limits, MIB, systemRandom, toSluiceError } from '../base/mod.ts';
 import { hostLanguage } from '../install/mod.ts';
-import { Jails } from '../isolation/mod.ts';
+import { HelperNetwork, Jails } from '../isolation/mod.ts';
 import { diskSpaceOf, floorOf } from './disk-guard.ts';
 import { mayRaiseOpenFiles, openFilesLimit } from './open-files.ts';
 
@@ -135,6 +135,21 @@ async function jailFinding(): Promise<HostFinding> {
   }
 }
 
+/** Tries nftables by user id. A region starts without, and says so at its first flattener that pulls. */
+async function boundsFinding(): Promise<HostFinding> {
+  const refusal = await HelperNetwork.tryOut().then(
+    () => undefined,
+    (error: unknown) => toSluiceError(error).message,
+  );
+  return {
+    name: 'bounds of what flatteners reach',
+    present: refusal === undefined,
+    required: false,
+    detail: 'nftables by user id',
+    remedy: `${refusal ?? ''}; without, one that pulls is on the host’s network unbounded`,
+  };
+}
+
 /** What `up` needs of the host, each with how to get it. */
 export async function examineHost(): Promise<HostFinding[]> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -158,6 +173,7 @@ export async function examineHost(): Promise<HostFinding[]> {
     fileSystemFinding('ext4'),
     cgroupFinding(),
     await jailFinding(),
+    await boundsFinding(),
     openFilesFinding(),
     diskFinding(),
     programFinding('mount', 'mount'),

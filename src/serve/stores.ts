@@ -16,13 +16,13 @@ import {
   type Settings,
 } from '../config/mod.ts';
 import { ImageCatalogue, ImageInstaller } from '../install/mod.ts';
-import { Jails } from '../isolation/mod.ts';
+import { HelperNetwork, Jails } from '../isolation/mod.ts';
 import { holdKeys, type KeyCustody, KeyProcess } from '../keys/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
 import type { DiskBudgets } from './disk-budgets.ts';
 import { requireFileKinds } from './file-kinds.ts';
-import { confineHelpers } from './helper-cgroups.ts';
+import { confineHelpers, ownerIdOf } from './helper-cgroups.ts';
 import { measureBudgets } from './measure-disk.ts';
 import { RegionIdentity } from './region-identity.ts';
 
@@ -68,6 +68,7 @@ export async function openPlaces(
     firstUid,
     enabled: jail === 'on',
     compileCache: join(data.cache, 'compiled'),
+    network: new HelperNetwork({ ownerId: ownerIdOf(data), outbound: settings.outbound, logger }),
   });
   const { keys, end } = openKeys(settings, data, keyProcess ? jails : undefined);
   const identity = new RegionIdentity({

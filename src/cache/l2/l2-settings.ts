@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Clock, type Logger, limits, type Meter, SluiceError } from '../../base/mod.ts';
 import { ErasureCode } from '../../erasure/mod.ts';
 import type { ChunkSink, ChunkSource } from '../../seal/mod.ts';
@@ -27,6 +28,16 @@ export function parseErasureCode(text: string): ErasureCode {
   const code = ErasureCode.create({ k: Number(match[1]), m: Number(match[2]) });
   if (code.stripeSizeBytes <= limits.l2.stripeBytes) return code;
   throw new SluiceError('CONFIG_INVALID', `${text}: its stripes are larger than a node takes`);
+}
+
+/** The hosts of the nodes that are named now. */
+export function l2Hosts({ nodes }: L2Settings): string[] {
+  const list = nodes.startsWith('@') ? readFileSync(nodes.slice(1), 'utf8') : nodes;
+  const addresses = list
+    .replace(/#.*/g, '')
+    .split(/[\s,]+/)
+    .filter(Boolean);
+  return addresses.map((each) => each.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
 }
 
 /** L2 above `origin` as the settings say; rejects with `CONFIG_INVALID`. */

@@ -69,11 +69,14 @@ function registerAdd(parent: Command): void {
     async (image: string, options: CommonOptions & L2Flags & { account: string }) => {
       const output = createOutput(options.json);
       const { openStores } = await serve();
-      const { installer } = await openStores(options.data);
+      const stores = await openStores(options.data);
       const progress = showProgress(output);
       const primeL2 = l2Settings(options);
       const request = { imageUri: image, accountId: options.account, ...(primeL2 && { primeL2 }) };
-      const added = await installer.add(request, progress.update).finally(progress.end);
+      const added = await stores.installer.add(request, progress.update).finally(async () => {
+        progress.end();
+        await stores.close();
+      });
       const lines = [
         `manifest   ${added.manifestId}`,
         `disk       ${formatBytes(added.diskBytes)}`,

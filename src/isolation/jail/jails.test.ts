@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,7 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts';
 import { until } from '../../../test/support/until.ts';
 import { limits, MIB, noLogger, systemClock, systemRandom } from '../../base/mod.ts';
 import { CgroupPool } from '../cgroup/pool.ts';
+import { HelperNetwork } from '../network/helper-network.ts';
 import { Jails } from './jails.ts';
 import type { Attempt } from './probe.fixture.ts';
 import type { Helper, HelperMount } from './types.ts';
@@ -26,14 +28,14 @@ function someData(t: TestContext) {
   return directory;
 }
 
-function helperWith(mounts: readonly HelperMount[]): Helper {
+function helperWith(mounts: readonly HelperMount[], network: Helper['network'] = 'none'): Helper {
   return {
     name: 'probe',
     main: probe,
     flags: ['--disable-warning=ExperimentalWarning'],
     environment: {},
     mounts,
-    network: 'none',
+    network,
     niceness: 0,
     stderr: 'inherit',
     memoryBytes: 256 * MIB,
@@ -43,8 +45,13 @@ function helperWith(mounts: readonly HelperMount[]): Helper {
   };
 }
 
-async function start(t: TestContext, jails: Jails, mounts: readonly HelperMount[]) {
-  const child = await jails.spawn(helperWith(mounts));
+async function start(
+  t: TestContext,
+  jails: Jails,
+  mounts: readonly HelperMount[],
+  network?: Helper['network'],
+) {
+  const child = await jails.spawn(helperWith(mounts, network));
   t.after(() => child.kill('SIGKILL'));
   const ask = async (what: Attempt): Promise<string> => {
     const answer = once(child, 'message');
@@ -160,6 +167,60 @@ test('a helper reads our modules as compiled outside of its jail, and cannot cha
   process.env['NODE_COMPILE_CACHE'] = temporaryDirectory(t, 'told');
   await start(t, new Jails({ random: systemRandom, compileCache }), []);
   assert.ok(existsSync(join(process.env['NODE_COMPILE_CACHE'], 'helpers', 'probe')));
+});
+
+/** Something of this host that listens at these addresses, of one port. */
+async function listenAt(t: TestContext, hosts: readonly string[]): Promise<number> {
+  let port = 0;
+  for (const host of hosts) {
+    const server = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+    ({ port } = server.address() as AddressInfo);
+    t.after(() => server.close());
+  }
+  return port;
+}
+
+test('a helper on the host’s network reaches what is opened for it, and nothing near', async (t) => {
+  if (!hostHas(t, 'root', 'tool:nft')) return;
+  const options = { ownerId: 'feedfeed', outbound: { deny: [] }, logger: noLogger };
+  const network = new HelperNetwork({
+    ...options,
+    resolve: async (name) => (name === 'registry.example' ? ['127.0.0.3'] : []),
+  });
+  const jails = new Jails({ random: systemRandom, network });
+  t.after(() => jails.close());
+  const tables = () => execFileSync('nft', ['list', 'tables', 'inet'], { encoding: 'utf8' });
+  const port = await listenAt(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3']);
+  const open = ['127.0.0.2/32', 'registry.example'];
+  const one = await start(t, jails, [], { scope: 'world', open });
+  const two = await start(t, jails, [], { scope: 'near', open: ['127.0.0.1'] });
+  assert.match(tables(), /slufeedfeed_/);
+  const found = async (who: typeof one, host: string) =>
+    who.ask({ kind: 'connect', to: { host, port } });
+  assert.equal(await found(one, '127.0.0.2'), 'connected');
+  assert.equal(await found(one, '127.0.0.3'), 'connected', 'by its name');
+  assert.equal(await found(one, '127.0.0.1'), 'ECONNREFUSED', 'the host itself');
+  assert.equal(await found(one, '::ffff:127.0.0.1'), 'ECONNREFUSED', 'mapped');
+  assert.equal(await found(two, '127.0.0.1'), 'connected', 'what is another’s own');
+  assert.equal(await found(two, '127.0.0.2'), 'ECONNREFUSED');
+  assert.notEqual(await found(two, '169.254.169.254'), 'connected', 'a cloud’s metadata');
+  const path = '\0sluice-jails-test';
+  const local = createServer().listen(path);
+  t.after(() => local.close());
+  await once(local, 'listening');
+  assert.equal(await one.ask({ kind: 'connect', to: { path } }), 'EAFNOSUPPORT', 'abstract names');
+  for (const { child } of [one, two]) {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  const rules = () => execFileSync('nft', ['list', 'ruleset', 'inet'], { encoding: 'utf8' });
+  await until(
+    'its rules are gone',
+    () => !/chain helper/.test(rules().split('slufeedfeed_')[1] ?? ''),
+  );
+  await jails.close();
+  assert.doesNotMatch(tables(), /slufeedfeed_/, 'nothing is left');
 });
 
 test('a helper is in a cgroup of its own, which goes with it', async (t) => {

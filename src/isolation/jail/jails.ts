@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { limits, type Random, SluiceError } from '../../base/mod.ts';
 import type { CgroupPool } from '../cgroup/pool.ts';
-import type { Cgroup } from '../cgroup/types.ts';
 import { launchBinary } from '../launch/binary.ts';
 import { RECORD_BYTES, RECORD_STEP_OFFSET, RECORD_VALUE_OFFSET } from '../lean/compose/common.ts';
 import { errnoName, hostArchitecture } from '../lean/launcher/launcher.ts';
 import { readLastCapability } from '../lean/proc-view.ts';
+import type { Admission, HelperNetwork } from '../network/helper-network.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeJail } from './compose.ts';
 import type { Helper, JailPlace } from './types.ts';
@@ -24,6 +24,8 @@ export interface JailsOptions {
    * where this process's own are: then beside those.
    */
   readonly compileCache?: string;
+  /** Bounds what helpers with a `HelperReach` reach; without, they reach what the host does. */
+  readonly network?: HelperNetwork;
 }
 
 const CONTROL = 3;
@@ -67,13 +69,16 @@ export class Jails {
     const cgroups = this.#cgroups;
     const cgroup = await cgroups?.acquire();
     const uid = this.#takeUid();
+    let admission: Admission | undefined;
     const over = () => {
-      this.#uids.delete(uid);
-      if (cgroup && cgroups) this.#release(cgroups, cgroup);
+      const bounds = admission?.end() ?? Promise.resolve();
+      this.#settle(bounds.finally(() => this.#uids.delete(uid)));
+      if (cgroup && cgroups) this.#settle(cgroups.release(cgroup));
     };
     try {
-      const { memoryBytes, processes } = helper;
+      const { memoryBytes, processes, network } = helper;
       cgroup?.limit({ memoryBytes, processes });
+      if (typeof network === 'object') admission = await this.#options.network?.admit(uid, network);
       return await launch(helper, { uid, join: cgroup?.join, compileCache }, over);
     } catch (error) {
       over();
@@ -81,9 +86,10 @@ export class Jails {
     }
   }
 
-  /** After its helpers have ended: removes their cgroups. */
+  /** After its helpers have ended: removes their cgroups and the bounds of their network. */
   async close(): Promise<void> {
     await Promise.all(this.#releases);
+    await this.#options.network?.close();
     await this.#cgroups?.close();
     this.#cgroups = undefined;
   }
@@ -95,8 +101,8 @@ export class Jails {
     return base && join(base, name);
   }
 
-  #release(cgroups: CgroupPool, cgroup: Cgroup): void {
-    const release = cgroups.release(cgroup).catch(() => {});
+  #settle(work: Promise<void>): void {
+    const release = work.catch(() => {});
     this.#releases.add(release);
     void release.then(() => this.#releases.delete(release));
   }

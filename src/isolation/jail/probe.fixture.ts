@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { systemErrorCode } from '../../base/mod.ts';
 
@@ -9,9 +10,10 @@ export type Attempt =
   | { readonly kind: 'signal'; readonly pid: number }
   | { readonly kind: 'run'; readonly path: string }
   | { readonly kind: 'descriptor'; readonly path: string; readonly flags: string }
-  | { readonly kind: 'interfaces' };
+  | { readonly kind: 'interfaces' }
+  | { readonly kind: 'connect'; readonly to: { host: string; port: number } | { path: string } };
 
-function attempt(what: Attempt): string {
+function attempt(what: Attempt): string | Promise<string> {
   switch (what.kind) {
     case 'read':
       return readFileSync(what.path, 'utf8');
@@ -30,12 +32,20 @@ function attempt(what: Attempt): string {
       return 'opened';
     case 'interfaces':
       return Object.keys(networkInterfaces()).join(' ');
+    case 'connect':
+      return new Promise((resolve, reject) => {
+        const socket = connect(what.to, () => {
+          socket.destroy();
+          resolve('connected');
+        });
+        socket.on('error', reject);
+      });
   }
 }
 
-process.on('message', (what: Attempt) => {
+process.on('message', async (what: Attempt) => {
   try {
-    process.send?.(attempt(what));
+    process.send?.(await attempt(what));
   } catch (error) {
     process.send?.(systemErrorCode(error) ?? String(error));
   }

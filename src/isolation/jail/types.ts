@@ -1,4 +1,5 @@
 import type { CgroupJoin } from '../cgroup/types.ts';
+import type { HelperReach } from '../network/helper-rules.ts';
 
 /**
  * A file or folder of the host that a helper sees, at the same path unless `inside` says another.
@@ -25,8 +26,11 @@ export interface Helper {
   readonly flags: readonly string[];
   readonly environment: Readonly<NodeJS.ProcessEnv>;
   readonly mounts: readonly HelperMount[];
-  /** `host` where it has to pull or to reach a remote store; else a network without interfaces. */
-  readonly network: 'none' | 'host';
+  /**
+   * A network without interfaces; the host's, where it has to reach a remote store; or the host's
+   * as far as the kernel lets this helper.
+   */
+  readonly network: 'none' | 'host' | HelperReach;
   /** An existing folder in one of the mounts, over which FUSE is mounted; the connection is `FUSE_FD`. */
   readonly fuse?: { readonly mountPoint: string; readonly maxReadBytes: number };
   readonly niceness: number;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 
 /** The host's own file, and where it is when that one names a resolver on the host itself. */
 const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
@@ -15,6 +15,13 @@ export function hostNameservers(files: readonly string[] = FILES): string[] {
     if (found.length > 0) return found.slice(0, MOST);
   }
   return [];
+}
+
+/** All that the host's own file names, wherever they are. */
+export function nameserversOfHost(files: readonly string[] = FILES.slice(0, 1)): string[] {
+  return files
+    .flatMap((file) => nameserversIn(read(file)))
+    .filter((address) => isIP(address) !== 0);
 }
 
 function nameserversIn(text: string): string[] {

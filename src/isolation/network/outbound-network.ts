@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { type Logger, SluiceError, systemErrorCode } from '../../base/mod.ts';
+import { type Logger, SluiceError } from '../../base/mod.ts';
 import type { OutboundSettings } from '../../outbound/mod.ts';
 import { AddressBlock, type NetworkAddress } from './addresses.ts';
 import { hostNameservers } from './nameservers.ts';
 import { composeRules } from './rules.ts';
+import { ip, nft, runTool } from './tools.ts';
 
 export interface OutboundNetworkOptions {
   /** Hexadecimal, of this region alone: names its bridge and its rules. */
@@ -105,7 +105,7 @@ async function remove(name: string): Promise<void> {
 
 /** The bridge, and what was joined to it, which the kernel may be about to remove by itself. */
 async function removeInterfaces(name: string): Promise<void> {
-  const links = await run('ip', ['-o', 'link']);
+  const links = await runTool('ip', ['-o', 'link']);
   const names = [...links.matchAll(/^\d+: ([^:@]+)/gm)].map((match) => match[1] ?? '');
   const joined = names.filter((each) => each.startsWith(name) && each !== name);
   for (const each of joined) await ip(`link del ${each}\n`).catch(() => {});
@@ -114,7 +114,7 @@ async function removeInterfaces(name: string): Promise<void> {
 
 /** A block that none of the host's routes leads to, near the one of the region's own number. */
 async function freeBlock(preferred: number): Promise<AddressBlock> {
-  const routes = await run('ip', ['-4', 'route', 'show', 'table', 'all']);
+  const routes = await runTool('ip', ['-4', 'route', 'show', 'table', 'all']);
   const targets = routes.split('\n').flatMap((line) => {
     const words = line.split(' ').filter((word) => word !== 'local' && word !== 'broadcast');
     return /^[\d.]+(\/\d+)?$/.test(words[0] ?? '') ? [words[0] as string] : [];
@@ -131,26 +131,3 @@ async function forward(logger: Logger): Promise<void> {
   await writeFile(FORWARDING, '1\n');
   logger.warn({ setting: FORWARDING }, 'the host forwards packets from now on');
 }
-
-const ip = (commands: string) => run('ip', ['-batch', '-'], commands);
-const nft = (commands: string) => run('nft', ['-f', '-'], commands);
-
-const packages: Readonly<Record<string, string>> = { ip: 'iproute2', nft: 'nftables' };
-
-function run(program: string, words: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(program, words, { env: toolEnvironment }, (error, stdout, stderr) => {
-      if (!error) return resolve(stdout);
-      const missing = systemErrorCode(error) === 'ENOENT';
-      const what = missing
-        ? `${program}: not found; install it (apt-get install ${packages[program]})`
-        : `${program}: ${stderr.trim().split('\n')[0] || error.message}`;
-      reject(new SluiceError('HOST_LACKS', `network outbound: ${what}`, { cause: error }));
-    });
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-  });
-}
-
-/** Administrators' tools are not on every caller's PATH. */
-const toolEnvironment = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };

@@ -29,7 +29,8 @@ const PERSONALITIES = [0, 0x0008, 0x0002_0000, 0x0002_0008, 0xffff_ffff];
 /** linux/net.h: of `socket`'s second argument, what is the type and not a flag. */
 const SOCKET_TYPE_MASK = 0xf;
 /** By family: of which types a socket may be, and of which protocols; 0 is the type's own. */
-const SOCKETS: Readonly<Record<number, Readonly<Record<number, readonly number[]>>>> = {
+type SocketFamilies = Readonly<Record<number, Readonly<Record<number, readonly number[]>>>>;
+const SOCKETS: SocketFamilies = {
   [linux.AF_UNIX]: {
     [linux.SOCK_STREAM]: [0, linux.AF_UNIX],
     [linux.SOCK_DGRAM]: [0, linux.AF_UNIX],
@@ -54,10 +55,10 @@ const SOCKETS: Readonly<Record<number, Readonly<Record<number, readonly number[]
  * would reach a hypervisor past the namespace; AF_ALG, and protocols such as SCTP, kernel code that
  * few have looked at. Raw sockets are refused as the kernel refuses whom it does not trust.
  */
-function socketRules(): bpf.Instruction[] {
+function socketRules(families: SocketFamilies): bpf.Instruction[] {
   return [
     bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)),
-    ...Object.entries(SOCKETS).flatMap(([family, types]) =>
+    ...Object.entries(families).flatMap(([family, types]) =>
       bpf.whenEqual(Number(family), [
         bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(1)),
         bpf.statement(bpf.AND, SOCKET_TYPE_MASK),
@@ -92,8 +93,8 @@ const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
   ],
   // Its flags are in memory, which a filter cannot read; libc falls back to clone.
   clone3: [bpf.refuse('ENOSYS')],
-  socket: socketRules(),
-  socketpair: socketRules(),
+  socket: socketRules(SOCKETS),
+  socketpair: socketRules(SOCKETS),
   setrlimit: [bpf.statement(bpf.LOAD_WORD, bpf.argumentOffset(0)), ...keepCoreLimit, bpf.allow],
   prlimit64: [
     // Without new limits it only asks for the old ones.
@@ -118,14 +119,23 @@ const conditionalCalls: Readonly<Record<string, readonly bpf.Instruction[]>> = {
 };
 
 /**
+ * Without sockets of this machine: a helper on the host's network would find there what listens at
+ * abstract addresses, which belong to a network namespace and to no file system.
+ */
+const { [linux.AF_UNIX]: _, ...socketsOfNetworks } = SOCKETS;
+const callsOfHelpers = { ...conditionalCalls, socket: socketRules(socketsOfNetworks) };
+
+/**
  * The filter of every lean sandbox: what is not allowed answers EPERM; calls newer than our
  * tables answer ENOSYS, so that libc falls back as on an older kernel. Another architecture's
- * calls end the process. Helpers have a shorter list of what is allowed.
+ * calls end the process. Helpers have a shorter list of what is allowed, and fewer sockets.
  */
 export function seccompInstructions(
   architecture: MachineArchitecture,
-  allowed: readonly string[] = allowedCalls,
+  helperCalls?: readonly string[],
 ): bpf.Instruction[] {
+  const allowed = helperCalls ?? allowedCalls;
+  const conditional = helperCalls ? callsOfHelpers : conditionalCalls;
   const numbers = systemCallNumbers[architecture];
   const newest = Math.max(...numbers.values());
   const instructions = [
@@ -138,7 +148,7 @@ export function seccompInstructions(
     instructions.push(bpf.jump(bpf.JUMP_IF_AT_LEAST, X32_BIT, 0, 1), bpf.refuse('EPERM'));
   }
   instructions.push(bpf.jump(bpf.JUMP_IF_GREATER, newest, 0, 1), bpf.refuse('ENOSYS'));
-  for (const [name, body] of Object.entries(conditionalCalls)) {
+  for (const [name, body] of Object.entries(conditional)) {
     const number = numbers.get(name);
     assert(number !== undefined, `${architecture} has the conditional call ${name}`);
     instructions.push(...bpf.whenEqual(number, body));
