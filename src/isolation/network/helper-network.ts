@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { type Logger, toSluiceError } from '../../base/mod.ts';
 import { isRange, type OutboundSettings } from '../../outbound/mod.ts';
 import {
@@ -13,7 +13,7 @@ import { nameserversOfHost } from './nameservers.ts';
 import { nft, runTool } from './tools.ts';
 
 export interface HelperNetworkOptions {
-  /** Hexadecimal, of this region alone: begins the names of its tables. */
+  /** Hexadecimal, of this region alone: begins the names of its processes' tables. */
   readonly ownerId: string;
   readonly outbound: Pick<OutboundSettings, 'deny'>;
   readonly logger: Logger;
@@ -34,7 +34,7 @@ async function addressesOf(name: string): Promise<string[]> {
 
 /**
  * Bounds by user id what helpers reach that share the host's network: nftables rules, in a table of
- * this process, which go when it closes, or with the next process of the same region. Where the host
+ * this process, which go when it closes, or with the next process of Sluice's that has one. Where the host
  * has no nftables it says so once, and helpers reach what the host does.
  */
 export class HelperNetwork {
@@ -45,7 +45,7 @@ export class HelperNetwork {
 
   constructor(options: HelperNetworkOptions) {
     this.#options = options;
-    this.#table = `${prefixOf(options.ownerId)}${process.pid}`;
+    this.#table = `slu${options.ownerId.slice(0, 8)}_${numbersOfProcesses()}_${process.pid}`;
   }
 
   /**
@@ -77,9 +77,9 @@ export class HelperNetwork {
   }
 
   async #open(): Promise<boolean> {
-    const { ownerId, outbound, logger } = this.#options;
+    const { outbound, logger } = this.#options;
     try {
-      await sweep(ownerId);
+      await sweep();
       await this.#run(composeHelperTable(this.#table, outbound));
       return true;
     } catch (error) {
@@ -102,14 +102,15 @@ export class HelperNetwork {
 
 const composeRemoval = (table: string) => `table inet ${table}\ndelete table inet ${table}\n`;
 
-const prefixOf = (ownerId: string) => `slu${ownerId.slice(0, 8)}_`;
+/** Which process numbers ours are: those of a container are others, on the same network. */
+const numbersOfProcesses = () => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
 
-/** Removes tables of processes of this region that are gone. */
-async function sweep(ownerId: string): Promise<void> {
+/** Removes tables of processes that are gone. */
+async function sweep(): Promise<void> {
   const tables = await runTool('nft', ['list', 'tables', 'inet']);
-  for (const [, name, pid] of tables.matchAll(/^table inet (\w+_(\d+))$/gm)) {
-    if (name?.startsWith(prefixOf(ownerId)) && !existsSync(`/proc/${pid}`)) {
-      await nft(`delete table inet ${name}\n`);
-    }
+  const ours = numbersOfProcesses();
+  for (const [, name, numbers, pid] of tables.matchAll(/^table inet (slu\w{8}_(\d+)_(\d+))$/gm)) {
+    if (numbers !== ours || existsSync(`/proc/${pid}`)) continue;
+    await nft(`table inet ${name}\ndelete table inet ${name}\n`);
   }
 }
