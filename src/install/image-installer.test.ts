@@ -20,6 +20,7 @@ async function setUp(t: TestContext) {
   const local = Object.fromEntries(accounts.map((each) => [each, [dirname(layout)]]));
   writeFileSync(join(dataPath, 'config.json'), JSON.stringify({ images: { local } }));
   const stores = await openStores(dataPath);
+  t.after(() => stores.close());
   const install = (account = accountId) =>
     stores.installer.install(
       {
@@ -49,6 +50,7 @@ test('the same account installs an image once, and reads no layer the second tim
   loseLayers();
   assert.deepEqual(await install(), first);
   const reopened = await openStores(stores.data.path);
+  t.after(() => reopened.close());
   assert.equal((await reopened.images.list()).length, 1);
 });
 

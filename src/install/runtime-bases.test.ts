@@ -63,7 +63,9 @@ test('a damaged kept base is gathered again by the install that finds it', async
   const base = await bases.baseOf('provided');
   const path = base.imageUri.slice('oci:'.length, -':latest'.length);
   writeFileSync(join(path, 'index.json'), '');
-  const { installer } = await openStores(join(temporaryDirectory(t, 'base'), 'data'));
+  const stores = await openStores(join(temporaryDirectory(t, 'base'), 'data'));
+  t.after(() => stores.close());
+  const { installer } = stores;
   const install = () =>
     new RuntimeZipInstaller(installer, bases).installZip(
       {

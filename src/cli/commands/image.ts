@@ -73,10 +73,8 @@ function registerAdd(parent: Command): void {
       const progress = showProgress(output);
       const primeL2 = l2Settings(options);
       const request = { imageUri: image, accountId: options.account, ...(primeL2 && { primeL2 }) };
-      const added = await stores.installer.add(request, progress.update).finally(async () => {
-        progress.end();
-        await stores.close();
-      });
+      const adding = stores.installer.add(request, progress.update).finally(progress.end);
+      const added = await adding.finally(() => stores.close());
       const lines = [
         `manifest   ${added.manifestId}`,
         `disk       ${formatBytes(added.diskBytes)}`,

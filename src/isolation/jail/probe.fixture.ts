@@ -43,11 +43,13 @@ function attempt(what: Attempt): string | Promise<string> {
   }
 }
 
-process.on('message', async (what: Attempt) => {
+async function answer(what: Attempt): Promise<void> {
   try {
     process.send?.(await attempt(what));
   } catch (error) {
     process.send?.(systemErrorCode(error) ?? String(error));
   }
-});
+}
+
+process.on('message', (what: Attempt) => void answer(what));
 process.on('disconnect', () => process.exit(0));
