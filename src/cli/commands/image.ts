@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatBytes, formatMs, formatShare } from '../../base/mod.ts';
 import { dataDirectory, defaultAccountId, readSettings } from '../../config/mod.ts';
-import type { ImageFacts } from '../../serve/mod.ts';
+import type { FlattenedImage, ImageFacts, Stores } from '../../serve/mod.ts';
 import {
   type CommonOptions,
   type L2Flags,
@@ -73,8 +73,7 @@ function registerAdd(parent: Command): void {
       const progress = showProgress(output);
       const primeL2 = l2Settings(options);
       const request = { imageUri: image, accountId: options.account, ...(primeL2 && { primeL2 }) };
-      const adding = stores.installer.add(request, progress.update).finally(progress.end);
-      const added = await adding.finally(() => stores.close());
+      const added = await addTo(stores, request, progress);
       const lines = [
         `manifest   ${added.manifestId}`,
         `disk       ${formatBytes(added.diskBytes)}`,
@@ -86,6 +85,19 @@ function registerAdd(parent: Command): void {
       output.answer(added, lines.join('\n'));
     },
   );
+}
+
+async function addTo(
+  stores: Stores,
+  request: Parameters<Stores['installer']['add']>[0],
+  { update, end }: ReturnType<typeof showProgress>,
+): Promise<FlattenedImage> {
+  try {
+    return await stores.installer.add(request, update);
+  } finally {
+    end();
+    await stores.close();
+  }
 }
 
 function printList(output: Output, images: readonly ImageFacts[]): void {
