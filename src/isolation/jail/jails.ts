@@ -8,7 +8,7 @@ import { launchBinary } from '../launch/binary.ts';
 import { RECORD_BYTES, RECORD_STEP_OFFSET, RECORD_VALUE_OFFSET } from '../lean/compose/common.ts';
 import { errnoName, hostArchitecture } from '../lean/launcher/launcher.ts';
 import { readLastCapability } from '../lean/proc-view.ts';
-import type { Admission, HelperNetwork } from '../network/helper-network.ts';
+import type { HelperAdmission, HelperNetwork } from '../network/helper-network.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { composeJail } from './compose.ts';
 import type { Helper, JailPlace } from './types.ts';
@@ -69,7 +69,7 @@ export class Jails {
     const cgroups = this.#cgroups;
     const cgroup = await cgroups?.acquire();
     const uid = this.#takeUid();
-    let admission: Admission | undefined;
+    let admission: HelperAdmission | undefined;
     const over = () => {
       const bounds = admission?.end() ?? Promise.resolve();
       this.#settle(bounds.finally(() => this.#uids.delete(uid)));

@@ -22,7 +22,7 @@ export interface HelperNetworkOptions {
 }
 
 /** Who was admitted. */
-export interface Admission {
+export interface HelperAdmission {
   /** No process of the user id is left. */
   end(): Promise<void>;
 }
@@ -52,7 +52,7 @@ export class HelperNetwork {
    * From now on the user id reaches no more than this. Nothing where the host has no nftables;
    * rejects with `HOST_LACKS` where it has and they refuse.
    */
-  async admit(uid: number, { scope, open }: HelperReach): Promise<Admission | undefined> {
+  async admit(uid: number, { scope, open }: HelperReach): Promise<HelperAdmission | undefined> {
     this.#opening ??= this.#open();
     if (!(await this.#opening)) return undefined;
     const { resolve = addressesOf } = this.#options;
