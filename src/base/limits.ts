@@ -197,8 +197,11 @@ export const limits = {
     versionsWarned: 10_000,
     /** How long an answer with its log waits for the runtime's last words. */
     logSettleMs: 50,
-    /** A caller who wants the log's tail waits so long for the runtime to be done with the invoke. */
-    logTailMs: 3000,
+    /**
+     * So long waits a caller who wants the log's tail, or whose invoke resets the sandbox, until
+     * that is over.
+     */
+    overMs: 3000,
     /** A runtime that has printed nothing for this long is taken to have finished printing. */
     logQuietMs: 5,
     peakMemoryMs: 1000,

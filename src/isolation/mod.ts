@@ -15,5 +15,6 @@ export type {
   SandboxExit,
   SandboxOwner,
   SandboxProvider,
+  SandboxRemains,
 } from './provider.ts';
 export type { HostMount, SandboxIdentity, SandboxShape, SandboxSpec } from './spec.ts';

@@ -47,6 +47,14 @@ export interface SandboxSnapshot {
   readonly directory: string;
 }
 
+/** What a sandbox that was reset left for the next start of its shape: its `/tmp`, and its user. */
+export interface SandboxRemains {
+  /** The kind of isolation that left them, which alone can start on them. */
+  readonly isolation: string;
+  /** Idempotent. */
+  discard(): Promise<void>;
+}
+
 /** A running sandbox. The caller cannot tell which isolation it has. */
 export interface Sandbox {
   readonly sandboxId: string;
@@ -89,6 +97,11 @@ export interface Sandbox {
   fork(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox>;
   /** Idempotent. Kills all; resolves when no process, mount, loop device or cgroup is left. */
   stop(): Promise<void>;
+  /**
+   * As `stop`, but what it wrote to a `/tmp` that rests on a disk stays, for one `start`. Rejects
+   * with `CANCELLED` once `stop` or `reset` was called.
+   */
+  reset(): Promise<SandboxRemains>;
 }
 
 /** One kind of isolation: brings sandboxes to life. */
@@ -98,9 +111,9 @@ export interface SandboxProvider {
   /**
    * Resolves when the entrypoint runs, or the extensions if there are any. Rejects with `USAGE` for
    * a spec that cannot be, `DEADLINE_EXCEEDED`, or `SANDBOX_START_FAILED` naming the step; nothing
-   * is left of a start that failed.
+   * is left of a start that failed, nor of the `remains` that it was to begin on.
    */
-  start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox>;
+  start(spec: SandboxSpec, owner: SandboxOwner, remains?: SandboxRemains): Promise<Sandbox>;
   /**
    * Goes on from where a sandbox was when it was captured, with another identity; the spec's shape
    * differs at most in the file of its disk. Rejects like `start`, and with `ISOLATION_LACKS`

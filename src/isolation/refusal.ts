@@ -3,7 +3,7 @@ import { SluiceError } from '../base/mod.ts';
 /** The refusal of what a kind of isolation cannot do; `data` names both. */
 export function isolationLacks(
   isolation: string,
-  operation: 'capture' | 'restore' | 'fork',
+  operation: 'capture' | 'restore' | 'fork' | 'start on the remains of',
   sandboxId: string,
 ): SluiceError {
   const message = `${sandboxId}: isolation ${isolation} cannot ${operation} sandboxes`;

@@ -5,18 +5,22 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSluiceError, MIB } from '../base/mod.ts';
 import { SandboxLife } from './life.ts';
-import type { Sandbox, SandboxEvent, SandboxProvider } from './provider.ts';
+import type { Sandbox, SandboxEvent, SandboxProvider, SandboxRemains } from './provider.ts';
 import type { SandboxIdentity, SandboxShape, SandboxSpec } from './spec.ts';
 
 /** One kind of isolation with a disk on which `/bin/sh` is busybox. */
 export interface SandboxBench {
   readonly provider: SandboxProvider;
+  /** Whether `/tmp` rests on a disk, which stays when a sandbox is reset. */
+  readonly keepsTmp: boolean;
   /** Which of these it refuses. */
   readonly lacks: readonly ('capture' | 'restore' | 'fork')[];
   /** Of a sandbox that runs a shell script; its environment has the bench's needle. */
   specOf(script: string): SandboxSpec;
   /** Processes, loop devices and the like that the host has because of this bench's sandboxes. */
   leftovers(): readonly string[];
+  /** Files that hold the `/tmp` of a sandbox. */
+  disksOfTmp(): number;
   /** An empty directory. */
   directory(): string;
 }
@@ -42,6 +46,7 @@ export function sandboxConformance(
   };
   checkLife(check);
   checkStops(check);
+  checkResets(check);
   checkFailures(check);
   checkFreezing(check);
   checkLimits(check);
@@ -50,14 +55,18 @@ export function sandboxConformance(
 
 type Check = (what: string, body: (bench: SandboxBench) => Promise<void>) => void;
 
-async function start({ provider }: SandboxBench, spec: SandboxSpec): Promise<Owned> {
+async function start(
+  { provider }: SandboxBench,
+  spec: SandboxSpec,
+  remains?: SandboxRemains,
+): Promise<Owned> {
   const life = new SandboxLife();
   const events: SandboxEvent[] = [];
   const onEvent = (event: SandboxEvent) => {
     events.push(event);
     life.onEvent(event);
   };
-  const sandbox = await provider.start(spec, { onEvent });
+  const sandbox = await provider.start(spec, { onEvent }, remains);
   return { sandbox, life, events };
 }
 
@@ -163,6 +172,55 @@ function checkStops(check: Check): void {
   check('a start past its deadline fails', async (bench) => {
     const late = withIdentity(bench.specOf('sleep 1000'), { deadlineMs: 0 });
     await assert.rejects(start(bench, late), { code: 'DEADLINE_EXCEEDED' });
+  });
+}
+
+function checkResets(check: Check): void {
+  const writes = 'umask 077; mkdir /tmp/lost+found; echo kept > /tmp/lost+found/file; echo up; ';
+  const lingers = `sh -c 'trap "" TERM HUP; while :; do sleep 1; done' & wait`;
+  const reads = 'cat /tmp/lost+found/file || echo nothing; sleep 1000';
+
+  check('a reset ends all processes, and the next start finds their /tmp', async (bench) => {
+    const { sandbox, events } = await start(bench, bench.specOf(writes + lingers));
+    await firstLine(sandbox);
+    const remains = await sandbox.reset();
+    assert.deepEqual(bench.leftovers(), [], 'nothing runs');
+    assert.deepEqual(kindsOf(events), ['exited', 'stopped']);
+    await assert.rejects(sandbox.reset(), { code: 'CANCELLED' });
+    await sandbox.stop();
+    const again = await start(bench, bench.specOf(reads), remains);
+    assert.equal(await firstLine(again.sandbox), bench.keepsTmp ? 'kept' : 'nothing');
+    await again.sandbox.stop();
+  });
+
+  check('remains that are discarded, or whose start fails, are gone', async (bench) => {
+    const files = () => (bench.keepsTmp ? 1 : 0);
+    const first = await start(bench, bench.specOf(`${writes}sleep 1000`));
+    await firstLine(first.sandbox);
+    const left = await first.sandbox.reset();
+    assert.equal(bench.disksOfTmp(), files());
+    await Promise.all([left.discard(), left.discard()]);
+    assert.equal(bench.disksOfTmp(), 0);
+    for (const refused of [
+      withShape(bench.specOf(''), { argv: ['/no/such'] }),
+      withShape(bench.specOf(''), { memoryBytes: 0 }),
+      withIdentity(bench.specOf('sleep 1000'), { deadlineMs: 0 }),
+    ]) {
+      const { sandbox } = await start(bench, bench.specOf(`${writes}sleep 1000`));
+      await firstLine(sandbox);
+      const remains = await sandbox.reset();
+      assert.equal(bench.disksOfTmp(), files());
+      await assert.rejects(start(bench, refused, remains));
+      assert.equal(bench.disksOfTmp(), 0);
+    }
+  });
+
+  check('what another kind of isolation left is refused', async (bench) => {
+    let discarded = 0;
+    const remains = { isolation: 'another', discard: async () => void discarded++ };
+    const refused = start(bench, bench.specOf('sleep 1000'), remains);
+    await assert.rejects(refused, { code: 'ISOLATION_LACKS' });
+    assert.equal(discarded, 1);
   });
 }
 

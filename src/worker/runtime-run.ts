@@ -6,6 +6,7 @@ import {
   type SandboxIdentity,
   SandboxLife,
   type SandboxProvider,
+  type SandboxRemains,
   type SandboxShape,
   type SandboxSpec,
 } from '../isolation/mod.ts';
@@ -36,6 +37,8 @@ export interface RunRequest {
   readonly identity: Omit<SandboxIdentity, 'deadlineMs'>;
   readonly log: SandboxLog;
   readonly phase: InitPhase;
+  /** What its runtime's earlier life left, if it was reset. */
+  readonly remains?: SandboxRemains | undefined;
 }
 
 /**
@@ -77,7 +80,7 @@ export class RuntimeRun {
     });
   }
 
-  /** Rejects with what the provider rejects with. */
+  /** Rejects with what the provider rejects with; nothing is left of the remains then. */
   static async start(
     parts: RuntimeRunParts,
     request: RunRequest,
@@ -87,7 +90,7 @@ export class RuntimeRun {
     const life = new SandboxLife();
     const { onEvent } = life;
     const spec = specOf(request, parts.clock);
-    const sandbox = await parts.sandboxes.start(spec, { onEvent, signal });
+    const sandbox = await parts.sandboxes.start(spec, { onEvent, signal }, request.remains);
     const { accountId, functionName, version: functionVersion } = template;
     const handler = request.shape.environment['_HANDLER'] ?? '';
     const api = parts.runtimeApis({
@@ -168,11 +171,25 @@ export class RuntimeRun {
    * which without extensions is none; then stops all processes.
    */
   async shutdown(reason: ShutdownReason): Promise<void> {
+    await this.#endExtensions(reason);
+    await this.stop();
+  }
+
+  /**
+   * As `shutdown`, but its `/tmp` stays for the runtime's next life (contract 2.7: Reset). Rejects
+   * with `CANCELLED` once it was stopped.
+   */
+  async reset(reason: ShutdownReason): Promise<SandboxRemains> {
+    await this.#endExtensions(reason);
+    this.api.close();
+    return this.#sandbox.reset();
+  }
+
+  async #endExtensions(reason: ShutdownReason): Promise<void> {
     const { shutdownMs, shutdownInternalMs } = limits.runtime;
     this.#ending = true;
     if (this.#sandbox.externalExtensions.length > 0) await this.#windDown(reason, shutdownMs);
     else if (this.api.extensions.count > 0) await this.#windDown(reason, shutdownInternalMs);
-    await this.stop();
   }
 
   async #windDown(reason: ShutdownReason, budgetMs: number): Promise<void> {

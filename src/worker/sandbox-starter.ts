@@ -133,10 +133,11 @@ export class SandboxStarter {
     }
     const initMs = clock.monotonicMs() - initAtMs;
     logInit(log, initializationType, 'init', init, initMs);
-    if (run && init.kind !== 'ready') {
-      if (init.kind === 'failed') await run.outputRead();
-      await run.shutdown(init.kind === 'timeout' ? 'timeout' : 'failure');
+    if (init.kind === 'failed') {
+      await run?.outputRead();
+      await run?.shutdown('failure');
     }
+    const remains = init.kind === 'timeout' ? await run?.reset('timeout') : undefined;
     const { bytesFetched } = await device.stats();
     void device.started();
     return new WorkerSandbox({
@@ -148,9 +149,11 @@ export class SandboxStarter {
       logger,
       timings: { deviceMs, sandboxMs: initAtMs - sandboxAtMs, initMs, bytesFetched },
       run: init.kind === 'ready' ? run : undefined,
+      remains,
       freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
       initFailure: init.kind === 'failed' ? init.failure : undefined,
-      restart: () => RuntimeRun.start(this.#options, { ...request, phase: 'invoke' }),
+      restart: (left) =>
+        RuntimeRun.start(this.#options, { ...request, phase: 'invoke', remains: left }),
     });
   }
 

@@ -83,19 +83,19 @@ describe('an invoke', () => {
     assert.equal(await settled, true);
   });
 
-  test('whose extension breaks is answered with its words, and is the last', async (t) => {
+  test('whose extension breaks is answered with its words, and resets the sandbox', async (t) => {
     const { start, sandboxes } = bench(t);
     const hosted = await start();
     const body = Buffer.from('{"errorType":"Extension.Crash"}');
     sandboxes[0]!.handler = async () => ({ kind: 'fatal', body, errorType: 'Extension.Crash' });
     const { answer, settled } = hosted.invoke(invokeOf());
     assert.equal((await answer).payload, body);
-    assert.equal(await settled, false);
-    await hosted.ended;
+    assert.equal(await settled, true);
     assert.deepEqual(sandboxes[0]!.shutdowns, []);
+    assert.equal(sandboxes[0]!.stops, 1);
   });
 
-  test('that runs out of time ends the sandbox', async (t) => {
+  test('that runs out of time resets the sandbox, which is over when it is answered', async (t) => {
     const { start, sandboxes, within } = timed(t);
     const hosted = await within(start());
     sandboxes[0]!.handler = () => new Promise(() => {});
@@ -110,9 +110,8 @@ describe('an invoke', () => {
       payload.toString(),
       '{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-1 Error: Task timed out after 0.30 seconds"}',
     );
-    assert.equal(await within(settled), false);
-    await within(hosted.ended);
     assert.equal(sandboxes[0]!.stops, 1);
+    assert.equal(await within(settled), true);
   });
 
   for (const [exit, message] of [
@@ -132,8 +131,8 @@ describe('an invoke', () => {
       const errorMessage = `RequestId: r-1 Error: ${message}`;
       const expected = { errorType: 'Runtime.ExitError', errorMessage };
       assert.deepEqual(textOf((await answer).payload), expected);
-      assert.equal(await settled, false);
-      await hosted.ended;
+      assert.equal(await settled, true);
+      assert.equal(sandboxes[0]!.stops, 1);
     });
   }
 
@@ -154,18 +153,18 @@ describe('an invoke', () => {
     const { answer, settled } = hosted.invoke(invokeOf());
     assert.equal((await answer).status, 'ok');
     sandboxes[0]!.exit(exitOf(1));
-    assert.equal(await settled, false);
-    await hosted.ended;
+    assert.equal(await settled, true);
+    assert.equal(sandboxes[0]!.stops, 1);
   });
 
-  test('whose runtime never asks again loses its sandbox at the timeout', async (t) => {
+  test('whose runtime never asks again resets its sandbox at the timeout', async (t) => {
     const { start, sandboxes, within } = timed(t);
     const hosted = await within(start());
     sandboxes[0]!.whenSettled = () => new Promise(() => {});
     const { answer, settled } = hosted.invoke(invokeOf());
     assert.equal((await within(answer)).status, 'ok');
-    assert.equal(await within(settled), false);
-    await within(hosted.ended);
+    assert.equal(await within(settled), true);
+    assert.equal(sandboxes[0]!.stops, 1);
   });
 
   test('stopped from outside still gets an answer', async (t) => {

@@ -1,13 +1,13 @@
 import { assert, type Clock, type Logger, limits, MIB } from '../base/mod.ts';
-import type { SandboxExit } from '../isolation/mod.ts';
+import type { SandboxExit, SandboxRemains } from '../isolation/mod.ts';
 import type { Invocation, ShutdownReason } from '../runtime/mod.ts';
 import type { DiskFaults } from './disk-faults.ts';
-import { type Ending, endingOf } from './ending.ts';
+import { type Ending, endingOf, isSurvived } from './ending.ts';
 import { type FunctionFailure, failureBody, failureLines } from './function-error.ts';
-import { IdleFreezer } from './idle-freezer.ts';
 import { InvokeTime } from './invoke-time.ts';
 import { invokeDoneEvents } from './platform-events.ts';
 import { failureOfStart, type RuntimeRun } from './runtime-run.ts';
+import { RuntimeSeat } from './runtime-seat.ts';
 import type { SandboxLog } from './sandbox-log.ts';
 import type { SandboxTemplate } from './template.ts';
 import type { InvokeOutcome, OpenDevice, StartTimings } from './types.ts';
@@ -22,16 +22,21 @@ export interface WorkerSandboxParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly timings: StartTimings;
-  /** The runtime, up; absent if its init ran out of time. */
+  /** The runtime, up; absent if its init failed or ran out of time. */
   readonly run: RuntimeRun | undefined;
+  /** What a runtime whose init ran out of time left. */
+  readonly remains: SandboxRemains | undefined;
   readonly initFailure: FunctionFailure | undefined;
   /** How long it idles before it is frozen; 0 for never. */
   readonly freezeAfterMs: number;
   /** Starts the runtime once more, on the same device. */
-  readonly restart: () => Promise<RuntimeRun>;
+  readonly restart: (remains: SandboxRemains | undefined) => Promise<RuntimeRun>;
 }
 
-/** One sandbox on this worker: runs invokes on its runtime, times them, logs them. */
+/**
+ * One sandbox on this worker: runs invokes on its runtime, times them, logs them. An invoke that
+ * the runtime does not survive resets it: the next one starts it again, with the `/tmp` it had.
+ */
 export class WorkerSandbox {
   readonly sandboxId: string;
   readonly timings: StartTimings;
@@ -40,15 +45,11 @@ export class WorkerSandbox {
   /** Resolves when all of it is cleared away, or was not to be; never rejects. */
   readonly cleared: Promise<void>;
   readonly #parts: WorkerSandboxParts;
-  #run: RuntimeRun | undefined;
-  #freezer: IdleFreezer | undefined;
+  readonly #seat: RuntimeSeat;
   #time: InvokeTime | undefined;
-  #restarting: Promise<RuntimeRun> | undefined;
   #busy = false;
   #reason: ShutdownReason = 'spindown';
   #invoked = false;
-  /** Its runtime never came up, or an extension of it broke; it serves nothing more. */
-  #dead: boolean;
   #stopped: Promise<void> | undefined;
   readonly #ended = Promise.withResolvers<void>();
   readonly #cleared = Promise.withResolvers<void>();
@@ -57,10 +58,9 @@ export class WorkerSandbox {
     this.sandboxId = parts.sandboxId;
     this.timings = parts.timings;
     this.#parts = parts;
-    this.#dead = parts.initFailure !== undefined;
     this.ended = this.#ended.promise;
     this.cleared = this.#cleared.promise;
-    if (parts.run) this.#adopt(parts.run);
+    this.#seat = new RuntimeSeat({ ...parts, onExit: (exit) => this.#runtimeExited(exit) });
     this.#watchIdle();
   }
 
@@ -95,20 +95,11 @@ export class WorkerSandbox {
 
   async #tearDown(): Promise<void> {
     this.#ended.resolve();
-    this.#freezer?.close();
     try {
-      await this.#restarting?.catch(() => undefined);
-      if (this.#busy || this.#dead) await this.#run?.shutdown(this.#reason);
-      else await this.#spinDown();
+      await this.#seat.end(this.#reason);
     } finally {
       await this.#parts.device.close().finally(this.#cleared.resolve);
     }
-  }
-
-  /** The end of a sandbox that did nothing wrong and has nothing to do. */
-  async #spinDown(): Promise<void> {
-    if (this.#freezer?.frozen) await this.#freezer.thaw();
-    await this.#run?.shutdown('spindown');
   }
 
   /** The sandbox died or cannot be used again: clears it away, and nobody has to wait for that. */
@@ -121,11 +112,6 @@ export class WorkerSandbox {
     }
   }
 
-  #adopt(run: RuntimeRun): void {
-    this.#run = run;
-    void run.exited.then((exit) => this.#runtimeExited(exit));
-  }
-
   /** Of an invoke's runtime, the invoke says so first. */
   #runtimeExited(exit: SandboxExit): void {
     if (this.#time) this.#time.runtimeExited(exit);
@@ -133,15 +119,9 @@ export class WorkerSandbox {
   }
 
   #watchIdle(): void {
-    const run = this.#run;
-    if (!run) return;
-    const { freezeAfterMs, clock, logger } = this.#parts;
     this.#time = undefined;
-    if (run.exit) void this.#end();
-    else if (freezeAfterMs > 0) {
-      this.#freezer ??= new IdleFreezer(run, freezeAfterMs, clock, logger);
-      this.#freezer.idle();
-    }
+    if (this.#seat.run?.exit) void this.#end();
+    else this.#seat.idle();
   }
 
   async #answer(invoke: Invocation, settle: (again: boolean) => void): Promise<InvokeOutcome> {
@@ -152,15 +132,17 @@ export class WorkerSandbox {
     const startedAtMs = clock.monotonicMs();
     const time = new InvokeTime(clock, template.timeoutMs);
     this.#time = time;
-    const ending = initFailure ? { failure: initFailure } : await this.#perform(invoke, time);
+    const ending: Ending = initFailure
+      ? { failure: initFailure }
+      : await this.#perform(invoke, time);
     const durationMs = clock.monotonicMs() - startedAtMs;
     const fault = 'failure' in ending && (await this.#parts.faults.last());
     if (fault) throw fault;
-    const failure = 'failure' in ending ? ending.failure : undefined;
     const producedBytes = 'body' in ending ? ending.body.length : 0;
-    const over = this.#finish(invoke, time, failure, durationMs, producedBytes);
+    const over = this.#finish(invoke, time, ending, durationMs, producedBytes);
     void over.then(settle, () => settle(false));
-    if (logTail) await within(clock, limits.worker.logTailMs, over);
+    // Whoever asks again at once is to find the same sandbox.
+    if (logTail || !isSurvived(ending)) await within(clock, limits.worker.overMs, over);
     const tail = logTail ? { logTail: log.tail } : {};
     const facts = { executedVersion: template.version, durationMs, start, ...tail };
     if ('body' in ending) return { status: 'ok', payload: ending.body, ...facts };
@@ -171,31 +153,25 @@ export class WorkerSandbox {
   /** Has the runtime run the event, after one more init if the first ran out of time. */
   async #perform(invoke: Invocation, time: InvokeTime): Promise<Ending> {
     const interrupted = time.interrupted.then((failure) => ({ failure }));
-    const run = this.#run ?? (await Promise.race([this.#restart(time), interrupted]));
+    const run = this.#seat.run ?? (await Promise.race([this.#restart(time), interrupted]));
     if ('failure' in run) return run;
     if (run.exit) time.runtimeExited(run.exit);
-    this.#freezer?.busy();
-    if (this.#freezer?.frozen) await this.#freezer.thaw();
+    await this.#seat.wake();
     return Promise.race([this.#deliver(run, invoke, interrupted), interrupted]);
   }
 
   async #restart(time: InvokeTime): Promise<RuntimeRun | { failure: FunctionFailure }> {
-    this.#restarting = this.#parts.restart();
     let run: RuntimeRun;
     try {
-      run = await this.#restarting;
+      run = await this.#seat.restart();
     } catch (error) {
-      this.#dead = true;
       const failure = failureOfStart(error);
       if (failure) return { failure };
       time.close();
       throw error;
     }
-    this.#adopt(run);
     const init = await run.init(this.#parts.template.timeoutMs);
-    if (init.kind !== 'failed') return run;
-    this.#dead = true;
-    return { failure: init.failure };
+    return init.kind === 'failed' ? { failure: init.failure } : run;
   }
 
   async #deliver(
@@ -205,7 +181,6 @@ export class WorkerSandbox {
   ): Promise<Ending> {
     const { clock, template } = this.#parts;
     const outcome = await run.api.invoke(invoke, clock.nowMs() + template.timeoutMs);
-    if (outcome.kind === 'fatal' || outcome.kind === 'broken') this.#dead = true;
     return endingOf(outcome) ?? interrupted;
   }
 
@@ -213,22 +188,20 @@ export class WorkerSandbox {
   async #finish(
     invoke: Invocation,
     time: InvokeTime,
-    failure: FunctionFailure | undefined,
+    ending: Ending,
     durationMs: number,
     producedBytes: number,
   ): Promise<boolean> {
-    const run = this.#run;
-    let again = false;
-    if (run && !this.#dead && (!failure || survivable.has(failure.kind))) {
-      const asked = run.api.settled().then(() => true);
-      again = await Promise.race([asked, time.interrupted.then(() => false)]);
-    }
+    const run = this.#seat.run;
+    const failure = 'failure' in ending ? ending.failure : undefined;
+    const asked = isSurvived(ending) ? run?.api.settled().then(() => undefined) : undefined;
+    const broken = run && asked ? await Promise.race([asked, time.interrupted]) : failure;
     time.close();
-    const peakMemoryBytes = (await run?.peakMemoryBytes(invoke.logTail || !again)) ?? 0;
-    if (!again) {
-      void this.#end(failure?.kind === 'timeout' ? 'timeout' : 'failure');
-      await run?.outputRead();
-    } else if (invoke.logTail) await this.#parts.log.quiet();
+    const peakMemoryBytes =
+      (await run?.peakMemoryBytes(invoke.logTail || broken !== undefined)) ?? 0;
+    const again = broken ? this.#reset(broken) : Promise.resolve(true);
+    if (broken) await run?.outputRead();
+    else if (invoke.logTail) await this.#parts.log.quiet();
     const { log, template } = this.#parts;
     const { memoryMb } = template;
     const initMs = this.#invoked ? undefined : this.timings.initMs;
@@ -238,13 +211,21 @@ export class WorkerSandbox {
     const facts = { requestId, durationMs, memoryMb, maxMemoryMb, initMs };
     const lines = failure ? failureLines(failure, requestId) : [];
     log.end(lines, invokeDoneEvents(facts, failure, producedBytes));
-    if (again) {
-      this.#busy = false;
-      this.#watchIdle();
+    if (!(await again)) return false;
+    this.#busy = false;
+    this.#watchIdle();
+    return true;
+  }
+
+  /** Answers `false` if it ends instead. */
+  async #reset({ kind }: FunctionFailure): Promise<boolean> {
+    const reason = kind === 'timeout' ? 'timeout' : 'failure';
+    try {
+      if (!this.initFailed && (await this.#seat.reset(reason))) return true;
+    } catch (error) {
+      this.#parts.logger.error({ sandboxId: this.sandboxId, error }, 'a sandbox was not reset');
     }
-    return again;
+    void this.#end(reason);
+    return false;
   }
 }
-
-/** Failures after which the runtime asks for its next event as if nothing had been. */
-const survivable: ReadonlySet<FunctionFailure['kind']> = new Set(['posted', 'oversize']);

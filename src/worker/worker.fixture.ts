@@ -22,6 +22,7 @@ import type {
   SandboxExit,
   SandboxOwner,
   SandboxProvider,
+  SandboxRemains,
   SandboxSpec,
 } from '../isolation/mod.ts';
 import type {
@@ -78,6 +79,9 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   readonly stderr = new PassThrough();
   readonly #owner: SandboxOwner;
   readonly #clock: Clock;
+  readonly #remains: Set<SandboxRemains>;
+  readonly #exited = Promise.withResolvers<void>();
+  readonly ended = this.#exited.promise;
   #ended = false;
   readonly #ready = Promise.withResolvers<InitOutcome>();
   readonly ready = this.#ready.promise;
@@ -93,8 +97,15 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
   /** As last limited, after what the spec began with. */
   cpuMillis: number | undefined;
 
-  constructor(spec: SandboxSpec, owner: SandboxOwner, clock: Clock) {
+  /** Of its remains, `remains` has those that are neither started on nor discarded. */
+  constructor(
+    spec: SandboxSpec,
+    owner: SandboxOwner,
+    clock: Clock,
+    remains = new Set<SandboxRemains>(),
+  ) {
     this.spec = spec;
+    this.#remains = remains;
     this.#owner = owner;
     this.#clock = clock;
     this.sandboxId = spec.identity.sandboxId;
@@ -109,6 +120,7 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     this.stderr.end();
     if (!this.#ended) this.#owner.onEvent({ kind: 'exited', exit });
     this.#ended = true;
+    this.#exited.resolve();
   }
 
   attach(): void {}
@@ -188,6 +200,13 @@ export class FakeSandbox implements Sandbox, SandboxRuntimeApi {
     this.stops++;
     this.exit(exitOf(null, 'SIGKILL'));
   }
+
+  async reset(): Promise<SandboxRemains> {
+    await this.stop();
+    const remains = { isolation: 'fake', discard: async () => void this.#remains.delete(remains) };
+    this.#remains.add(remains);
+    return remains;
+  }
 }
 
 /** A sandbox as its worker's leader has it, with a new lease for each invoke. */
@@ -238,6 +257,8 @@ export interface Bench {
   /** What reads of the disk of a sandbox met. */
   readonly disk: { failedReads: number; lastFailure: ErrorCode };
   readonly keys: { issued: number; revoked: number };
+  /** What sandboxes that were reset left, until it is used or discarded. */
+  readonly remains: ReadonlySet<SandboxRemains>;
   start(sandboxId?: string): Promise<StartedSandbox>;
 }
 
@@ -262,11 +283,13 @@ export function bench(
   const devices = { opened: 0, closed: 0 };
   const disk: Bench['disk'] = { failedReads: 0, lastFailure: 'CHUNK_CORRUPT' };
   const keys = { issued: 0, revoked: 0 };
+  const remains = new Set<SandboxRemains>();
   const provider: SandboxProvider = {
     isolation: 'fake',
     restore: refused,
-    start: async (spec, owner) => {
-      const sandbox = new FakeSandbox(spec, owner, clock);
+    start: async (spec, owner, left) => {
+      if (left) assert.ok(remains.delete(left), 'remains are started on once');
+      const sandbox = new FakeSandbox(spec, owner, clock, remains);
       sandboxes.push(sandbox);
       onStart(sandbox);
       return sandbox;
@@ -307,6 +330,7 @@ export function bench(
     await (clock instanceof VirtualClock ? clock.until(closed) : closed);
     assert.equal(worker.sandboxes, 0);
     assert.equal(devices.closed, devices.opened, 'every device that was opened is closed');
+    assert.equal(remains.size, 0, 'nothing remains of a sandbox that has ended');
     assert.equal(keys.revoked, keys.issued, 'no key outlives its sandbox');
   });
   const ear = new Ear();
@@ -328,7 +352,7 @@ export function bench(
       },
     };
   };
-  return { worker, sandboxes, lines, devices, disk, keys, start };
+  return { worker, sandboxes, lines, devices, disk, keys, remains, start };
 }
 
 /** The bench on a virtual clock: what is awaited through `within` takes as much time as it needs. */

@@ -148,7 +148,6 @@ describe('init', () => {
     const hosted = await within(start());
     const { payload } = await within(hosted.invoke(invokeOf()).answer);
     assert.equal(textOf(payload)['errorType'], 'Sandbox.Timedout');
-    await within(hosted.ended);
   });
 
   test('the death of an idle sandbox is told before the clearing up', async (t) => {

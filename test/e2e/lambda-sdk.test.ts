@@ -13,6 +13,7 @@ import {
   LambdaClient,
   ListFunctionsCommand,
   UpdateFunctionCodeCommand,
+  UpdateFunctionConfigurationCommand,
   waitUntilFunctionActiveV2,
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
@@ -150,7 +151,8 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     const forger = new LambdaClient({ ...where, credentials: forged });
     const unknown = { name: 'UnrecognizedClientException' };
     await assert.rejects(forger.send(new ListFunctionsCommand({})), unknown);
-    await invoke('f', { mode: 'exit' });
+    await client.send(new UpdateFunctionConfigurationCommand({ FunctionName: 'f', Timeout: 6 }));
+    await waitUntilFunctionUpdatedV2({ client, maxWaitTime: 60 }, { FunctionName: 'f' });
     const gone = async () => (await call().catch((error) => error)).name === unknown.name;
     await until('the keys end', gone);
     await assert.rejects(call(), unknown);
@@ -187,6 +189,12 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
       /^RequestId: [0-9a-f-]{36} Error: Task timed out after 1.00 seconds$/,
     );
     assert.equal((await invoke('slow', { mode: 'echo' })).functionError, undefined);
+    const path = '/tmp/of-the-one-that-hung';
+    await invoke('slow', { mode: 'writeAndHang', path });
+    const after = await invoke('slow', { mode: 'read', path });
+    assert.equal(after.body, 'kept', 'the next invoke finds the /tmp of the one that was cut off');
+    assert.doesNotMatch(after.log, /Init Duration/, 'in a sandbox that was there');
+    assert.equal((await invoke('slow', { mode: 'echo' })).body.invokes, 2);
     await client.send(new DeleteFunctionCommand({ FunctionName: 'slow' }));
   });
 

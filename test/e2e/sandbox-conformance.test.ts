@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { sandboxConformance } from '../../src/isolation/sandbox.conformance.ts';
 import { hostHas } from '../support/host.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -23,6 +24,7 @@ for (const tmp of ['in memory', 'on a disk'] as const) {
     const environment = { PATH: '/bin', NEEDLE: needle };
     return {
       provider: factory.provider,
+      keepsTmp: tmp === 'on a disk',
       lacks: ['capture', 'restore', 'fork'],
       specOf: (script) => makeSpec(disk, { argv: ['/bin/sh', '-c', script], environment }),
       leftovers: () => [
@@ -30,6 +32,7 @@ for (const tmp of ['in memory', 'on a disk'] as const) {
         ...loopDevicesOf(disk),
         ...loopDevicesUnder(scratchDirectory),
       ],
+      disksOfTmp: () => readdirSync(scratchDirectory).length,
       directory: () => temporaryDirectory(t, 'snapshot'),
     };
   });

@@ -12,6 +12,7 @@ import type {
   Sandbox,
   SandboxOwner,
   SandboxProvider,
+  SandboxRemains,
   SandboxSnapshot,
   SweepReport,
 } from '../provider.ts';
@@ -23,10 +24,11 @@ import { ownersOf } from './host-mounts.ts';
 import { hostArchitecture } from './launcher/launcher.ts';
 import { type LauncherNetwork, LauncherPool } from './launcher/launcher-pool.ts';
 import { LEAN } from './lean.ts';
+import { LeanRemains } from './lean-remains.ts';
 import { LeanSandbox } from './lean-sandbox.ts';
 import { procViewOf, readHostProc, readLastCapability } from './proc-view.ts';
 import { ScratchDisks } from './scratch-disks.ts';
-import type { SandboxUser, SandboxUsers } from './user-pool.ts';
+import type { SandboxUsers } from './user-pool.ts';
 
 /** Ours, in the sandbox's cgroup besides those of the image. */
 const INIT_PROCESSES = 1;
@@ -39,8 +41,8 @@ export interface LeanSandboxFactoryOptions {
   /** Launchers kept booted, so that a start need not wait for a new process. */
   readonly launchersReady?: number;
   /**
-   * A directory of this instance's own, in which the sandboxes' /tmp rest, as sparse files that are
-   * unlinked at once. Without it /tmp is memory, and what it holds counts as the sandbox's memory.
+   * A directory of this instance's own, in which the sandboxes' /tmp rest, as sparse files.
+   * Without it /tmp is memory, and what it holds counts as the sandbox's memory.
    */
   readonly scratchDirectory?: string;
   /** Reads disks past the page cache of the file that holds them (default: true). */
@@ -77,11 +79,9 @@ export class LeanSandboxFactory implements SandboxProvider {
     );
   }
 
-  async start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
-    checkSpec(spec);
-    owner.signal?.throwIfAborted();
-    this.#refuseIfClosed(spec);
-    const start = this.#startAnyway(spec, owner);
+  async start(spec: SandboxSpec, owner: SandboxOwner, left?: SandboxRemains): Promise<Sandbox> {
+    const remains = await this.#remainsOf(spec, owner, left);
+    const start = this.#startOn(remains, spec, owner);
     this.#starts.add(start);
     try {
       return await start;
@@ -119,13 +119,37 @@ export class LeanSandboxFactory implements SandboxProvider {
     if (failed) throw failed.reason;
   }
 
-  /** A spawner that dies under a start is no fault of the start, and has a successor. */
-  async #startAnyway(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+  async #remainsOf(
+    spec: SandboxSpec,
+    owner: SandboxOwner,
+    left: SandboxRemains | undefined,
+  ): Promise<LeanRemains> {
     try {
-      return await this.#start(spec, owner);
+      checkSpec(spec);
+      owner.signal?.throwIfAborted();
+      this.#refuseIfClosed(spec);
+      const { users } = this.#options;
+      if (!left) return new LeanRemains(users, this.#scratch, spec.shape.tmpBytes);
+      if (left instanceof LeanRemains) return left;
+      throw isolationLacks(LEAN, 'start on the remains of', spec.identity.sandboxId);
     } catch (error) {
-      if (!isSluiceError(error, 'SANDBOX_START_FAILED') || !error.data['spawnerLost']) throw error;
-      return this.#start(spec, owner);
+      await left?.discard();
+      throw error;
+    }
+  }
+
+  /** A spawner that dies under a start is no fault of the start, and has a successor. */
+  async #startOn(remains: LeanRemains, spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+    try {
+      return await this.#start(remains, spec, owner).catch((error) => {
+        const isSpawners =
+          isSluiceError(error, 'SANDBOX_START_FAILED') && error.data['spawnerLost'];
+        if (!isSpawners) throw error;
+        return this.#start(remains, spec, owner);
+      });
+    } catch (error) {
+      await remains.discard();
+      throw error;
     }
   }
 
@@ -133,25 +157,24 @@ export class LeanSandboxFactory implements SandboxProvider {
     if (this.#closed) throw new SluiceError('CANCELLED', `${identity.sandboxId}: shutting down`);
   }
 
-  async #start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
-    const { cgroups, users, clock } = this.#options;
+  async #start(remains: LeanRemains, spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+    const { cgroups, clock } = this.#options;
     const { sandboxId, deadlineMs } = spec.identity;
     const beganMs = clock.monotonicMs();
-    const { launcher, cgroup, network, user } = await this.#acquire(spec);
+    const { launcher, cgroup, network } = await this.#acquire(spec);
     const acquiredMs = clock.monotonicMs();
-    const onStopped = () => {
-      this.#sandboxes.delete(sandbox);
-      users.release(user);
-    };
-    const privileges = { ...user, lastCapability: this.#lastCapability };
-    const parts = { spec, launcher, cgroup, privileges, pool: cgroups, clock, owner, onStopped };
-    const sandbox = new LeanSandbox(parts);
+    const privileges = { ...remains.user, lastCapability: this.#lastCapability };
+    const sandbox = new LeanSandbox({
+      ...{ spec, owner, launcher, cgroup, privileges, remains, clock },
+      pool: cgroups,
+      onStopped: () => this.#sandboxes.delete(sandbox),
+    });
     this.#sandboxes.add(sandbox);
     try {
       this.#refuseIfClosed(spec);
       const leftMs = Math.max(0, deadlineMs - acquiredMs);
       const launch = () =>
-        this.#launch(sandbox, spec, {
+        this.#launch(sandbox, spec, remains, {
           join: cgroup.join,
           cgroups: cgroup.views,
           launcherId: launcher.launcherId,
@@ -164,9 +187,11 @@ export class LeanSandboxFactory implements SandboxProvider {
         { sandboxId, beganMs, acquiredMs, ...sandbox.milestones },
         'sandbox started',
       );
+      remains.use();
       return sandbox.live();
     } catch (error) {
-      await sandbox.stop();
+      // It may be tried again; if somebody stopped it meanwhile, that is not.
+      await sandbox.reset().catch(() => sandbox.stop());
       throw error;
     }
   }
@@ -174,6 +199,7 @@ export class LeanSandboxFactory implements SandboxProvider {
   async #launch(
     sandbox: LeanSandbox,
     spec: SandboxSpec,
+    remains: LeanRemains,
     where: {
       readonly join: CgroupJoin;
       readonly cgroups: readonly CgroupView[];
@@ -182,37 +208,28 @@ export class LeanSandboxFactory implements SandboxProvider {
       readonly privileges: PrivilegeOptions;
     },
   ): Promise<void> {
-    const { tmpBytes, hostMounts = [] } = spec.shape;
+    const { hostMounts = [] } = spec.shape;
     const owned = await ownersOf(hostMounts);
-    const path = await this.#scratch?.create(tmpBytes);
-    try {
-      const program = composeStart(spec, {
-        architecture: hostArchitecture(),
-        ...where,
-        proc: procViewOf(this.#hostProc, spec.shape),
-        directIo: this.#options.directIo ?? true,
-        hostMounts: owned,
-        tmp: path === undefined ? { kind: 'memory', bytes: tmpBytes } : { kind: 'disk', path },
-      });
-      await sandbox.launch(program);
-    } catch (error) {
-      if (path !== undefined) await this.#scratch?.remove(path);
-      throw error;
-    }
+    const program = composeStart(spec, {
+      architecture: hostArchitecture(),
+      ...where,
+      proc: procViewOf(this.#hostProc, spec.shape),
+      directIo: this.#options.directIo ?? true,
+      hostMounts: owned,
+      tmp: await remains.tmp(),
+    });
+    await sandbox.launch(program);
   }
 
   async #acquire({ shape }: SandboxSpec) {
-    const { cgroups, network, users } = this.#options;
+    const { cgroups, network } = this.#options;
     const cgroup = await cgroups.acquire();
-    let user: SandboxUser | undefined;
     try {
-      user = users.acquire();
       cgroup.limit({ memoryBytes: shape.memoryBytes, processes: shape.processes + INIT_PROCESSES });
       const { launcher, address } = await this.#launchers.acquire();
       const joined = address && network && { ...address, nameservers: network.nameservers };
-      return { launcher, cgroup, user, network: joined };
+      return { launcher, cgroup, network: joined };
     } catch (error) {
-      if (user) users.release(user);
       await cgroups.release(cgroup);
       throw error;
     }

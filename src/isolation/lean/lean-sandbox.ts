@@ -5,7 +5,13 @@ import type { CgroupPool } from '../cgroup/pool.ts';
 import type { Cgroup } from '../cgroup/types.ts';
 import type { LaunchProgram } from '../launch/program.ts';
 import { pollUntil } from '../poll.ts';
-import type { Sandbox, SandboxExit, SandboxOwner, SandboxSnapshot } from '../provider.ts';
+import type {
+  Sandbox,
+  SandboxExit,
+  SandboxOwner,
+  SandboxRemains,
+  SandboxSnapshot,
+} from '../provider.ts';
 import { isolationLacks } from '../refusal.ts';
 import type { SandboxSpec } from '../spec.ts';
 import type { PrivilegeOptions } from './compose/privileges.ts';
@@ -13,6 +19,7 @@ import { ExtendedInit } from './extended-init.ts';
 import { InnerConnections } from './inner-connections.ts';
 import type { Launcher, LaunchRecord } from './launcher/launcher.ts';
 import { LEAN } from './lean.ts';
+import type { LeanRemains } from './lean-remains.ts';
 import { LifeGate } from './life-gate.ts';
 import { LoopDevice } from './loop-device.ts';
 import { RuntimeServer } from './runtime-server.ts';
@@ -27,9 +34,10 @@ export interface LeanSandboxParts {
   readonly cgroup: Cgroup;
   readonly privileges: PrivilegeOptions;
   readonly pool: CgroupPool;
+  readonly remains: LeanRemains;
   readonly clock: Clock;
   readonly owner: SandboxOwner;
-  /** Nothing of the sandbox is left. */
+  /** Nothing of its processes is left. */
   readonly onStopped: () => void;
 }
 
@@ -159,11 +167,18 @@ export class LeanSandbox implements Sandbox {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#end().then(() => this.#parts.remains.discard());
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
+  async reset(): Promise<SandboxRemains> {
+    if (this.#stopping) throw new SluiceError('CANCELLED', `${this.sandboxId}: stops already`);
+    this.#stopping = this.#end();
+    await this.#stopping;
+    return this.#parts.remains;
+  }
+
+  async #end(): Promise<void> {
     const { launcher, cgroup, pool, clock } = this.#parts;
     const { stopGraceMs, stopTimeoutMs } = limits.sandbox;
     this.#server.close();

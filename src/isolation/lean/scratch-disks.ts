@@ -33,8 +33,8 @@ interface Template {
 
 /**
  * The files behind the sandboxes' /tmp: sparse, of one empty file system each, of which a file is
- * made for each sandbox without formatting it again. A sandbox's init unlinks its file as soon as
- * it holds it, so the kernel frees the space with the sandbox.
+ * made for each sandbox without formatting it again. A file is there until its sandbox has gone for
+ * good, so that one that is reset finds what it wrote.
  */
 export class ScratchDisks {
   readonly #directory: string;
@@ -47,7 +47,7 @@ export class ScratchDisks {
     this.#directory = directory;
   }
 
-  /** A new file with at least `tmpBytes` of room; the caller removes it unless init did. */
+  /** A new file with at least `tmpBytes` of room; the caller removes it. */
   async create(tmpBytes: number): Promise<string> {
     const template = await this.#template(tmpBytes);
     const path = join(this.#directory, `scratch-${this.#counter++}`);
@@ -64,7 +64,7 @@ export class ScratchDisks {
     await rm(path, { force: true });
   }
 
-  /** Removes files that an instance killed in the middle of a start left. */
+  /** Removes files that a killed instance left. */
   async sweep(): Promise<void> {
     const left = await readdir(this.#directory).catch(() => []);
     for (const name of left) await this.remove(join(this.#directory, name));

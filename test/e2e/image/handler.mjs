@@ -13,6 +13,10 @@ const modes = {
     throw new RangeError('out of range');
   },
   exit: (event) => process.exit(event.status ?? 0),
+  writeAndHang: (event) => {
+    writeFileSync(event.path, 'kept', { mode: 0o600 });
+    return modes.hang();
+  },
   hang: () => new Promise(() => setInterval(() => {}, 1000)),
   print: (event) => {
     process.stdout.write(`${'x'.repeat(event.lineChars ?? 1023)}\n`.repeat(event.lines ?? 1024));

@@ -19,7 +19,12 @@ const temporary = register(6);
 /** What /tmp is made of: memory of the sandbox's own, or a file with an empty ext4 in it. */
 export type TmpOptions =
   | { readonly kind: 'memory'; readonly bytes: number }
-  | { readonly kind: 'disk'; readonly path: string };
+  | {
+      readonly kind: 'disk';
+      readonly path: string;
+      /** An earlier life of the sandbox wrote to it. */
+      readonly isUsed: boolean;
+    };
 
 export interface RootOptions {
   readonly disk: DiskOptions;
@@ -39,7 +44,9 @@ export interface RootOptions {
 export function assembleRoot(program: LaunchProgram, options: RootOptions): void {
   const { disk, tmp } = options;
   open(program, OPEN_DISK, disk.path, linux.O_RDONLY, { result: diskFile });
-  if (tmp.kind === 'disk') openScratchDisk(program, tmp.path);
+  if (tmp.kind === 'disk') {
+    open(program, 'open the disk of /tmp', tmp.path, linux.O_RDWR, { result: scratchFile });
+  }
   program.call('reset the file mode mask', 'umask', [0]);
   const flags = linux.MS_REC | linux.MS_PRIVATE;
   mount(program, 'detach mounts from the host', { target: '/', flags });
@@ -57,7 +64,7 @@ export function assembleRoot(program: LaunchProgram, options: RootOptions): void
   }
   prepareSys(program, SCRATCH, options.cgroups);
   mountDisk(program, diskFile, `${SCRATCH}/disk`, disk.directIo);
-  if (tmp.kind === 'disk') prepareTmp(program);
+  if (tmp.kind === 'disk') prepareTmp(program, tmp.isUsed);
   mount(program, 'mount the overlay', {
     source: 'sluice',
     target: `${SCRATCH}/root`,
@@ -104,21 +111,17 @@ function mountTmp(program: LaunchProgram, tmpBytes: number): void {
   });
 }
 
-/** Opened, and its name gone: the space is freed with the last that uses it. */
-function openScratchDisk(program: LaunchProgram, path: string): void {
-  open(program, 'open the disk of /tmp', path, linux.O_RDWR, { result: scratchFile });
-  const values = [linux.AT_FDCWD, program.text(path), 0];
-  program.call('unlink the disk of /tmp', 'unlinkat', values);
-}
-
 /** Mounts it while loop devices can be reached, and keeps a hold on it across the pivot. */
-function prepareTmp(program: LaunchProgram): void {
+function prepareTmp(program: LaunchProgram, isUsed: boolean): void {
   const path = `${SCRATCH}/tmp`;
   mountScratchDisk(program, scratchFile, path);
-  const found = program.text(`${path}/lost+found`);
-  program.call('empty /tmp', 'unlinkat', [linux.AT_FDCWD, found, linux.AT_REMOVEDIR]);
   const at = program.text(path);
-  program.call('open /tmp to all', 'fchmodat', [linux.AT_FDCWD, at, 0o1777]);
+  if (!isUsed) {
+    const found = program.text(`${path}/lost+found`);
+    const values = [linux.AT_FDCWD, found, linux.AT_REMOVEDIR];
+    program.call('empty /tmp', 'unlinkat', values, { tolerate: ['ENOENT'] });
+    program.call('open /tmp to all', 'fchmodat', [linux.AT_FDCWD, at, 0o1777]);
+  }
   const flags = linux.OPEN_TREE_CLONE | linux.O_CLOEXEC;
   const values = [linux.AT_FDCWD, at, flags];
   program.call('keep /tmp', 'open_tree', values, { result: scratchFile });

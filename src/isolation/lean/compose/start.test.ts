@@ -36,7 +36,7 @@ const proc = {
   files: { meminfo: 'MemTotal: 1 kB\n' },
 };
 const cgroups = [{ name: 'memory', directory: '/cg/memory' }];
-const tmp = { kind: 'disk', path: '/scratch/1' } as const;
+const tmp = { kind: 'disk', path: '/scratch/1', isUsed: false } as const;
 
 const joins: Record<string, CgroupJoin> = {
   'version 1': { kind: 'write', files: ['/cg/memory/tasks'], freezerState: '/cg/freezer.state' },
