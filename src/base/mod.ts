@@ -30,6 +30,7 @@ export { type Random, SeededRandom, systemRandom } from './random.ts';
 export { Semaphore } from './semaphore.ts';
 export { SharedSemaphore, type SharedSemaphoreOptions } from './shared-semaphore.ts';
 export { SingleFlight } from './single-flight.ts';
+export { undici } from './undici.ts';
 export { formatBytes, formatMs, formatShare, GIB, KIB, MIB } from './units.ts';
 export { VirtualClock } from './virtual-clock.ts';
 export { WorkBudget, type WorkBudgetOptions } from './work-budget.ts';

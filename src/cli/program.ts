@@ -6,21 +6,22 @@ import { createOutput } from './output.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-function createProgram(): Command {
+async function createProgram(words: readonly string[]): Promise<Command> {
   const program = new Command('sluice')
     .description('Serverless functions from container images, loaded block by block.')
     .version('0.1.0')
     .showHelpAfterError('(add --help for what it takes)')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
-  registerCommands(program);
+  await registerCommands(program, words);
   return program;
 }
 
 /** Runs one command and answers the exit status: 0, 1 (failed), 2 (wrong usage). */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync([...words], { from: 'user' });
+    const program = await createProgram(words);
+    await program.parseAsync([...words], { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) {

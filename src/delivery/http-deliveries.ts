@@ -1,20 +1,20 @@
-import { Agent, request } from 'undici';
-import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
+import type { Agent } from 'undici';
+import { type Clock, limits, SluiceError, undici, withDeadline } from '../base/mod.ts';
 import { guardRefusal, OutboundGuard, type OutboundSettings } from '../outbound/mod.ts';
 import type { Delivery, StoredEvent } from '../queue/mod.ts';
+
+const AGENT = { connections: limits.queue.deliveryConnections };
 
 /** Hands messages to webhooks, and to queues by their URL. */
 export class HttpDeliveries {
   readonly #guard: OutboundGuard;
-  readonly #free: Agent;
+  #free: Agent | undefined;
   readonly #trusted: ReadonlySet<string>;
   readonly #clock: Clock;
 
   /** Accounts in `trusted` reach everything. */
   constructor(outbound: OutboundSettings, trusted: readonly string[], clock: Clock) {
-    const agent = { connections: limits.queue.deliveryConnections };
-    this.#guard = new OutboundGuard({ ...outbound, agent });
-    this.#free = new Agent(agent);
+    this.#guard = new OutboundGuard({ ...outbound, agent: AGENT });
     this.#trusted = new Set(trusted);
     this.#clock = clock;
   }
@@ -27,13 +27,13 @@ export class HttpDeliveries {
     const { target } = delivery;
     const url = new URL(target);
     const isTrusted = this.#trusted.has(event.accountId);
-    const dispatcher = isTrusted ? this.#free : this.#guard.agentFor(url);
+    const dispatcher = isTrusted ? this.#freeAgent() : this.#guard.agentFor(url);
     const queue = /\/\d{12}\/[A-Za-z0-9_-]+(\.fifo)?$/.test(url.pathname);
     const content = queue ? sqsContent(delivery, event) : webhookContent(delivery, event);
     const { deliveryTimeoutMs, deliveryAnswerBytes } = limits.queue;
     await withDeadline(this.#clock, deliveryTimeoutMs, `delivery to ${target}`, async (signal) => {
       const options = { method: 'POST', signal, dispatcher, ...content } as const;
-      const { statusCode, body } = await request(url, options).catch(refusalOf);
+      const { statusCode, body } = await undici().request(url, options).catch(refusalOf);
       await body.dump({ limit: deliveryAnswerBytes });
       if (statusCode >= 200 && statusCode < 300) return;
       throw new SluiceError('API_REFUSED', `${target}: answered ${statusCode}`, {
@@ -43,7 +43,12 @@ export class HttpDeliveries {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#guard.close(), this.#free.destroy()]);
+    await Promise.all([this.#guard.close(), this.#free?.destroy()]);
+  }
+
+  #freeAgent(): Agent {
+    this.#free ??= new (undici().Agent)(AGENT);
+    return this.#free;
   }
 }
 

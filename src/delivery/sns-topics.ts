@@ -1,7 +1,6 @@
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { request } from 'undici';
-import { type Clock, limits, SluiceError, withDeadline } from '../base/mod.ts';
+import { type Clock, limits, SluiceError, undici, withDeadline } from '../base/mod.ts';
 import type { QueueSettings } from '../config/mod.ts';
 import { guardRefusal, OutboundGuard, type OutboundSettings } from '../outbound/mod.ts';
 import type { TopicDirectory, TopicReference } from './events.ts';
@@ -100,10 +99,12 @@ export class SnsTopics implements TopicDirectory {
     const call = async (within: AbortSignal) => {
       const dispatcher = this.#guard.agentFor(url);
       const options = { method: 'POST', headers, body, dispatcher, signal: within } as const;
-      const answer = await request(url, options).catch((error: unknown) => {
-        within.throwIfAborted();
-        throw guardRefusal(error) ?? failure(arn, 'passing', error);
-      });
+      const answer = await undici()
+        .request(url, options)
+        .catch((error: unknown) => {
+          within.throwIfAborted();
+          throw guardRefusal(error) ?? failure(arn, 'passing', error);
+        });
       if (answer.statusCode >= 200 && answer.statusCode < 300) {
         return answer.body.dump({ limit: deliveryAnswerBytes });
       }

@@ -1,4 +1,4 @@
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { limits, SluiceError } from '../base/mod.ts';
 import type { CodeSettings } from '../config/mod.ts';
 import type { CodeObjects } from './installing.ts';
@@ -17,11 +17,12 @@ function missing(where: string, code: string, reason: string, cause?: unknown): 
  * other bucket is one that does not exist: the region's credentials are nobody else's.
  */
 export class S3CodeObjects implements CodeObjects {
-  readonly #client: S3Client;
+  readonly #options: S3ClientConfig;
+  #client: S3Client | undefined;
   readonly #buckets: ReadonlySet<string>;
 
   constructor({ region, endpoint, buckets }: S3Settings) {
-    this.#client = new S3Client({ region, ...(endpoint && { endpoint, forcePathStyle: true }) });
+    this.#options = { region, ...(endpoint && { endpoint, forcePathStyle: true }) };
     this.#buckets = new Set(buckets);
   }
 
@@ -32,6 +33,9 @@ export class S3CodeObjects implements CodeObjects {
     }
     try {
       const input = { Bucket: bucket, Key: key, VersionId: version };
+      // Few regions have code there; the SDK would be a tenth of what their start takes.
+      const { GetObjectCommand, S3Client } = await import('@aws-sdk/client-s3');
+      this.#client ??= new S3Client(this.#options);
       const { Body, ContentLength = 0 } = await this.#client.send(new GetObjectCommand(input));
       if (ContentLength > limits.lambda.codeSizeZippedBytes) {
         const reason = `The object is larger than ${limits.lambda.codeSizeZippedBytes} bytes`;

@@ -1,8 +1,8 @@
 import { type LookupAddress, type LookupOptions, lookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { Agent } from 'undici';
-import { isSluiceError, SluiceError } from '../base/mod.ts';
+import type { Agent } from 'undici';
+import { isSluiceError, SluiceError, undici } from '../base/mod.ts';
 import { OutboundRules, type OutboundSettings, plainAddress } from './outbound-rules.ts';
 
 /** As `dns.lookup` answers when all addresses are asked for. */
@@ -31,15 +31,19 @@ const interfaceAddresses = () =>
 export class OutboundGuard {
   readonly #rules: OutboundRules;
   readonly #ownAddresses: () => readonly string[];
-  readonly #guarded: Agent;
-  readonly #named: Agent;
+  readonly #options: OutboundGuardOptions;
+  #guarded: Agent | undefined;
+  #named: Agent | undefined;
 
   constructor(options: OutboundGuardOptions) {
-    const { agent, resolve = lookup, ownAddresses = interfaceAddresses } = options;
+    this.#options = options;
     this.#rules = new OutboundRules(options);
-    this.#ownAddresses = ownAddresses;
-    this.#named = new Agent(agent);
-    this.#guarded = new Agent({
+    this.#ownAddresses = options.ownAddresses ?? interfaceAddresses;
+  }
+
+  #makeGuarded(): Agent {
+    const { agent, resolve = lookup } = this.#options;
+    return new (undici().Agent)({
       ...agent,
       connect: {
         ...agent.connect,
@@ -64,17 +68,21 @@ export class OutboundGuard {
   agentFor(url: URL): Agent {
     const host = url.hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
     if (this.#rules.isDenied(host)) throw refused(host);
-    if (this.#rules.isNamed(host)) return this.#named;
+    if (this.#rules.isNamed(host)) {
+      this.#named ??= new (undici().Agent)(this.#options.agent);
+      return this.#named;
+    }
     const isAddress = isIP(host) !== 0;
     const isOpened = isAddress && this.#rules.isOpened(host);
     if (url.protocol !== 'https:' && !isOpened) throw refused(host);
     // An address goes to the socket without a lookup.
     if (isAddress && !this.#rules.isReachable(host, this.#own())) throw refused(host);
+    this.#guarded ??= this.#makeGuarded();
     return this.#guarded;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#guarded.destroy(), this.#named.destroy()]);
+    await Promise.all([this.#guarded?.destroy(), this.#named?.destroy()]);
   }
 
   #own(): ReadonlySet<string> {

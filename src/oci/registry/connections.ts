@@ -1,5 +1,5 @@
-import { Agent, type Dispatcher, Pool } from 'undici';
-import { limits } from '../../base/mod.ts';
+import type { Agent, Dispatcher } from 'undici';
+import { limits, undici } from '../../base/mod.ts';
 
 /** What a request to the URL goes through; throws where none may go. */
 export type DispatcherFor = (url: URL) => Dispatcher;
@@ -23,6 +23,7 @@ export function registryAgent(authorities: CertificateAuthorities = {}): Registr
     factory: (origin, options: Agent.Options) => {
       const { host, hostname } = new URL(origin);
       const ca = authorities[host] ?? authorities[hostname];
+      const { Pool } = undici();
       if (ca === undefined) return new Pool(origin, options);
       return new Pool(origin, { ...options, connect: { ...options.connect, ca } });
     },
@@ -38,15 +39,18 @@ export interface ConnectionSettings {
 
 /** All connections that reading from registries makes, whoever decides about them. */
 export class RegistryConnections {
-  readonly #agent: Agent;
+  #agent: Agent | undefined;
   readonly of: DispatcherFor;
 
   constructor({ dispatcherFor, certificateAuthorities }: ConnectionSettings) {
-    this.#agent = new Agent(registryAgent(certificateAuthorities));
-    this.of = dispatcherFor ?? (() => this.#agent);
+    const own = () => {
+      this.#agent ??= new (undici().Agent)(registryAgent(certificateAuthorities));
+      return this.#agent;
+    };
+    this.of = dispatcherFor ?? own;
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#agent?.destroy();
   }
 }

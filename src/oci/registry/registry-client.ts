@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
-import { request } from 'undici';
-import { type Clock, limits, SluiceError, withDeadline } from '../../base/mod.ts';
+import { type Clock, limits, SluiceError, undici, withDeadline } from '../../base/mod.ts';
 import { isLoopbackHost, type RegistryReference } from '../reference.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { type ConnectionSettings, RegistryConnections } from './connections.ts';
@@ -188,7 +187,7 @@ export class RegistryClient {
     signal: AbortSignal | undefined,
     form?: string,
   ): Promise<RegistryResponse> {
-    const response = await request(url, {
+    const response = await undici().request(url, {
       dispatcher: this.#connections.of(url),
       method: form === undefined ? 'GET' : 'POST',
       headers: { 'user-agent': 'sluice', ...headers },
