@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SluiceError, systemClock, systemErrorCode } from '../base/mod.ts';
-import { defaultAccountId } from '../config/mod.ts';
+import { defaultAccountId, replaceFileSync } from '../config/mod.ts';
 import {
   type Credentials,
   findCredentials,
@@ -104,9 +104,7 @@ export class RegistryLogins {
   async #write(accountId: string, auths: Auths): Promise<void> {
     const path = this.#path(accountId);
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
-    const temporary = `${path}.${process.pid}`;
-    await writeFile(temporary, JSON.stringify({ auths }), { mode: 0o600, flush: true });
-    await rename(temporary, path);
+    replaceFileSync(path, JSON.stringify({ auths }));
     if (Object.keys(auths).length === 0) await rm(path);
   }
 

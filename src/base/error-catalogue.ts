@@ -87,6 +87,7 @@ export const errorCatalogue = {
 
   // functions, journal, queue
   STORE_CORRUPT: ourFault(),
+  STORE_UNAVAILABLE: transient(500),
   STORE_CONFLICT: { retryable: true, fault: 'caller', httpStatus: 409 },
   FUNCTION_NOT_FOUND: callerFault(404),
   FUNCTION_EXISTS: callerFault(409),

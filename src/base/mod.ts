@@ -14,6 +14,7 @@ export {
   toSluiceError,
   type WireError,
 } from './errors.ts';
+export { fileError } from './file-error.ts';
 export { CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES } from './limits.ts';
 export { type LogEntry, playLog, RelayLogger } from './log-relay.ts';
 export { type LogFields, type Logger, noLogger } from './logger.ts';

@@ -1,5 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { type Random, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { type Random, SluiceError } from '../base/mod.ts';
+import { readFileIfThere, replaceFileSync } from './durable-file.ts';
 
 export interface AccessKey {
   readonly accessKeyId: string;
@@ -27,20 +27,15 @@ export function newAccessKey(random: Random, accountId: string): AccessKey {
  * The account rests in a key that AWS's own parsers ignore.
  */
 export function ensureCredentialsFile(path: string, random: Random): AccessKey[] {
-  try {
-    return parseCredentials(readFileSync(path, 'utf8'), path);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error;
-  }
+  const text = readFileIfThere(path);
+  if (text !== undefined) return parseCredentials(text, path);
   const key = newAccessKey(random, defaultAccountId);
   writeCredentialsFile(path, [key]);
   return [key];
 }
 
 export function writeCredentialsFile(path: string, keys: readonly AccessKey[]): void {
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, formatCredentials(keys), { mode: 0o600, flush: true });
-  renameSync(temporary, path);
+  replaceFileSync(path, formatCredentials(keys));
 }
 
 export function formatCredentials(keys: readonly AccessKey[]): string {

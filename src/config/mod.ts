@@ -9,6 +9,7 @@ export {
 } from './credentials-file.ts';
 export { type DataDirectory, dataDirectory, ensureDataDirectory } from './data-directory.ts';
 export { lockDataDirectory, lockFile } from './data-lock.ts';
+export { readFileIfThere, replaceFile, replaceFileSync } from './durable-file.ts';
 export { fileSystemDirectory } from './file-systems.ts';
 export { type RegionRecord, readRegionRecord, writeRegionRecord } from './region-record.ts';
 export {

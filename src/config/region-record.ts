@@ -1,16 +1,6 @@
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
 import { z } from 'zod';
-import { SluiceError, systemErrorCode } from '../base/mod.ts';
+import { SluiceError } from '../base/mod.ts';
+import { readFileIfThere, replaceFileSync } from './durable-file.ts';
 
 /** Raised when an older Sluice could not go on with a data directory as this one leaves it. */
 const DATA_FORMAT = 1;
@@ -31,13 +21,8 @@ export type RegionRecord = z.infer<typeof recordSchema>;
 
 /** Undefined where there is none. Throws `STORE_CORRUPT` for a damaged one or a newer Sluice's. */
 export function readRegionRecord(path: string): RegionRecord | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = readFileIfThere(path);
+  if (text === undefined) return undefined;
   const parsed = recordSchema.safeParse(parse(text));
   if (!parsed.success) {
     throw new SluiceError('STORE_CORRUPT', `${path}: is damaged; restore it from a backup`, {
@@ -67,21 +52,6 @@ export function writeRegionRecord(
   record: Omit<RegionRecord, 'format'>,
   mayReplace: boolean,
 ): void {
-  const temporary = `${path}.${process.pid}`;
   const text = `${JSON.stringify({ format: DATA_FORMAT, ...record })}\n`;
-  writeFileSync(temporary, text, { mode: 0o600, flush: true });
-  try {
-    if (mayReplace) renameSync(temporary, path);
-    else linkSync(temporary, path);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw error;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-  const folder = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  replaceFileSync(path, text, !mayReplace);
 }

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { limits, MIB, SluiceError } from '../base/mod.ts';
+import { readFileIfThere, replaceFileSync } from './durable-file.ts';
 import { fileSystemSettings } from './file-systems.ts';
 import { cacheSettings, registrySettings } from './image-settings.ts';
 
@@ -243,9 +243,10 @@ export type QueueSettings = z.infer<typeof queueSettings>;
 type Tree = { [key: string]: unknown };
 
 function readTree(path: string): Tree {
-  if (!existsSync(path)) return {};
+  const text = readFileIfThere(path);
+  if (text === undefined) return {};
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Tree;
+    return JSON.parse(text) as Tree;
   } catch (cause) {
     throw new SluiceError('CONFIG_INVALID', `${path}: is not JSON; mend it or remove it`, {
       cause,
@@ -276,7 +277,6 @@ export function changeSetting(path: string, name: string, value: unknown): Setti
   if (key === '') tree[group] = value;
   else tree[group] = { ...(tree[group] as Tree | undefined), [key]: value };
   const settings = parse(path, JSON.parse(JSON.stringify(tree)) as Tree);
-  writeFileSync(`${path}.new`, `${JSON.stringify(tree, null, 2)}\n`, { mode: 0o600, flush: true });
-  renameSync(`${path}.new`, path);
+  replaceFileSync(path, `${JSON.stringify(tree, null, 2)}\n`);
   return settings;
 }

@@ -9,13 +9,22 @@ const errorCodes: Readonly<Record<number, ErrorCode>> = {
   13: 'DISK_FULL',
 };
 
+/** Of errors of reading or writing, those that say that a file is cut or damaged. */
+const SQLITE_IOERR = 10;
+const damagedReads = new Set([2, 32, 33].map((kind) => SQLITE_IOERR | (kind << 8)));
+
+function errorCodeOf(sqliteCode: number): ErrorCode {
+  const code = sqliteCode & 0xff;
+  if (code === SQLITE_IOERR && !damagedReads.has(sqliteCode)) return 'STORE_UNAVAILABLE';
+  return errorCodes[code] ?? 'STORE_CORRUPT';
+}
+
 /** What SQLite says of a file that it cannot use; what a statement's own caller did stays. */
 export function databaseError(error: unknown, path: string): unknown {
   if (systemErrorCode(error) !== 'ERR_SQLITE_ERROR' || !(error instanceof Error)) return error;
   const { errcode } = error as Error & { readonly errcode?: number };
-  const code = (errcode ?? 0) & 0xff;
-  if (code === SQLITE_CONSTRAINT) return error;
-  return new SluiceError(errorCodes[code] ?? 'STORE_CORRUPT', `${path}: ${error.message}`, {
+  if (((errcode ?? 0) & 0xff) === SQLITE_CONSTRAINT) return error;
+  return new SluiceError(errorCodeOf(errcode ?? 0), `${path}: ${error.message}`, {
     data: { path, sqliteCode: errcode },
     cause: error,
   });

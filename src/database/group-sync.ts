@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import { SluiceError } from '../base/mod.ts';
+import type { LogDoubt } from './log-doubt.ts';
 import type { LogMark } from './log-mark.ts';
-import { openMarkedDatabase } from './sqlite-database.ts';
+import { type MarkedDatabase, openMarkedDatabase } from './sqlite-database.ts';
 
 interface Waiting {
   resolve(): void;
@@ -21,21 +22,23 @@ export class GroupSyncedDatabase {
   readonly database: DatabaseSync;
   readonly #path: string;
   readonly #mark: LogMark | undefined;
+  readonly #doubt: LogDoubt;
   #log: FileHandle | undefined;
   #waiting: Waiting[] = [];
   #syncing: Promise<void> | undefined;
 
-  private constructor(database: DatabaseSync, path: string, mark: LogMark | undefined) {
+  private constructor({ database, mark, doubt }: MarkedDatabase, path: string) {
     this.database = database;
     this.#path = path;
     this.#mark = mark;
+    this.#doubt = doubt;
   }
 
   /** As `openDatabase`, which syncs the schema; `:memory:` keeps nothing. */
   static open(path: string, migrations: readonly string[]): GroupSyncedDatabase {
-    const { database, mark } = openMarkedDatabase(path, migrations);
-    database.exec('PRAGMA synchronous = NORMAL');
-    return new GroupSyncedDatabase(database, path, mark);
+    const marked = openMarkedDatabase(path, migrations);
+    marked.database.exec('PRAGMA synchronous = NORMAL');
+    return new GroupSyncedDatabase(marked, path);
   }
 
   /** Resolves when all that was committed before the call would survive a loss of power. */
@@ -61,16 +64,22 @@ export class GroupSyncedDatabase {
       this.#waiting = [];
       try {
         this.#log ??= await open(`${this.#path}-wal`, 'r');
+        this.#doubt.settle();
         const committed = this.#mark?.look();
         await this.#log.datasync();
         this.#mark?.write(committed);
         for (const { resolve } of batch) resolve();
       } catch (cause) {
-        const text = `${this.#path}: its log cannot be synced to disk`;
-        const error = new SluiceError('STORE_CORRUPT', text, { data: { path: this.#path }, cause });
-        for (const { reject } of batch) reject(error);
+        this.#doubt.raise();
+        for (const { reject } of batch) reject(this.#unsynced(cause));
       }
     }
     this.#syncing = undefined;
+  }
+
+  #unsynced(cause: unknown): SluiceError {
+    if (cause instanceof SluiceError) return cause;
+    const text = `${this.#path}: its log cannot be synced to disk`;
+    return new SluiceError('STORE_UNAVAILABLE', text, { data: { path: this.#path }, cause });
   }
 }

@@ -1,3 +1,3 @@
 export { type OnDamaged, readPage, readRows, reportDamaged } from './damaged-rows.ts';
 export { GroupSyncedDatabase } from './group-sync.ts';
-export { inTransaction, openDatabase, parseBody } from './sqlite-database.ts';
+export { BEGIN, COMMIT, inTransaction, openDatabase, parseBody } from './sqlite-database.ts';

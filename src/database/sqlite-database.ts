@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
-import { SluiceError } from '../base/mod.ts';
+import { isSluiceError, SluiceError } from '../base/mod.ts';
 import { databaseError, namingErrors } from './database-error.ts';
+import { LogDoubt } from './log-doubt.ts';
 import { LogMark } from './log-mark.ts';
 import { requireAcknowledgedLog } from './verify-log.ts';
 
@@ -11,20 +12,34 @@ import { requireAcknowledgedLog } from './verify-log.ts';
  * acknowledged; every error of it, now and later, begins with the file.
  */
 export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
-  const { database, mark } = openMarkedDatabase(path, migrations);
+  const { database, mark, doubt } = openMarkedDatabase(path, migrations);
   const exec = database.exec.bind(database);
   database.exec = (sql) => {
-    exec(sql);
-    if (sql === 'COMMIT') mark?.write(mark.look());
+    if (sql === BEGIN) doubt.settle();
+    try {
+      exec(sql);
+    } catch (error) {
+      if (isSluiceError(error, 'STORE_UNAVAILABLE')) doubt.raise();
+      throw error;
+    }
+    if (sql === COMMIT) mark?.write(mark.look());
   };
   return database;
 }
 
+/** The words that the database's own transactions begin and end with. */
+export const BEGIN = 'BEGIN IMMEDIATE';
+export const COMMIT = 'COMMIT';
+
+export interface MarkedDatabase {
+  readonly database: DatabaseSync;
+  /** None of one in memory. */
+  readonly mark: LogMark | undefined;
+  readonly doubt: LogDoubt;
+}
+
 /** As `openDatabase`, for those who say themselves what of its log is on disk. */
-export function openMarkedDatabase(
-  path: string,
-  migrations: readonly string[],
-): { database: DatabaseSync; mark: LogMark | undefined } {
+export function openMarkedDatabase(path: string, migrations: readonly string[]): MarkedDatabase {
   let database: DatabaseSync | undefined;
   const isKept = path !== ':memory:';
   try {
@@ -34,7 +49,8 @@ export function openMarkedDatabase(
     migrate(database, path, migrations);
     const mark = isKept ? new LogMark(path, database) : undefined;
     if (mark) markingClose(database, mark);
-    return { database: namingErrors(database, path), mark };
+    const named = namingErrors(database, path);
+    return { database: named, mark, doubt: new LogDoubt(path, named, mark) };
   } catch (error) {
     database?.close();
     throw databaseError(error, path);
@@ -66,10 +82,10 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly stri
 
 /** Runs `work` as one transaction that takes the write lock at once; a throw rolls it back. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE');
+  database.exec(BEGIN);
   try {
     const result = work();
-    database.exec('COMMIT');
+    database.exec(COMMIT);
     return result;
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');

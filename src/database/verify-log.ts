@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { SluiceError, systemErrorCode } from '../base/mod.ts';
+import { fileError, SluiceError, systemErrorCode } from '../base/mod.ts';
 import {
   type Checksum,
   FRAME_HEADER_BYTES,
@@ -15,7 +15,8 @@ import { fileWritten, type Mark, markPath, readMark } from './log-mark.ts';
 const LOOKS = 5;
 
 /**
- * Throws `STORE_CORRUPT` when commits that were acknowledged are no longer in a database's log.
+ * Throws `STORE_CORRUPT` when commits that were acknowledged are no longer in a database's log, and
+ * `STORE_UNAVAILABLE` when that cannot be found out.
  * SQLite would pass over them in silence, with all that follow them. Asked before SQLite opens the
  * file, because the one that opens it first takes the log for what it finds in it.
  */
@@ -30,6 +31,14 @@ export function requireAcknowledgedLog(path: string): void {
   );
 }
 
+/** Throws `STORE_CORRUPT` when what has been committed cannot be read from the log any more. */
+export function requireWholeLog(path: string, committed: Mark): void {
+  const why = findLoss(path, committed);
+  if (why === undefined) return;
+  const text = `${path}-wal: ${why} since it could not be synced; start the region anew`;
+  throw new SluiceError('STORE_CORRUPT', text, { data: { path: `${path}-wal` } });
+}
+
 function findSettledLoss(path: string): string | undefined {
   try {
     let mark = readMark(path);
@@ -40,8 +49,8 @@ function findSettledLoss(path: string): string | undefined {
       mark = now;
     }
     return undefined;
-  } catch (cause) {
-    return `cannot be read (${systemErrorCode(cause) ?? 'unknown error'})`;
+  } catch (error) {
+    throw fileError(error, `${path}-wal`);
   }
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, opendir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PAGE_SIZE_BYTES, SluiceError } from '../base/mod.ts';
+import { replaceFile } from '../config/mod.ts';
 import type { Delivery, StoredEvent } from '../queue/mod.ts';
 
 /**
@@ -25,8 +26,7 @@ export class DirectoryDeliveries {
     const directory = join(this.#root, accountId, name);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, `${requestId}-${delivery.kind}.json`);
-    await writeFile(`${path}.new`, delivery.body, { flush: true });
-    await rename(`${path}.new`, path);
+    await replaceFile(path, delivery.body);
   }
 
   async #take(accountId: string, bytes: number): Promise<void> {

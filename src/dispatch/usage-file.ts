@@ -1,12 +1,14 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import {
   type Clock,
+  fileError,
   type Logger,
   limits,
   SluiceError,
   systemErrorCode,
   type Timer,
 } from '../base/mod.ts';
+import { replaceFile } from '../config/mod.ts';
 import { type FunctionUsage, UsageLedger } from './usage.ts';
 
 /**
@@ -62,10 +64,9 @@ export class UsageFile {
   async #write(): Promise<void> {
     const { changes } = this.ledger;
     if (changes === this.#saved) return;
-    const temporary = `${this.#path}.new`;
     try {
-      await writeFile(temporary, `${JSON.stringify({ version: 1, usage: this.ledger.usage() })}\n`);
-      await rename(temporary, this.#path);
+      const text = `${JSON.stringify({ version: 1, usage: this.ledger.usage() })}\n`;
+      await replaceFile(this.#path, text);
       this.#saved = changes;
     } catch (error) {
       this.#logger.warn({ path: this.#path, error }, 'usage was not saved');
@@ -81,7 +82,7 @@ export async function readUsage(path: string): Promise<FunctionUsage[]> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return [];
-    throw error;
+    throw fileError(error, path);
   }
   try {
     const parsed = JSON.parse(text) as { version: number; usage: FunctionUsage[] };

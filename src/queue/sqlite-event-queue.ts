@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { assert, limits, SluiceError, toSluiceError } from '../base/mod.ts';
+import { assert, isSluiceError, limits, SluiceError, toSluiceError } from '../base/mod.ts';
 import type { OnDamaged } from '../database/mod.ts';
 import type {
   Arguments,
@@ -42,7 +42,7 @@ export class SqliteEventQueue implements EventStore {
   }
 
   /**
-   * Rejects with `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. A record that
+   * Rejects as `openDatabase` throws: `STORE_CORRUPT` when the file is no queue of ours or a newer Sluice's. A record that
    * cannot be read is reported; an event is set aside with it, and told of again at each start.
    */
   static async open(
@@ -54,8 +54,10 @@ export class SqliteEventQueue implements EventStore {
     const thread = new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData });
     try {
       const [answer] = (await once(thread, 'message')) as [ThreadAnswer];
+      if (typeof answer === 'object' && 'refused' in answer) throw SluiceError.of(answer.refused);
       assert(answer === 'open', 'the thread first says that it is open');
     } catch (error) {
+      if (isSluiceError(error)) throw error;
       throw new SluiceError('STORE_CORRUPT', `${path}: cannot be opened as an event queue`, {
         data: { path },
         cause: error,
@@ -118,7 +120,7 @@ export class SqliteEventQueue implements EventStore {
   }
 
   #settle(answer: ThreadAnswer): void {
-    if (answer === 'open') return;
+    if (answer === 'open' || 'refused' in answer) return;
     if ('damaged' in answer) {
       this.#onDamaged(answer.damaged, SluiceError.of(answer.error));
       return;

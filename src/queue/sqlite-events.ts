@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { assert, limits } from '../base/mod.ts';
-import { type OnDamaged, openDatabase } from '../database/mod.ts';
+import { BEGIN, COMMIT, type OnDamaged, openDatabase } from '../database/mod.ts';
 import { Claims } from './claims.ts';
 import { EventBytes, type EventSize, sizeOf } from './event-bytes.ts';
 import { queuesOf, requireRoom, shortest } from './fair-share.ts';
@@ -52,11 +52,11 @@ export class SqliteEvents {
 
   begin(): void {
     this.#claims.begin();
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#database.exec(BEGIN);
   }
 
   commit(): void {
-    this.#database.exec('COMMIT');
+    this.#database.exec(COMMIT);
     if (++this.#commits % limits.queue.commitsPerVacuum === 0) giveBack(this.#database);
   }
 

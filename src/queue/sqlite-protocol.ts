@@ -27,5 +27,6 @@ export type ThreadRequest =
 /** The answers to one batch, sent after its commit. */
 export type ThreadAnswer =
   | 'open'
+  | { readonly refused: WireError }
   | { readonly damaged: string; readonly error: WireError }
   | readonly { readonly id: number; readonly value?: unknown; readonly error?: WireError }[];

@@ -47,9 +47,17 @@ function runBatch(events: SqliteEvents, calls: readonly Call[]): ThreadAnswer {
 
 function serve(port: MessagePort, { path, capacity }: ThreadSettings): void {
   const damaged: ThreadAnswer[] = [];
-  const events = new SqliteEvents(path, capacity, (record, error) => {
-    damaged.push({ damaged: record, error: error.toJSON() });
-  });
+  let events: SqliteEvents;
+  try {
+    events = new SqliteEvents(path, capacity, (record, error) => {
+      damaged.push({ damaged: record, error: error.toJSON() });
+    });
+  } catch (error) {
+    // As an error event it would come without its code.
+    port.postMessage({ refused: wireError(error) } satisfies ThreadAnswer);
+    port.close();
+    return;
+  }
   const tellDamaged = () => {
     for (const each of damaged.splice(0)) port.postMessage(each);
   };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert, type Random, SluiceError, systemErrorCode } from '../base/mod.ts';
+import { assert, fileError, type Random, SluiceError, systemErrorCode } from '../base/mod.ts';
 
 /**
  * Zip archives as they were uploaded: what an install reads, again after a crash, and what
@@ -41,8 +41,8 @@ export class DirectoryCodeArchive implements CodeArchive {
     const name = nameOf(bytes);
     const path = this.#path(accountId, name);
     const temporary = `${path}.${this.#random.uuid()}`;
-    await mkdir(join(this.#directory, accountId), { recursive: true, mode: 0o700 });
     try {
+      await mkdir(join(this.#directory, accountId), { recursive: true, mode: 0o700 });
       const file = await open(temporary, 'wx', 0o600);
       try {
         await file.writeFile(bytes);
@@ -51,18 +51,18 @@ export class DirectoryCodeArchive implements CodeArchive {
         await file.close();
       }
       await rename(temporary, path);
+      await syncDirectory(join(this.#directory, accountId));
+      return name;
     } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
+      await rm(temporary, { force: true }).catch(() => {});
+      throw fileError(error, path);
     }
-    await syncDirectory(join(this.#directory, accountId));
-    return name;
   }
 
   async get(accountId: string, sha256: string): Promise<Buffer> {
     const path = this.#path(accountId, sha256);
     const bytes = await readFile(path).catch((error: unknown) => {
-      throw systemErrorCode(error) === 'ENOENT' ? missing(sha256, error) : error;
+      throw systemErrorCode(error) === 'ENOENT' ? missing(sha256, error) : fileError(error, path);
     });
     if (nameOf(bytes) === sha256) return bytes;
     throw new SluiceError('STORE_CORRUPT', `${path}: the archive is damaged; upload it again`, {
@@ -94,11 +94,12 @@ export class DirectoryCodeArchive implements CodeArchive {
   }
 
   async #names(accountId: string): Promise<string[]> {
+    const folder = join(this.#directory, accountId);
     try {
-      return await readdir(join(this.#directory, accountId));
+      return await readdir(folder);
     } catch (error) {
       if (systemErrorCode(error) === 'ENOENT') return [];
-      throw error;
+      throw fileError(error, folder);
     }
   }
 

@@ -1,52 +1,14 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { Accounts } from '../../src/accounts/mod.ts';
-import { systemClock, systemRandom } from '../../src/base/mod.ts';
-import { ensureDataDirectory } from '../../src/config/mod.ts';
-import { directoryOrigin, LocalKeyService } from '../../src/origin/mod.ts';
-import { SqliteEventQueue } from '../../src/queue/mod.ts';
-import {
-  DirectoryCodeArchive,
-  SqliteEventSourceMappings,
-  SqliteFunctionStore,
-  SqliteLayerStore,
-} from '../../src/records/mod.ts';
 import { sampleFunction } from '../../src/records/samples.fixture.ts';
 import { nameOf } from '../../src/seal/mod.ts';
+import { type AllStores, openAllStores } from './all-stores.ts';
 
 const accountId = '111111111111';
 const manifestId = 'manifest-1';
 const uuid = '00000000-0000-4000-8000-000000000001';
 const archive = Buffer.alloc(100_000, 'an archive ');
 const chunk = Buffer.alloc(4096, 'a chunk ');
-const options = { clock: systemClock, random: systemRandom };
 
-/** Every kind of store that answers only for what survives a loss of power. */
-async function openAll(directory: string) {
-  mkdirSync(directory, { recursive: true });
-  const at = (name: string) => join(directory, name);
-  return {
-    queue: await SqliteEventQueue.open({ path: at('events.sqlite') }),
-    functions: SqliteFunctionStore.open(at('functions.sqlite')),
-    layers: SqliteLayerStore.open(at('layers.sqlite')),
-    mappings: SqliteEventSourceMappings.open(at('mappings.sqlite')),
-    accounts: Accounts.open(
-      ensureDataDirectory(at('data')),
-      systemClock,
-      systemRandom,
-      (_, error) => {
-        throw error;
-      },
-    ),
-    archives: new DirectoryCodeArchive(at('archives'), systemRandom),
-    keys: new LocalKeyService(at('keys'), systemClock, systemRandom),
-    origin: directoryOrigin(at('origin'), options),
-  };
-}
-
-type Stores = Awaited<ReturnType<typeof openAll>>;
-
-async function write(stores: Stores): Promise<unknown> {
+async function write(stores: AllStores): Promise<unknown> {
   const { queue, functions, layers, mappings, accounts, archives, keys, origin } = stores;
   const event = { accountId, functionName: 'f', requestId: 'r-1', traceId: 't' };
   await queue.enqueue({ ...event, payload: Buffer.from('{}'), receivedMs: 1000 });
@@ -70,7 +32,7 @@ async function write(stores: Stores): Promise<unknown> {
 }
 
 /** What of it is there, by kind. */
-async function read(stores: Stores, said: { keyId: string; wrapped: string }): Promise<object> {
+async function read(stores: AllStores, said: { keyId: string; wrapped: string }): Promise<object> {
   const { queue, functions, layers, mappings, accounts, archives, keys, origin } = stores;
   const has = (work: Promise<unknown>) =>
     work.then(
@@ -94,7 +56,7 @@ async function read(stores: Stores, said: { keyId: string; wrapped: string }): P
 
 /** Writes and then stays until it is killed: closing a store would make up for what it left out. */
 async function main([what, directory = '', said = '{}']: readonly string[]): Promise<void> {
-  const stores = await openAll(directory);
+  const stores = await openAllStores(directory);
   if (what === 'write') {
     console.log(JSON.stringify(await write(stores)));
     setInterval(() => {}, 60_000);
