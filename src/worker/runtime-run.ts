@@ -1,4 +1,4 @@
-import { type Clock, isSluiceError, limits } from '../base/mod.ts';
+import { type Clock, limits } from '../base/mod.ts';
 import {
   type ExtensionExit,
   type Sandbox,
@@ -14,6 +14,7 @@ import type { SandboxRuntimeApi, ShutdownReason } from '../runtime/mod.ts';
 import { type FunctionFailure, signalText } from './function-error.ts';
 import { extensionEvent, type InitPhase, initStartEvent } from './platform-events.ts';
 import type { SandboxLog } from './sandbox-log.ts';
+import { failureOfStart } from './start-failure.ts';
 import type { SandboxTemplate } from './template.ts';
 import type { RuntimeApiFactory } from './types.ts';
 import { within } from './within.ts';
@@ -239,21 +240,4 @@ function specOf({ shape, identity }: RunRequest, clock: Clock): SandboxSpec {
   const cpuMillis = Math.max(shape.cpuMillis, limits.sandbox.initCpuMillis);
   const deadlineMs = clock.monotonicMs() + limits.sandbox.startTimeoutMs;
   return { shape: { ...shape, cpuMillis }, identity: { ...identity, deadlineMs } };
-}
-
-/** Lambda's reason codes for what only the function's author can mend. */
-const invalidReasons: Readonly<Record<string, string>> = {
-  'FunctionError.InvalidEntryPoint': 'Runtime.InvalidEntrypoint',
-  'FunctionError.InvalidWorkingDirectory': 'Runtime.InvalidWorkingDir',
-  'FunctionError.InvalidEnvironment': 'Runtime.InvalidEnvironment',
-  'FunctionError.InvalidImage': 'Runtime.InvalidImage',
-  'FunctionError.TooManyExtensions': 'Extension.TooManyExtensions',
-};
-
-/** A start that failed because the image names something that is not there, or `undefined`. */
-export function failureOfStart(error: unknown): FunctionFailure | undefined {
-  if (!isSluiceError(error, 'SANDBOX_START_FAILED')) return undefined;
-  const errorType = invalidReasons[String(error.data['reasonCode'])];
-  if (errorType === undefined) return undefined;
-  return { kind: 'invalid', errorType, message: error.message };
 }

@@ -5,8 +5,9 @@ import { DiskFaults } from './disk-faults.ts';
 import type { DiskPromises } from './disk-promises.ts';
 import { logStreamName, shapeOf } from './environment.ts';
 import { codeWarningEvent, type InitPhase, initDoneEvents } from './platform-events.ts';
-import { failureOfStart, type InitResult, RuntimeRun } from './runtime-run.ts';
+import { type InitResult, RuntimeRun } from './runtime-run.ts';
 import { SandboxLog } from './sandbox-log.ts';
+import { failureOfStart } from './start-failure.ts';
 import type { SandboxTemplate } from './template.ts';
 import type {
   CredentialIssuer,
