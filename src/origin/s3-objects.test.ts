@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { type S3Credential, S3Server } from '../../test/support/s3-server.ts';
@@ -154,4 +156,23 @@ test('S3: a request that is taken and never answered is given up', async (t) => 
   t.after(() => client.destroy());
   const put = new PutObjectCommand({ Bucket: server.bucket, Key: 'p/a', Body: Buffer.from('x') });
   await assert.rejects(client.send(put), { name: 'TimeoutError' });
+});
+
+test('S3: an answer that does not say how long it is comes whole', async (t) => {
+  const { locate } = await serve(t);
+  const parts = Array.from({ length: 40 }, (_, i) => Buffer.alloc(1000 + i, i));
+  const server = createServer((_, response) => {
+    const send = (next = 0) => {
+      const part = parts[next];
+      if (part) response.write(part, () => send(next + 1));
+      else response.end();
+    };
+    send();
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const store = new S3Objects({ ...locate(), endpoint: `http://127.0.0.1:${port}` }, systemClock);
+  t.after(() => store.close());
+  assert.deepEqual(await store.get('a'), Buffer.concat(parts));
 });

@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../../test/support/temporary.ts';
-import { systemClock, systemRandom } from '../../base/mod.ts';
+import { type ErrorCode, isSluiceError, systemClock, systemRandom } from '../../base/mod.ts';
 import { keyServiceConformance } from './key-service.conformance.ts';
 import { LocalKeyService } from './local-key-service.ts';
 
@@ -106,3 +106,38 @@ test('local keys: an account whose id is a path gets no key', async (t) => {
   const climbing = { ...context, accountId: '../up' };
   await assert.rejects(service.generateDataKey(climbing), { code: 'KEY_NOT_FOUND' });
 });
+
+test('local keys: secrets are made once, and told apart by their digests for ever after', async (t) => {
+  const directory = temporaryDirectory(t);
+  const names = ['master.key', 'dedup.secret'] as const;
+  const made = await open(directory).verifySecrets(names, {});
+  assert.deepEqual(Object.keys(made), names);
+  assert.match(String(made['master.key']), /^[0-9a-f]{64}$/);
+  assert.notEqual(made['master.key'], made['dedup.secret']);
+  const before = readFileSync(join(directory, 'master.key'));
+  assert.deepEqual(await open(directory).verifySecrets(names, made), made);
+  assert.deepEqual(await open(directory).verifySecrets([], made), made, 'others stay known');
+  assert.deepEqual(readFileSync(join(directory, 'master.key')), before);
+});
+
+for (const name of ['master.key', 'dedup.secret'] as const) {
+  test(`local keys: a ${name} that is known and lost, short or another is named`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const known = await open(directory).verifySecrets([name], {});
+    const path = join(directory, name);
+    const refused = async (code: string) => {
+      await assert.rejects(open(directory).verifySecrets([name], known), (error) => {
+        assert.ok(isSluiceError(error, code as ErrorCode), String(error));
+        assert.ok(error.message.startsWith(path), error.message);
+        return true;
+      });
+    };
+    writeFileSync(path, Buffer.alloc(31));
+    await refused('STORE_CORRUPT');
+    writeFileSync(path, Buffer.alloc(32));
+    await refused('STORE_CORRUPT');
+    rmSync(path);
+    await refused('KEY_NOT_FOUND');
+    assert.deepEqual(filesBelow(directory), [], 'none is made in its place');
+  });
+}
