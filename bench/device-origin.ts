@@ -14,6 +14,7 @@ import { type OriginPlace, openOrigin } from '../src/origin/origin-place.ts';
 import type { ChunkSink } from '../src/seal/mod.ts';
 import { type SealedDisk, sealDisk } from '../test/support/sealed-disk.ts';
 import { type DeviceRig, dropPageCache, execute } from './support/device-rig.ts';
+import { lacking } from './support/lacking.ts';
 import { numpyImage } from './support/numpy-image.ts';
 import { largerDisk, makePeers, type Peer, peersOf } from './support/peers.ts';
 import { type SlowStore, startSlowStore } from './support/slow-store.ts';
@@ -107,15 +108,6 @@ async function packOf(
   }
 }
 
-/** What of a peer's tools this host lacks, if any. */
-async function lackOf({ tools }: Peer): Promise<string | undefined> {
-  for (const tool of tools) {
-    const found = await execute('which', [tool]).catch(() => undefined);
-    if (!found) return tool;
-  }
-  return undefined;
-}
-
 async function comparePeers(
   peers: readonly Peer[],
   store: SlowStore,
@@ -125,7 +117,7 @@ async function comparePeers(
   const results: Record<string, unknown> = {};
   const usable: Peer[] = [];
   for (const peer of peers) {
-    const lack = await lackOf(peer);
+    const [lack] = await lacking(peer.tools);
     if (lack === undefined) usable.push(peer);
     else results[peer.name] = `skipped: this host lacks ${lack}`;
   }

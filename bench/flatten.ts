@@ -8,11 +8,12 @@ import { runOrThrow } from '../test/support/run.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
 import { locality, million } from './flatten-extremes.ts';
 import { writeHostImage, writeLargeImage } from './support/flatten-image.ts';
+import { numpyImage } from './support/numpy-image.ts';
 import { medianOf } from './support/statistics.ts';
 
 export const title =
-  'image add beside umoci unpack + mkfs.ext4 -d, by stages; large, million, locality: extremes';
-export const takes = { words: ['large', 'million', 'locality'] };
+  'image add beside umoci unpack + mkfs.ext4 -d, by stages; debian: one layer; large, million, locality: extremes';
+export const takes = { words: ['debian', 'large', 'million', 'locality'] };
 
 const ROUNDS = 3;
 const LARGE_FILES = 300_000;
@@ -108,11 +109,16 @@ async function large(directory: string) {
   return { files: LARGE_FILES, seconds, peakMemoryMb: Number(peakMemoryBytes) / 1e6 };
 }
 
-/** `npm run bench -- flatten [large | million | locality]` */
+/** Debian with NumPy in one gzip layer, as most images have their base: nothing in parallel. */
+async function debian(directory: string) {
+  return compare((await numpyImage()).layout, directory);
+}
+
+/** `npm run bench -- flatten [debian | large | million | locality]` */
 export async function run(flags: readonly string[]): Promise<unknown> {
   const scratch = scratchDirectory('bench-flatten');
   try {
-    for (const [name, extreme] of Object.entries({ large, million, locality })) {
+    for (const [name, extreme] of Object.entries({ debian, large, million, locality })) {
       if (!flags.includes(name)) continue;
       const result = await extreme(scratch.path);
       process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
