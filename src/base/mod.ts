@@ -34,4 +34,5 @@ export { SingleFlight } from './single-flight.ts';
 export { undici } from './undici.ts';
 export { formatBytes, formatMs, formatShare, GIB, KIB, MIB } from './units.ts';
 export { VirtualClock } from './virtual-clock.ts';
+export { WallSteps } from './wall-steps.ts';
 export { WorkBudget, type WorkBudgetOptions } from './work-budget.ts';

@@ -10,7 +10,7 @@ import {
 import { type DataDirectory, defaultAccountId } from '../config/mod.ts';
 import { reportDamaged } from '../database/mod.ts';
 import type { OutboundSettings } from '../outbound/mod.ts';
-import { Poller, SqliteEventQueue } from '../queue/mod.ts';
+import { type EventStore, Poller, SqliteEventQueue, StepFollowingEvents } from '../queue/mod.ts';
 import { DirectoryDeliveries } from './directory-deliveries.ts';
 import { EventDestinations, type QueueSender, type TopicPublisher } from './event-destinations.ts';
 import type { ConfigurerRights, EventQueue, QueuedEvent } from './events.ts';
@@ -33,7 +33,7 @@ export interface AsyncEventsOptions {
 
 /** The queue of asynchronous invokes and what runs them, in this process. */
 export class AsyncEvents implements EventQueue {
-  readonly #store: SqliteEventQueue;
+  readonly #store: EventStore;
   readonly #meter: Meter;
   readonly #isDiskLow: () => boolean;
   readonly #logger: Logger;
@@ -44,7 +44,7 @@ export class AsyncEvents implements EventQueue {
   readonly #topics: TopicPublisher | undefined;
   #poller: Poller | undefined;
 
-  private constructor(store: SqliteEventQueue, options: AsyncEventsOptions) {
+  private constructor(store: EventStore, options: AsyncEventsOptions) {
     const { data, outbound, queues, topics, meter, logger, random } = options;
     this.#store = store;
     this.#isDiskLow = options.isDiskLow;
@@ -62,7 +62,8 @@ export class AsyncEvents implements EventQueue {
   static async open(options: AsyncEventsOptions): Promise<AsyncEvents> {
     const path = join(options.data.state, 'events.sqlite');
     const onDamaged = reportDamaged(options.logger, options.meter);
-    return new AsyncEvents(await SqliteEventQueue.open({ path, onDamaged }), options);
+    const store = await SqliteEventQueue.open({ path, onDamaged });
+    return new AsyncEvents(new StepFollowingEvents(store, systemClock), options);
   }
 
   async enqueue(event: QueuedEvent): Promise<void> {

@@ -60,6 +60,17 @@ export function eventStoreConformance(
       assert.equal(await store.nextDueMs(), undefined, 'a claimed event falls due no more');
     });
 
+    test('moves all that it holds when the wall clock is set', async (t) => {
+      const store = await open(t);
+      await store.enqueue(eventOf(1, { receivedMs: 1000 }));
+      const [claimed] = await store.claim(2000, 10);
+      await store.save(claimed!.eventId, { visibleAtMs: 9000, invokes: 1, refusals: 0 }, true);
+      await store.shift(-500);
+      assert.equal(await store.nextDueMs(), 8500);
+      const [again] = await store.claim(8500, 10);
+      assert.equal(again?.receivedMs, 500);
+    });
+
     test('keeps the last answer of an event that is put back, and counts its bytes', async (t) => {
       const most = 160 * 16;
       const store = await open(t, { bytes: most });

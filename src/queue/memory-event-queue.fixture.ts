@@ -51,6 +51,16 @@ export class MemoryEventQueue implements EventStore {
     this.#queueOf.set(eventId, queue);
   }
 
+  async shift(byMs: number): Promise<void> {
+    for (const queue of this.#queues) {
+      for (const [eventId, event] of queue) {
+        const { visibleAtMs, receivedMs } = event;
+        const moved = { visibleAtMs: visibleAtMs + byMs, receivedMs: receivedMs + byMs };
+        queue.set(eventId, { ...event, ...moved });
+      }
+    }
+  }
+
   async claim(nowMs: number, limit: number): Promise<StoredEvent[]> {
     const claimed: StoredEvent[] = [];
     const count = this.#queues.length;

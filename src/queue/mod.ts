@@ -10,4 +10,5 @@ export type {
   SourceMapping,
 } from './sources/types.ts';
 export { SqliteEventQueue } from './sqlite-event-queue.ts';
-export type { Delivery, StoredEvent } from './types.ts';
+export { StepFollowingEvents } from './step-following-events.ts';
+export type { Delivery, EventStore, StoredEvent } from './types.ts';

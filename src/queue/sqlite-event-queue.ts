@@ -91,6 +91,10 @@ export class SqliteEventQueue implements EventStore {
     return this.#call('failures', accountId, limit);
   }
 
+  shift(byMs: number): Promise<void> {
+    return this.#call('shift', byMs);
+  }
+
   stats(): Promise<QueueStats> {
     return this.#call('stats');
   }

@@ -164,6 +164,11 @@ export class SqliteEvents {
     return this.#failures.list(accountId, limit, this.#onDamaged);
   }
 
+  shift(byMs: number): void {
+    const sql = `UPDATE events SET visible_at_ms = visible_at_ms + ?1, received_ms = received_ms + ?1`;
+    this.#run(sql, Math.round(byMs));
+  }
+
   stats(): QueueStats {
     const [oldest] = this.#all('SELECT received_ms FROM events ORDER BY event_id LIMIT 1');
     const oldestReceivedMs = oldest && Number(oldest['received_ms']);

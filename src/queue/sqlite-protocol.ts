@@ -15,6 +15,7 @@ export type QueueOperation =
   | 'remove'
   | 'nextDueMs'
   | 'failures'
+  | 'shift'
   | 'stats';
 
 export type Arguments<O extends QueueOperation> = Parameters<SqliteEvents[O]>;

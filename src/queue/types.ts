@@ -112,5 +112,7 @@ export interface EventStore {
   /** The latest failures, newest first. */
   failures(accountId: string, limit: number): Promise<FailedEvent[]>;
   stats(): Promise<QueueStats>;
+  /** Moves when events were received and fall due: the wall clock was set by so much. */
+  shift(byMs: number): Promise<void>;
   close(): Promise<void>;
 }

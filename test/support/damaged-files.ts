@@ -10,7 +10,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join, relative } from 'node:path';
+import { extname, join, relative } from 'node:path';
 import { GetFunctionCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { GIB, limits, systemClock, withDeadline } from '../../src/base/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
@@ -30,6 +30,7 @@ export const damages: Readonly<Record<string, (path: string) => void>> = {
     bytes[bytes.length >> 1]! ^= 0x10;
     writeFileSync(path, bytes);
   },
+  deleted: (path) => rmSync(path),
   directory: (path) => {
     rmSync(path);
     mkdirSync(path);
@@ -45,16 +46,27 @@ export const damages: Readonly<Record<string, (path: string) => void>> = {
   huge: (path) => truncateSync(path, 4 * GIB),
 };
 
-/** What a life may lose, and what holds nothing but what others have put there. */
-const elsewhere =
-  /^(cache|run|spool|logs|destinations|origin\/(roots|pins|alarms|state|tmp))(\/|$)/;
+/** What belongs to a running region only, and holds nothing when it starts. */
+const elsewhere = /^(run|spool)(\/|$)/;
+/** Of these there are many of a kind: chunks, manifests, logs, what caches hold. */
+const kinds = /^(origin\/roots\/[^/]+\/[^/]+|[^/]+\/[^/]+|[^/]+)(\/|$)/;
 
-/** The files that a region's start reads: all there are, so that a new kind is not forgotten. */
-export function startFiles(data: string, folder = data): string[] {
+/** A file of each kind that there is, so that a new kind is not forgotten. */
+export function startFiles(data: string): string[] {
+  const first = new Map<string, string>();
+  for (const file of filesBelow(data, data)) {
+    const isState = /^(state|keys|origin\/owner)\//.test(file);
+    const kind = isState ? file : `${kinds.exec(file)?.[1]}${extname(file)}`;
+    if (!first.has(kind)) first.set(kind, file);
+  }
+  return [...first.values()];
+}
+
+function filesBelow(data: string, folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (elsewhere.test(relative(data, path))) return [];
-    return entry.isDirectory() ? startFiles(data, path) : [relative(data, path)];
+    return entry.isDirectory() ? filesBelow(data, path) : [relative(data, path)];
   });
 }
 

@@ -139,7 +139,7 @@ export class ChunkSlab {
    */
   async put(name: ChunkName, bytes: Buffer): Promise<'stored' | 'present' | 'skipped'> {
     assert(bytes.length === CHUNK_SIZE_BYTES, 'a slab keeps whole chunks');
-    if (this.#clock.nowMs() < this.#pausedUntilMs) return 'skipped';
+    if (this.#clock.monotonicMs() < this.#pausedUntilMs) return 'skipped';
     const entries = await this.#entries(name);
     if (entries.some((entry) => entry.name === name)) return 'present';
     const victim = victimOf(entries);
@@ -172,7 +172,7 @@ export class ChunkSlab {
   }
 
   #pause(): 'skipped' {
-    this.#pausedUntilMs = this.#clock.nowMs() + PAUSE_MS;
+    this.#pausedUntilMs = this.#clock.monotonicMs() + PAUSE_MS;
     return 'skipped';
   }
 

@@ -118,6 +118,15 @@ test('a window fills batches beyond what one receive brings', async (t) => {
   assert.ok(invoker.batches.every((batch) => batch.length <= 25));
 });
 
+test('a window ends after its time, though the wall clock is set back meanwhile', async (t) => {
+  const { source, invoker, pass, clock } = bench(t, { batchSize: 25, batchingWindowSeconds: 5 });
+  source.send(...numbers(1, 12).map((n) => messageOf(n)));
+  await pass(1000);
+  clock.stepWall(-3600_000);
+  await pass(6000);
+  assert.equal(invoker.batches.flat().length, 12);
+});
+
 test('a batch of large messages is not filled beyond what an event may hold', async (t) => {
   const { source, invoker, pass } = bench(t, {
     ...{ batchSize: 100, batchingWindowSeconds: 20, maximumConcurrency: 1 },

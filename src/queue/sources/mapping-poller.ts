@@ -55,7 +55,7 @@ export class MappingPoller {
     this.mapping = options.mapping;
     this.#patterns = (options.mapping.filters ?? []).map(readEventPattern);
     this.#maximum = options.mapping.maximumConcurrency ?? limits.eventSources.batchesAtOnce;
-    this.#scaling = beginScaling(options.clock.nowMs(), this.#maximum);
+    this.#scaling = beginScaling(options.clock.monotonicMs(), this.#maximum);
   }
 
   start(): void {
@@ -70,14 +70,19 @@ export class MappingPoller {
   }
 
   #step(event: ScalingEvent): void {
-    this.#scaling = scalingStep(this.#scaling, event, this.#options.clock.nowMs(), this.#maximum);
+    this.#scaling = scalingStep(
+      this.#scaling,
+      event,
+      this.#options.clock.monotonicMs(),
+      this.#maximum,
+    );
   }
 
   /** Opens as many receives as there should be. */
   #fill(): void {
     if (this.#closing.signal.aborted) return;
     const { clock } = this.#options;
-    const nowMs = clock.nowMs();
+    const nowMs = clock.monotonicMs();
     const underWay = { receiving: this.#receiving, running: this.#batches.size - this.#receiving };
     const wanted = receivesWanted(this.#scaling, underWay, nowMs);
     for (let i = 0; i < wanted; i++) this.#begin();
@@ -146,11 +151,11 @@ export class MappingPoller {
   async #gather(first: QueueMessage[]): Promise<QueueMessage[]> {
     const { clock } = this.#options;
     const { batchSize, batchingWindowSeconds } = this.mapping;
-    const endMs = clock.nowMs() + batchingWindowSeconds * 1000;
+    const endMs = clock.monotonicMs() + batchingWindowSeconds * 1000;
     const gathered = [...first];
     let sizeBytes = sizeOf(first);
     while (gathered.length < batchSize && !this.#closing.signal.aborted) {
-      const leftSeconds = Math.floor((endMs - clock.nowMs()) / 1000);
+      const leftSeconds = Math.floor((endMs - clock.monotonicMs()) / 1000);
       if (leftSeconds < 1 || sizeBytes > MAX_GATHERED_BYTES) break;
       const waitSeconds = Math.min(leftSeconds, limits.eventSources.receiveWaitSeconds);
       const more = await this.#more(batchSize - gathered.length, waitSeconds);

@@ -68,11 +68,11 @@ export class FakeSource implements MessageSource {
     this.mostReceives = Math.max(this.mostReceives, ++this.openReceives);
     try {
       if (this.failure) throw this.failure;
-      const endMs = this.#clock.nowMs() + waitSeconds * 1000;
+      const endMs = this.#clock.monotonicMs() + waitSeconds * 1000;
       for (;;) {
         signal.throwIfAborted();
         const taken = this.#take(count);
-        const leftMs = endMs - this.#clock.nowMs();
+        const leftMs = endMs - this.#clock.monotonicMs();
         if (taken.length > 0 || leftMs <= 0) return taken;
         await this.#changed(Math.min(leftMs, 1000), signal);
       }
@@ -95,7 +95,7 @@ export class FakeSource implements MessageSource {
   }
 
   #take(count: number): QueueMessage[] {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#clock.monotonicMs();
     const visible = [...this.#messages.values()].filter((each) => each.visibleAtMs <= nowMs);
     return visible.slice(0, count).map((each) => {
       each.visibleAtMs = nowMs + 30_000;
