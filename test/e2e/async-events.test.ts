@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
-import { buildTestImage } from '../support/node-image.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
@@ -40,7 +40,7 @@ describe('asynchronous invokes', { skip: lacks }, () => {
   };
 
   before(async () => {
-    const image = await buildTestImage(join(scratch.path, 'image'));
+    const image = await prepareData(data);
     region = await startRegion(undefined, data);
     client = region.client();
     await createImageFunction(client, 'f', image, { Timeout: 10 });

@@ -21,7 +21,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { writeImageLayout } from '../../src/oci/mod.ts';
 import { hostLacks } from '../support/host.ts';
-import { buildTestImage } from '../support/node-image.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
@@ -164,7 +164,7 @@ describe('a region killed while it is written to', { skip: lacks }, () => {
         { compression: 'none', write: (tar) => tar.add({ path: 'file' }, Buffer.from('small')) },
       ],
     });
-    const ImageUri = await buildTestImage(join(scratch.path, 'image'));
+    const ImageUri = await prepareData(data);
     region = await startRegion(undefined, data);
     const client = region.client();
     await client.send(

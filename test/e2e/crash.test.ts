@@ -5,7 +5,7 @@ import { InvokeCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
 import { RegionTraces } from '../support/leftovers.ts';
-import { buildTestImage } from '../support/node-image.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
 
@@ -29,7 +29,7 @@ describe('a region that ends', { skip: lacks }, () => {
   const data = join(scratch.path, 'data');
   let image: string;
   before(async () => {
-    image = await buildTestImage(join(scratch.path, 'image'));
+    image = await prepareData(data);
   });
   after(() => scratch.remove());
 

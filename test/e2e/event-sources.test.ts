@@ -15,7 +15,7 @@ import { CreateQueueCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
-import { buildTestImage } from '../support/node-image.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, readMetric, startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
 import { SqsServer } from '../support/sqs-server.ts';
@@ -45,8 +45,8 @@ describe('event source mappings', { skip: lacks }, () => {
     const endpoint = await server.listen();
     const sqs = JSON.stringify({ endpoint });
     const sluice = join(repositoryRoot, 'bin/sluice');
+    const image = await prepareData(data);
     await run(sluice, ['config', 'set', 'sqs', sqs, '--data', data]);
-    const image = await buildTestImage(join(scratch.path, 'image'));
     region = await startRegion(undefined, data);
     const client = region.client();
     await createImageFunction(client, 'f', image, { Timeout: 3 });

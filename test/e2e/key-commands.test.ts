@@ -6,7 +6,7 @@ import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
-import { buildTestImage } from '../support/node-image.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -30,8 +30,8 @@ describe("an account's key", { skip: lacks }, () => {
   };
 
   before(async () => {
+    const image = await prepareData(data);
     await restart();
-    const image = await buildTestImage(join(scratch.path, 'image'));
     await createImageFunction(region.client(), 'f', image);
   });
   after(async () => {

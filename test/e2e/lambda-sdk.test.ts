@@ -20,6 +20,7 @@ import {
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostLacks } from '../support/host.ts';
 import { buildTestImage } from '../support/node-image.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { runOrThrow } from '../support/run.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -71,8 +72,8 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
   };
 
   before(async () => {
-    image = await buildTestImage(join(scratch.path, 'image'));
     const data = join(scratch.path, 'data');
+    image = await prepareData(data);
     const folders = [dirname(image.split(':')[1] ?? ''), scratch.path];
     const images = ['images.local', JSON.stringify({ '111111111111': folders })];
     await runOrThrow(sluice, ['config', 'set', ...images, '--data', data]);

@@ -38,6 +38,13 @@ function familyOf(pid: number): string[] {
   return family;
 }
 
+/** The loop devices that a process has mounted where it sees files, by name. */
+function loopsMountedBy(pid: string): string[] {
+  // proc_pid_mountinfo(5): the third field is the device; loop devices are of major 7.
+  const mounts = read(`/proc/${pid}/mountinfo`).matchAll(/^\d+ \d+ 7:(\d+) /gm);
+  return [...mounts].map(([, minor]) => `loop${minor}`);
+}
+
 /** The paths of all regions' cgroups. */
 export function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {
   if (depth > 3 || !existsSync(directory)) return [];
@@ -51,7 +58,7 @@ export function cgroups(directory = '/sys/fs/cgroup', depth = 0): string[] {
 
 /**
  * What one region has on this host: noted while it lives, looked for after its end. Others may come
- * and go meanwhile; of the loop devices it has those that came between its beginning and the note.
+ * and go meanwhile; of the loop devices it has those that its processes have mounted.
  */
 export class RegionTraces {
   readonly #dataDirectory: string;
@@ -65,13 +72,18 @@ export class RegionTraces {
   }
 
   note(pid: number): void {
+    const mounted = new Set<string>();
     for (const each of familyOf(pid)) {
+      for (const name of loopsMountedBy(each)) mounted.add(name);
       this.#processes.set(each, birthOf(each)?.born ?? '');
       for (const [name] of read(`/proc/${each}/cgroup`).matchAll(/sluice-[\w-]+/g)) {
         this.#cgroups.add(name);
       }
     }
-    for (const each of loopDevices()) if (!this.#loopsBefore.has(each)) this.#loops.add(each);
+    for (const each of loopDevices()) {
+      const isOwn = mounted.has(each.slice(0, each.indexOf(' ')));
+      if (isOwn && !this.#loopsBefore.has(each)) this.#loops.add(each);
+    }
   }
 
   /** What is there now of what was noted, and whatever is mounted below the data directory. */
