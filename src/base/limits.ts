@@ -54,11 +54,16 @@ export const limits = {
     /** Chunks of an account of which it is known what starts touch, and accounts in memory. */
     loreChunks: 4096,
     loreAccounts: 64,
-    /** Chunks that one read may lack: two for each page, where all come from a start pack. */
-    missingChunks: 1024,
+    /** Chunks and blocks that one read may lack, `packBlocksPerRead` for each chunk of the disk. */
+    missingChunks: 64,
     /** Of a start pack, 64 MiB: what a start reads beyond them comes by chunks. */
     packPages: 16_384,
     packStreamBytes: 48 * MIB,
+    /** Blocks of a pack, of 512 KiB, that are brought at once; and that one read may wait for. */
+    packBlocksAtOnce: 32,
+    packBlocksPerRead: 4,
+    /** Chunks that no block is opened from now, kept for the next. */
+    packChunksKept: 4,
     /** Starts whose packs wait to be made; later starts have the others made. */
     packsWaiting: 8,
     /** Of one account: the others' starts leave packs too. */
@@ -110,6 +115,9 @@ export const limits = {
     noteUseMs: 60_000,
     /** Memory that an agent takes before it needs it, so that a cold start need not. */
     warmMemoryBytes: 64 * MIB,
+    /** Requests that a spare agent makes of a far origin to have their code compiled. */
+    rehearsedGets: 24,
+    rehearsedGetsAtOnce: 8,
     startTimeoutMs: 30_000,
     poolSize: 1,
     /** A spare that was taken is replaced so long after: not beside the start that it was taken for. */

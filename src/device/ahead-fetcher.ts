@@ -4,7 +4,7 @@ import type { MissTable } from './miss-table.ts';
 import { Prefetcher, type PrefetchTarget } from './prefetcher.ts';
 
 /**
- * Chunks that are fetched before anybody reads them: those of a start pack, those of a replayed
+ * Chunks that are fetched before anybody reads them: a start pack's blocks, those of a replayed
  * access log, and without either, the chunk after each that is read in order.
  */
 export class AheadFetcher {
@@ -24,7 +24,7 @@ export class AheadFetcher {
   /** A log is not needed where there is a pack, which was made of one. */
   replay(device: ShownDevice, log: AccessLog | undefined): void {
     const { chunkCount } = device.disk.chunks;
-    const packed = device.disk.packChunkCount;
+    const packed = device.disk.pack?.blockCount ?? 0;
     const ofPack = Uint32Array.from({ length: packed }, (_, index) => chunkCount + index);
     const chunks = packed > 0 || !log ? ofPack : chunksOf(log, chunkCount);
     const misses = this.#misses;
@@ -72,7 +72,7 @@ export class AheadFetcher {
   #ask(device: ShownDevice, chunk: number): number | 'present' | 'full' {
     const { chunks } = device.disk;
     const ofPack = chunk >= chunks.chunkCount;
-    if (ofPack && device.disk.packChunkCount === 0) return 'present';
+    if (ofPack && !device.disk.pack) return 'present';
     if (!ofPack && chunks.isHole(chunk)) return 'present';
     const slot = this.#misses.prefetch(device, device.disk.chunkName(chunk));
     if (typeof slot === 'number' && !ofPack) chunks.expect(chunk);

@@ -13,7 +13,8 @@ import {
 } from '../base/mod.ts';
 import type { ChunkName, ChunkRef, ChunkSource } from '../seal/mod.ts';
 import type { Tier } from './device-counters.ts';
-import type { LoopCommand } from './messages.ts';
+import type { LoopCommand, PackedFrame } from './messages.ts';
+import { type BroughtChunk, PackOpener } from './pack-opener.ts';
 
 /**
  * The tiers on this host's disk. Both calls fill `into` with the verified chunk and answer which
@@ -30,6 +31,8 @@ export interface WantedChunk extends ChunkRef {
   readonly slot: number;
   /** Nobody waits for it yet: others go first. */
   readonly ahead: boolean;
+  /** What the slot is to hold, where that is no chunk but of a start pack. */
+  readonly frames?: readonly PackedFrame[];
 }
 
 interface Begun extends WantedChunk {
@@ -63,6 +66,9 @@ export class ChunkFiller {
   /** As many as the memory tier has slots, at most. */
   readonly #demanded: Begun[] = [];
   readonly #ahead: Begun[] = [];
+  readonly #packs = new PackOpener((ref) => this.#bring(ref));
+  /** Buffers for chunks that were not near after all: no more than are asked for at once. */
+  readonly #unused: Buffer[] = [];
   readonly #begun: Counter;
   readonly #seconds: Histogram;
   #scheduled = false;
@@ -89,6 +95,10 @@ export class ChunkFiller {
   fill(chunk: WantedChunk): void {
     const wanted = { ...chunk, sinceMs: this.#options.clock.monotonicMs() };
     this.#begun.add(1, { waited: String(!chunk.ahead) });
+    if (wanted.frames) {
+      this.#fillFromPack(wanted, wanted.frames).catch(() => {});
+      return;
+    }
     if (!this.#options.near) {
       this.#fillFromFar(wanted).catch(() => {});
       return;
@@ -151,19 +161,44 @@ export class ChunkFiller {
   }
 
   async #fillFromFar(wanted: Begun): Promise<void> {
-    const { command, tierOf } = this.#options;
+    const { tierOf } = this.#options;
     const { slot, rootId, name } = wanted;
     try {
-      await this.#copyInto(slot, { rootId, name });
+      (await this.#get({ rootId, name })).copy(this.#slotBytes(slot));
       this.#filled(wanted, tierOf(name));
     } catch (error) {
       tierOf(name);
-      command({ type: 'unfilled', slot, failure: toSluiceError(error).toJSON() });
-      this.#observe(wanted.sinceMs, 'failed');
+      this.#unfilled(wanted, error);
     }
   }
 
-  async #copyInto(slot: number, ref: ChunkRef): Promise<void> {
+  async #fillFromPack(wanted: Begun, frames: readonly PackedFrame[]): Promise<void> {
+    const { slot, rootId } = wanted;
+    try {
+      this.#filled(wanted, await this.#packs.open(rootId, frames, this.#slotBytes(slot)));
+    } catch (error) {
+      this.#unfilled(wanted, error);
+    }
+  }
+
+  async #bring(ref: ChunkRef): Promise<BroughtChunk> {
+    const { near, tierOf } = this.#options;
+    if (near) {
+      const into = this.#unused.pop() ?? Buffer.allocUnsafeSlow(CHUNK_SIZE_BYTES);
+      const tier = await near.readInto(ref, into);
+      if (tier) return { bytes: into, tier };
+      this.#unused.push(into);
+    }
+    const bytes = await this.#get(ref);
+    return { bytes, tier: tierOf(ref.name) };
+  }
+
+  #unfilled({ slot, sinceMs }: Begun, error: unknown): void {
+    this.#options.command({ type: 'unfilled', slot, failure: toSluiceError(error).toJSON() });
+    this.#observe(sinceMs, 'failed');
+  }
+
+  async #get(ref: ChunkRef): Promise<Buffer> {
     const { source, clock } = this.#options;
     const chunk = await this.#inFlight.run(() =>
       withDeadline(clock, limits.device.fetchTimeoutMs, `chunk ${ref.name}`, (signal) =>
@@ -173,6 +208,6 @@ export class ChunkFiller {
     if (chunk.length !== CHUNK_SIZE_BYTES) {
       throw new SluiceError('CHUNK_CORRUPT', `${ref.name}: ${chunk.length} bytes long`);
     }
-    chunk.copy(this.#slotBytes(slot));
+    return chunk;
   }
 }

@@ -13,7 +13,7 @@ import { AheadFetcher } from './ahead-fetcher.ts';
 import { DeviceTable, type DeviceTableOptions, type ShownDevice } from './device-table.ts';
 import type { Extent } from './disk-device.ts';
 import type { LoopCommand, LoopReport } from './messages.ts';
-import { MissTable } from './miss-table.ts';
+import { MissTable, type Wanted } from './miss-table.ts';
 
 /** From here on a gathering write is cheaper than a copy. */
 const UNCOPIED_BYTES = 64 * KIB;
@@ -38,10 +38,7 @@ export class DeviceLoop implements FuseFiles {
   constructor(options: DeviceLoopOptions) {
     this.#options = options;
     this.#devices = new DeviceTable(options);
-    this.#misses = new MissTable(options.memory, ({ slot, device, name, ahead }) => {
-      device.counters.fetched(CHUNK_SIZE_BYTES);
-      options.report({ type: 'fetch', slot, rootId: device.rootId, name, ahead });
-    });
+    this.#misses = new MissTable(options.memory, (wanted) => this.#fetch(wanted));
     this.#ahead = new AheadFetcher(this.#misses, Math.floor(options.memory.slotCount / 2));
   }
 
@@ -147,6 +144,17 @@ export class DeviceLoop implements FuseFiles {
   /** Closes every device: their keys are overwritten and their overlays gone. */
   closeAll(): void {
     for (const device of this.#devices.all()) this.#close(device);
+  }
+
+  #fetch({ slot, device, name, ahead }: Wanted<ShownDevice>): void {
+    const { disk, counters, rootId } = device;
+    const frames = disk.pack?.framesOf(name);
+    const chunks = frames ? (disk.pack?.chunksFrom(name) ?? 0) : 1;
+    for (let chunk = 0; chunk < chunks; chunk++) counters.fetched(CHUNK_SIZE_BYTES);
+    this.#options.report({
+      ...{ type: 'fetch', slot, rootId, name, ahead },
+      ...(frames && { frames }),
+    });
   }
 
   #nowMs(): number {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import {
   assert,
@@ -16,7 +17,7 @@ import { DiskDevice } from './disk-device.ts';
 import type { DeviceRequest } from './messages.ts';
 import { Overlay, OverlayScratch } from './overlay.ts';
 import { PlainPages } from './plain-pages.ts';
-import { StartPack } from './start-pack.ts';
+import { StartPack, type StartPackOptions } from './start-pack.ts';
 
 /** One device as its agent's loop knows it. */
 export interface ShownDevice extends FuseFile {
@@ -74,7 +75,10 @@ export class DeviceTable {
     }
     const { manifest, packManifest } = openAndWipeKey(request);
     const pageCount = Math.ceil(manifest.diskBytes / PAGE_SIZE_BYTES);
-    const pack = packManifest && usablePack(packManifest, memory, pageCount);
+    const contentId = request.pack ? hash('sha256', request.pack) : '';
+    const pack =
+      packManifest &&
+      usablePack({ manifest: packManifest, contentId, memory, diskPages: pageCount });
     const overlay = request.writable ? this.#makeOverlay(request, pageCount) : undefined;
     const counters = new DeviceCounters();
     const plainPages = this.#plainPages;
@@ -152,11 +156,11 @@ function openPack(bytes: Buffer, dataKey: Buffer, { manifestId }: Manifest): Man
   }
 }
 
-function usablePack(pack: Manifest, memory: ChunkMemory, pages: number): StartPack | undefined {
+function usablePack(options: StartPackOptions): StartPack | undefined {
   try {
-    return new StartPack(pack, memory, pages);
+    return new StartPack(options);
   } catch {
-    pack.wipe();
+    options.manifest.wipe();
     return undefined;
   }
 }

@@ -25,7 +25,7 @@ export interface DiskDeviceOptions extends ChunkMapOptions {
 export class DiskDevice {
   readonly sizeBytes: number;
   readonly writable: boolean;
-  /** What the last call lacked, the first `missingCount`: the pack's chunks count on from the disk's. */
+  /** What the last call lacked, the first `missingCount`: the pack's blocks count on from the chunks. */
   readonly missing: Uint32Array;
   missingCount = 0;
   readonly chunks: ChunkMap;
@@ -52,27 +52,30 @@ export class DiskDevice {
     this.missing = new Uint32Array(limits.device.missingChunks);
   }
 
-  /** Chunks of the disk, and of its pack behind them. */
+  /** Chunks of the disk, and blocks of its pack behind them. */
   chunkName(chunk: number): string {
     const { chunkCount } = this.chunks;
-    return chunk < chunkCount ? this.chunks.name(chunk) : this.#packChunkName(chunk - chunkCount);
+    return chunk < chunkCount ? this.chunks.name(chunk) : this.#blockName(chunk - chunkCount);
   }
 
-  get packChunkCount(): number {
-    return this.#pack?.chunkCount ?? 0;
+  isOfPack(name: string): boolean {
+    return this.#pack?.has(name) ?? false;
   }
 
-  /** Goes on without the pack; false when there was none to go without. */
-  forgoPack(): boolean {
-    const had = this.#pack !== undefined;
+  /** While it has one. */
+  get pack(): StartPack | undefined {
+    return this.#pack;
+  }
+
+  /** Goes on without the pack. */
+  forgoPack(): void {
     this.#pack?.wipe();
     this.#pack = undefined;
-    return had;
   }
 
   /**
    * Where in the memory's bytes a range lies as it is, so that it need not be copied to be sent:
-   * when it is of one chunk that is in memory, with nothing of the overlay. -1 otherwise.
+   * when it is of one chunk or block that is in memory, with nothing of the overlay. -1 otherwise.
    */
   locate(offset: number, length: number): number {
     const chunk = Math.floor(offset / CHUNK_SIZE_BYTES);
@@ -80,7 +83,10 @@ export class DiskDevice {
     if (inChunk + length > CHUNK_SIZE_BYTES || this.#overlay?.touched) return -1;
     if (this.chunks.isHole(chunk)) return -1;
     const slot = this.chunks.slotOf(chunk);
-    return slot < 0 ? -1 : this.chunks.open(slot, inChunk, length);
+    if (slot >= 0) return this.chunks.open(slot, inChunk, length);
+    const place = this.#pack?.locate(offset, offset + length) ?? -1;
+    if (place >= 0) this.#counters.used('memory');
+    return place;
   }
 
   /** What is in a range, front to back, without gaps; the same kind never twice in a row. */
@@ -213,7 +219,6 @@ export class DiskDevice {
   /** Lists the chunks of a range that are needed and not in memory. */
   #need(offset: number, length: number): void {
     this.missingCount = 0;
-    this.#pack?.dropRead();
     const end = offset + length;
     const lastChunk = Math.floor((end - 1) / CHUNK_SIZE_BYTES);
     for (let chunk = Math.floor(offset / CHUNK_SIZE_BYTES); chunk <= lastChunk; chunk++) {
@@ -221,25 +226,25 @@ export class DiskDevice {
       const start = Math.max(offset, chunk * CHUNK_SIZE_BYTES);
       const stop = Math.min(end, (chunk + 1) * CHUNK_SIZE_BYTES);
       if (this.#overlay?.touched && !this.#hasBasePage(start, stop)) continue;
-      if (this.#pack?.covers(start, stop) && this.#prepare(this.#pack, start, stop)) continue;
+      if (this.#pack?.covers(start, stop)) {
+        this.#needPacked(this.#pack, start, stop);
+        continue;
+      }
       this.missing[this.missingCount++] = chunk;
       this.chunks.noteRead(chunk);
     }
   }
 
-  #prepare(pack: StartPack, start: number, stop: number): boolean {
+  #needPacked(pack: StartPack, start: number, stop: number): void {
     const { chunkCount } = this.chunks;
-    const before = this.missingCount;
-    const prepared = pack.prepare(start, stop, (chunk) => {
-      this.missing[this.missingCount++] = chunkCount + chunk;
+    pack.need(start, stop, (block) => {
+      this.missing[this.missingCount++] = chunkCount + block;
     });
-    if (!prepared) this.missingCount = before;
-    return prepared;
   }
 
-  #packChunkName(chunk: number): string {
-    assert(this.#pack !== undefined, 'a chunk of a pack is asked for while the pack is there');
-    return this.#pack.chunkName(chunk);
+  #blockName(block: number): string {
+    assert(this.#pack !== undefined, 'a block of a pack is asked for while the pack is there');
+    return this.#pack.blockName(block);
   }
 
   #hasBasePage(start: number, stop: number): boolean {

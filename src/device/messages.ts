@@ -41,8 +41,22 @@ export type LoopCommand =
   | { readonly type: 'filled'; readonly slot: number; readonly tier: Tier }
   | { readonly type: 'unfilled'; readonly slot: number; readonly failure: WireError };
 
+/** A piece of a chunk of a start pack; the key is whoever's who opens it, to overwrite. */
+export interface PackedPart {
+  readonly name: string;
+  readonly key: Uint8Array;
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** Pages of a disk as a start pack has them: one zstd frame, sealed in one chunk or more. */
+export interface PackedFrame {
+  readonly parts: readonly PackedPart[];
+  readonly plainBytes: number;
+}
+
 export type LoopReport =
-  /** A device lacks this chunk: fetch it into the slot. */
+  /** A device lacks this chunk, or what these frames hold: bring it into the slot. */
   | {
       readonly type: 'fetch';
       readonly slot: number;
@@ -50,6 +64,7 @@ export type LoopReport =
       readonly name: string;
       /** Nobody waits for it yet. */
       readonly ahead: boolean;
+      readonly frames?: readonly PackedFrame[];
     }
   | {
       readonly type: 'answer';

@@ -14,10 +14,9 @@ class FakeDevice implements ParkedDevice {
     missing: new Uint32Array(16),
     missingCount: 0,
     chunkName: (index: number) => `c${index}`,
+    isOfPack: () => this.hasPack,
     forgoPack: () => {
-      const had = this.hasPack;
       this.hasPack = false;
-      return had;
     },
   };
 
@@ -154,6 +153,20 @@ test('a chunk of a start pack that did not come sends its device to the disk’s
   park('b', device, 2);
   misses.unfilled(slotOf(2), new Error('away'));
   assert.deepEqual(ended[1], 'b Error: away', 'once');
+});
+
+test('what waits for several parts of a start pack, none of which comes, goes on without it', () => {
+  const { misses, ended, park, slotOf, fill } = bench();
+  const device = new FakeDevice();
+  device.hasPack = true;
+  park('a', device, 1);
+  park('b', device, 2);
+  misses.unfilled(slotOf(1), new Error('away'));
+  misses.unfilled(slotOf(2), new Error('away'));
+  assert.deepEqual(ended, []);
+  fill(1);
+  fill(2);
+  assert.deepEqual(ended, ['a slab', 'b slab']);
 });
 
 test('a device that closes fails what it waits for; its chunks may come for others', () => {

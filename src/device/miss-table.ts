@@ -8,8 +8,10 @@ export interface ParkedDevice {
     readonly missing: Uint32Array;
     readonly missingCount: number;
     chunkName(index: number): string;
-    /** Goes on without its start pack; false when it has none. */
-    forgoPack(): boolean;
+    /** Is it a block of a start pack? */
+    isOfPack(name: string): boolean;
+    /** Goes on without its start pack, if it has one. */
+    forgoPack(): void;
   };
 }
 
@@ -49,6 +51,8 @@ export class MissTable<D extends ParkedDevice> {
   readonly #fetch: Fetch<D>;
   readonly #parked = new Set<Parked<D>>();
   readonly #waiters = new Map<number, Parked<D>[]>();
+  /** Slots that wait for what a start pack has. */
+  readonly #ofPacks = new Set<number>();
   readonly #stalled = new BoundedQueue<Parked<D>>(limits.device.parkedRequests);
 
   constructor(memory: ChunkMemory, fetch: Fetch<D>) {
@@ -78,8 +82,7 @@ export class MissTable<D extends ParkedDevice> {
     if (this.#memory.find(name) >= 0) return 'present';
     const slot = this.#memory.reserve(name);
     if (slot < 0) return 'full';
-    this.#waiters.set(slot, []);
-    this.#fetch({ slot, device, name, ahead: true });
+    this.#ask({ slot, device, name, ahead: true });
     return slot;
   }
 
@@ -94,16 +97,18 @@ export class MissTable<D extends ParkedDevice> {
   }
 
   unfilled(slot: number, error: unknown): void {
+    const isOfPack = this.#ofPacks.has(slot);
     const waiters = this.#takeWaiters(slot);
-    // It may have been a chunk of a start pack, and the disk's own have the same pages.
-    const devices = new Set(waiters.map(({ device }) => device));
-    const goOn = new Set([...devices].filter(({ disk }) => disk.forgoPack()));
     for (const parked of waiters) {
-      if (goOn.has(parked.device)) this.#letGo(parked);
+      if (isOfPack) this.#letGo(parked);
       else this.#fail(parked, error);
     }
     this.#memory.abandon(slot);
-    for (const parked of waiters) if (goOn.has(parked.device)) this.#retry(parked);
+    // The disk's own chunks have the same pages.
+    if (isOfPack) {
+      for (const { device } of waiters) device.disk.forgoPack();
+      for (const parked of waiters) this.#retry(parked);
+    }
     this.#retryStalled();
   }
 
@@ -115,9 +120,16 @@ export class MissTable<D extends ParkedDevice> {
     }
   }
 
+  #ask(wanted: Wanted<D>): void {
+    this.#waiters.set(wanted.slot, []);
+    if (wanted.device.disk.isOfPack(wanted.name)) this.#ofPacks.add(wanted.slot);
+    this.#fetch(wanted);
+  }
+
   #takeWaiters(slot: number): readonly Parked<D>[] {
     const waiters = this.#waiters.get(slot) ?? [];
     this.#waiters.delete(slot);
+    this.#ofPacks.delete(slot);
     return waiters.filter((parked) => this.#parked.has(parked));
   }
 
@@ -134,8 +146,7 @@ export class MissTable<D extends ParkedDevice> {
           this.#stall(parked);
           return;
         }
-        this.#waiters.set(slot, []);
-        this.#fetch({ slot, device: parked.device, name, ahead: false });
+        this.#ask({ slot, device: parked.device, name, ahead: false });
       }
       this.#memory.pin(slot);
       parked.slots.push(slot);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { limits } from '../base/mod.ts';
 import { Prefetcher } from './prefetcher.ts';
 
-const { prefetchAtOnce, prefetchAtOnceWithDemand } = limits.device;
+const { packBlocksAtOnce, prefetchAtOnce, prefetchAtOnceWithDemand } = limits.device;
 
 /** A miss table that notes what is asked for; `present` and `full` are the test's to set. */
 class Asked {
@@ -80,4 +80,12 @@ test('skips what is there, waits while memory is full, and stops when told to', 
   stopped.advance();
   assert.equal(asked.chunks.length, 3);
   assert.ok(stopped.done);
+});
+
+test('of a start pack more is in flight, whoever waits', () => {
+  const asked = new Asked();
+  asked.demand = true;
+  const prefetcher = new Prefetcher(asked, log, log.length, log.length);
+  prefetcher.advance();
+  assert.equal(asked.chunks.length, packBlocksAtOnce);
 });

@@ -34,15 +34,19 @@ export class Prefetcher {
 
   /** Asks for as many as may be in flight now. */
   advance(): void {
-    const { prefetchAtOnce, prefetchAtOnceWithDemand } = limits.device;
     while (this.#next < this.#end) {
-      const yields = this.#next >= this.#urgent && this.#target.demand;
-      if (this.#inFlight >= (yields ? prefetchAtOnceWithDemand : prefetchAtOnce)) return;
+      if (this.#inFlight >= this.#atOnce()) return;
       const outcome = this.#target.prefetch(this.#chunks[this.#next]!);
       if (outcome === 'full') return;
       this.#next++;
       if (outcome === 'asked') this.#inFlight++;
     }
+  }
+
+  #atOnce(): number {
+    const { packBlocksAtOnce, prefetchAtOnce, prefetchAtOnceWithDemand } = limits.device;
+    if (this.#next < this.#urgent) return packBlocksAtOnce;
+    return this.#target.demand ? prefetchAtOnceWithDemand : prefetchAtOnce;
   }
 
   /** One that was asked for has come, or never will. */

@@ -1,11 +1,13 @@
-import { zstdDecompressSync } from 'node:zlib';
 import { assert, CHUNK_SIZE_BYTES, limits, PAGE_SIZE_BYTES, SluiceError } from '../base/mod.ts';
-import { type Manifest, openRange } from '../seal/mod.ts';
+import type { Manifest } from '../seal/mod.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
+import type { PackedFrame, PackedPart } from './messages.ts';
 
 /** Pages that are compressed together: few enough for a read that waits for one of them. */
 export const FRAME_PAGES = 64;
-const FRAME_BYTES = FRAME_PAGES * PAGE_SIZE_BYTES;
+/** Frames that are opened together: as many as fill a slot of the memory tier. */
+const BLOCK_FRAMES = CHUNK_SIZE_BYTES / PAGE_SIZE_BYTES / FRAME_PAGES;
+const BLOCK_PAGES = BLOCK_FRAMES * FRAME_PAGES;
 
 /** The sealed JSON of a pack's index; docs/design/start-pack.md. */
 export interface PackMetadata {
@@ -16,177 +18,225 @@ export interface PackMetadata {
   readonly frames: readonly number[];
 }
 
+interface Run {
+  readonly page: number;
+  readonly endPage: number;
+  /** Of its first page, in the pack's order. */
+  readonly place: number;
+}
+
 interface Frame {
   readonly offset: number;
   readonly bytes: number;
   readonly pages: number;
-  plain: Buffer | undefined;
-  /** Pages that were not read yet. */
-  left: number;
+}
+
+export interface StartPackOptions {
+  readonly manifest: Manifest;
+  /** Tells this pack's blocks from all others' in the memory tier: a hash of its index. */
+  readonly contentId: string;
+  readonly memory: ChunkMemory;
+  readonly diskPages: number;
 }
 
 /**
- * The pages that starts of one disk touch, in a few chunks instead of the many that they lie in.
- * A frame is opened when a page of it is first read, and dropped when all of them were: the kernel
- * has the pages then. One thread uses it.
+ * The pages that starts of one disk touch, in a few chunks instead of the many that they lie in. It
+ * is read in blocks, which another thread opens into slots of the memory tier: this one only copies
+ * out of them. One thread uses it.
  */
 export class StartPack {
   readonly #manifest: Manifest;
   readonly #memory: ChunkMemory;
-  /** Place in the pack, by page of the disk. */
-  readonly #places = new Map<number, number>();
-  readonly #frames: Frame[] = [];
-  readonly #read: Uint8Array;
-  readonly #allRead: Frame[] = [];
-  #ended = false;
+  readonly #contentId: string;
+  /** By page of the disk. */
+  readonly #runs: readonly Run[];
+  readonly #frames: readonly Frame[];
+  readonly #blocks = new Map<string, number>();
 
   /** Throws `MANIFEST_MALFORMED` for what is not a pack of this disk. */
-  constructor(manifest: Manifest, memory: ChunkMemory, diskPages: number) {
+  constructor({ manifest, contentId, memory, diskPages }: StartPackOptions) {
     this.#manifest = manifest;
     this.#memory = memory;
-    const { runs, frames } = metadataOf(manifest);
-    for (const [page, pages] of runs) {
-      if (page < 0 || pages < 1 || page + pages > diskPages) throw malformed(manifest, 'runs');
-      if (this.#places.size + pages > limits.device.packPages) throw malformed(manifest, 'size');
-      for (let each = page; each < page + pages; each++) this.#places.set(each, this.#places.size);
-    }
-    this.#read = new Uint8Array(this.#places.size);
-    let offset = 0;
-    let pagesLeft = this.#places.size;
-    for (const bytes of frames) {
-      if (bytes < 1 || bytes > CHUNK_SIZE_BYTES) throw malformed(manifest, 'frames');
-      const pages = Math.min(FRAME_PAGES, pagesLeft);
-      this.#frames.push({ offset, bytes, pages, plain: undefined, left: pages });
-      offset += bytes;
-      pagesLeft -= pages;
-    }
-    const fits = pagesLeft === 0 && (this.#frames.at(-1)?.pages ?? 1) > 0;
-    if (!fits || Math.ceil(offset / CHUNK_SIZE_BYTES) !== manifest.chunkCount) {
-      throw malformed(manifest, 'frames');
-    }
+    this.#contentId = contentId;
+    const metadata = metadataOf(manifest);
+    const [runs, pages] = runsOf(manifest, metadata, diskPages);
+    this.#runs = runs;
+    this.#frames = framesOf(manifest, metadata, pages);
+    const blocks = Math.ceil(this.#frames.length / BLOCK_FRAMES);
+    for (let block = 0; block < blocks; block++) this.#blocks.set(this.blockName(block), block);
   }
 
-  get chunkCount(): number {
-    return this.#manifest.chunkCount;
+  get blockCount(): number {
+    return this.#blocks.size;
   }
 
-  chunkName(chunk: number): string {
-    const name = this.#manifest.chunkName(chunk);
-    assert(name !== undefined, 'a pack has no zero chunks');
-    return name;
+  /** What the memory tier calls a block; no chunk is called so. */
+  blockName(block: number): string {
+    return `pack/${this.#contentId}/${block}`;
   }
 
-  /** Has it all pages of this range of the disk, and is any of them worth asking it for? */
+  has(name: string): boolean {
+    return this.#blocks.has(name);
+  }
+
+  /** What is to be opened into the slot of this name, if that is a block. */
+  framesOf(name: string): readonly PackedFrame[] | undefined {
+    const block = this.#blocks.get(name);
+    return block === undefined
+      ? undefined
+      : this.#framesIn(block).map((each) => this.#packed(each));
+  }
+
+  /** Chunks that a block needs and the one before it does not. */
+  chunksFrom(name: string): number {
+    const block = this.#blocks.get(name) ?? 0;
+    return this.#endChunk(block) - (block > 0 ? this.#endChunk(block - 1) : 0);
+  }
+
+  /** Has it all pages of this range of the disk, in so few blocks that they are worth asking for? */
   covers(start: number, end: number): boolean {
-    if (this.#ended) return false;
     const endPage = Math.ceil(end / PAGE_SIZE_BYTES);
-    for (let page = Math.floor(start / PAGE_SIZE_BYTES); page < endPage; page++) {
-      const place = this.#places.get(page);
-      if (place === undefined || this.#frameOf(place).left === 0) return false;
+    let [blocks, last] = [0, -1];
+    for (let page = Math.floor(start / PAGE_SIZE_BYTES); page < endPage; ) {
+      const run = this.#runAt(page);
+      if (!run) return false;
+      const stop = Math.min(endPage, run.endPage);
+      const first = Math.floor((run.place + page - run.page) / BLOCK_PAGES);
+      const final = Math.floor((run.place + stop - 1 - run.page) / BLOCK_PAGES);
+      blocks += final - first + (first === last ? 0 : 1);
+      last = final;
+      page = stop;
     }
-    return true;
+    return blocks <= limits.device.packBlocksPerRead;
   }
 
-  /**
-   * Opens what a covered range needs, and names the chunks that lack. False when a frame does not
-   * open: the pack is of no use then, and the disk's own chunks are.
-   */
-  prepare(start: number, end: number, lacks: (chunk: number) => void): boolean {
-    const endPage = Math.ceil(end / PAGE_SIZE_BYTES);
-    for (let page = Math.floor(start / PAGE_SIZE_BYTES); page < endPage; page++) {
-      const frame = this.#frameOf(this.#placeOf(page));
-      if (frame.plain || this.#lacksChunks(frame, lacks)) continue;
-      frame.plain = this.#open(frame);
-      if (frame.plain) continue;
-      this.end();
-      return false;
-    }
-    return true;
+  /** Names the blocks of a covered range that are not in memory. */
+  need(start: number, end: number, lacks: (block: number) => void): void {
+    this.#each(start, end, (block) => {
+      if (this.#slotOf(block) < 0) lacks(block);
+    });
   }
 
-  /** Lets go of the frames whose pages were all read; not while a range is prepared. */
-  dropRead(): void {
-    for (let frame = this.#allRead.pop(); frame; frame = this.#allRead.pop()) {
-      frame.plain = undefined;
-    }
-  }
-
-  /** Copies a range that was prepared. */
+  /** Copies a covered range that lacks no block. */
   copy(start: number, end: number, into: Buffer, at: number): void {
-    for (let next = start; next < end; ) {
-      const page = Math.floor(next / PAGE_SIZE_BYTES);
-      const stop = Math.min(end, (page + 1) * PAGE_SIZE_BYTES);
-      const place = this.#placeOf(page);
-      const frame = this.#frameOf(place);
-      assert(frame.plain !== undefined, 'a page of a pack is prepared before it is read');
-      const from = (place % FRAME_PAGES) * PAGE_SIZE_BYTES + next - page * PAGE_SIZE_BYTES;
-      frame.plain.copy(into, at + next - start, from, from + stop - next);
-      this.#note(place, frame);
-      next = stop;
-    }
+    this.#each(start, end, (block, inBlock, next, bytes) => {
+      const slot = this.#slotOf(block);
+      assert(slot >= 0, 'a block of a pack is in memory when it is read');
+      const from = this.#memory.offsetOf(slot) + inBlock;
+      this.#memory.bytes.copy(into, at + next - start, from, from + bytes);
+    });
   }
 
-  /** The start is over, or the pack of no use: it holds nothing from here on. */
-  end(): void {
-    this.#ended = true;
-    for (const frame of this.#frames) frame.plain = undefined;
+  /** Where in the memory's bytes a range lies in one piece, or -1. */
+  locate(start: number, end: number): number {
+    const page = Math.floor(start / PAGE_SIZE_BYTES);
+    const run = this.#runAt(page);
+    if (!run || end > run.endPage * PAGE_SIZE_BYTES) return -1;
+    const place = run.place + page - run.page;
+    const inBlock = (place % BLOCK_PAGES) * PAGE_SIZE_BYTES + start - page * PAGE_SIZE_BYTES;
+    if (inBlock + end - start > CHUNK_SIZE_BYTES) return -1;
+    const slot = this.#slotOf(Math.floor(place / BLOCK_PAGES));
+    return slot < 0 ? -1 : this.#memory.offsetOf(slot) + inBlock;
   }
 
   wipe(): void {
-    this.end();
     this.#manifest.wipe();
   }
 
-  #note(place: number, frame: Frame): void {
-    if (this.#read[place] === 1) return;
-    this.#read[place] = 1;
-    frame.left--;
-    if (frame.left === 0) this.#allRead.push(frame);
-  }
-
-  #placeOf(page: number): number {
-    const place = this.#places.get(page);
-    assert(place !== undefined, `page ${page} is in the pack`);
-    return place;
-  }
-
-  #frameOf(place: number): Frame {
-    return this.#frames[Math.floor(place / FRAME_PAGES)]!;
-  }
-
-  #lacksChunks(frame: Frame, lacks: (chunk: number) => void): boolean {
-    const last = Math.floor((frame.offset + frame.bytes - 1) / CHUNK_SIZE_BYTES);
-    let some = false;
-    for (let chunk = Math.floor(frame.offset / CHUNK_SIZE_BYTES); chunk <= last; chunk++) {
-      const slot = this.#memory.find(this.chunkName(chunk));
-      if (slot >= 0 && this.#memory.isReady(slot)) continue;
-      some = true;
-      lacks(chunk);
-    }
-    return some;
-  }
-
-  /** The frame's pages; undefined when what is sealed in the chunks is not a frame of that size. */
-  #open(frame: Frame): Buffer | undefined {
-    const end = frame.offset + frame.bytes;
-    const parts: Buffer[] = [];
-    for (let next = frame.offset; next < end; ) {
-      const chunk = Math.floor(next / CHUNK_SIZE_BYTES);
-      const stop = Math.min(end, (chunk + 1) * CHUNK_SIZE_BYTES);
-      const at = this.#memory.offsetOf(this.#memory.find(this.chunkName(chunk)));
-      const ciphertext = this.#memory.bytes.subarray(at, at + CHUNK_SIZE_BYTES);
-      const inChunk = next - chunk * CHUNK_SIZE_BYTES;
-      parts.push(openRange(this.#manifest.chunkKey(chunk), ciphertext, inChunk, stop - next));
+  /** Calls for each piece of a covered range that lies in one block and one run. */
+  #each(
+    start: number,
+    end: number,
+    piece: (block: number, inBlock: number, next: number, bytes: number) => void,
+  ): void {
+    for (let next = start; next < end; ) {
+      const page = Math.floor(next / PAGE_SIZE_BYTES);
+      const run = this.#runAt(page);
+      assert(run !== undefined, `page ${page} is in the pack`);
+      const place = run.place + page - run.page;
+      const block = Math.floor(place / BLOCK_PAGES);
+      const endPage = Math.min(run.endPage, page + (block + 1) * BLOCK_PAGES - place);
+      const stop = Math.min(end, endPage * PAGE_SIZE_BYTES);
+      const inPage = next - page * PAGE_SIZE_BYTES;
+      piece(block, (place % BLOCK_PAGES) * PAGE_SIZE_BYTES + inPage, next, stop - next);
       next = stop;
     }
-    try {
-      const packed = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-      const plain = zstdDecompressSync(packed, { maxOutputLength: FRAME_BYTES });
-      return plain.length === frame.pages * PAGE_SIZE_BYTES ? plain : undefined;
-    } catch {
-      return undefined;
-    }
   }
+
+  #runAt(page: number): Run | undefined {
+    let [low, high] = [0, this.#runs.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#runs[middle]!.endPage <= page) low = middle + 1;
+      else high = middle;
+    }
+    const run = this.#runs[low];
+    return run && run.page <= page ? run : undefined;
+  }
+
+  #slotOf(block: number): number {
+    const slot = this.#memory.find(this.blockName(block));
+    return slot >= 0 && this.#memory.isReady(slot) ? slot : -1;
+  }
+
+  #framesIn(block: number): readonly Frame[] {
+    return this.#frames.slice(block * BLOCK_FRAMES, (block + 1) * BLOCK_FRAMES);
+  }
+
+  #endChunk(block: number): number {
+    const last = this.#framesIn(block).at(-1)!;
+    return Math.ceil((last.offset + last.bytes) / CHUNK_SIZE_BYTES);
+  }
+
+  #packed({ offset, bytes, pages }: Frame): PackedFrame {
+    const end = offset + bytes;
+    const parts: PackedPart[] = [];
+    for (let next = offset; next < end; ) {
+      const chunk = Math.floor(next / CHUNK_SIZE_BYTES);
+      const stop = Math.min(end, (chunk + 1) * CHUNK_SIZE_BYTES);
+      const name = this.#manifest.chunkName(chunk);
+      assert(name !== undefined, 'a pack has no zero chunks');
+      const at = next - chunk * CHUNK_SIZE_BYTES;
+      // A copy with a memory of its own: it goes to another thread, which overwrites it.
+      const key = new Uint8Array(this.#manifest.chunkKey(chunk));
+      parts.push({ name, key, at, bytes: stop - next });
+      next = stop;
+    }
+    return { parts, plainBytes: pages * PAGE_SIZE_BYTES };
+  }
+}
+
+/** The runs by page, and how many pages they have. */
+function runsOf(manifest: Manifest, { runs }: PackMetadata, diskPages: number): [Run[], number] {
+  let places = 0;
+  const placed = runs.map(([page, pages]): Run => {
+    if (page < 0 || pages < 1 || page + pages > diskPages) throw malformed(manifest, 'runs');
+    if (places + pages > limits.device.packPages) throw malformed(manifest, 'size');
+    const run = { page, endPage: page + pages, place: places };
+    places += pages;
+    return run;
+  });
+  placed.sort((a, b) => a.page - b.page);
+  const overlap = placed.some(({ page }, index) => page < (placed[index - 1]?.endPage ?? 0));
+  if (overlap) throw malformed(manifest, 'runs');
+  return [placed, places];
+}
+
+function framesOf(manifest: Manifest, { frames }: PackMetadata, pagesAll: number): Frame[] {
+  let [offset, pagesLeft] = [0, pagesAll];
+  const placed = frames.map((bytes): Frame => {
+    if (bytes < 1 || bytes > CHUNK_SIZE_BYTES || pagesLeft === 0) {
+      throw malformed(manifest, 'frames');
+    }
+    const frame = { offset, bytes, pages: Math.min(FRAME_PAGES, pagesLeft) };
+    offset += bytes;
+    pagesLeft -= frame.pages;
+    return frame;
+  });
+  if (pagesLeft !== 0 || Math.ceil(offset / CHUNK_SIZE_BYTES) !== manifest.chunkCount) {
+    throw malformed(manifest, 'frames');
+  }
+  return placed;
 }
 
 function metadataOf(manifest: Manifest): PackMetadata {
