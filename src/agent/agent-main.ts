@@ -48,7 +48,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
   const isJailed = process.env['SLUICE_FUSE_FD'] !== undefined;
   const { meter, logger, traceLoad } = telemetry;
   const tools = { meter, logger, traceLoad, ...(isJailed && { keepNote: sendNotes(process) }) };
-  const { source, near, use } = await openTiers(settings, tiers, tools);
+  const { source, near, use, rehearse: rehearseTiers } = await openTiers(settings, tiers, tools);
   const everyMs = settings.noteUseMs;
   const opened = new OpenManifests({ use, clock: systemClock, logger, everyMs });
   telemetry.report(systemClock, (message, sent) => process.send?.(message, sent));
@@ -62,6 +62,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
     memoryBytes,
     source,
     near,
+    rehearseTiers,
     tiers,
     opened,
     meter: telemetry.meter,
@@ -71,7 +72,7 @@ async function start(command: Extract<Command, { type: 'start' }>): Promise<Agen
   };
   const agent = new Agent(options);
   answer({ type: 'answer', id: command.id, mountPoint, publicKey: receiver.publicKey });
-  if (rehearse) agent.warm(limits.agent.warmMemoryBytes).catch(end);
+  if (rehearse) agent.rehearse().catch(end);
   return agent;
 }
 

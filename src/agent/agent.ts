@@ -1,5 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import {
+  limits,
   type Meter,
   MIB,
   PAGE_SIZE_BYTES,
@@ -16,6 +17,7 @@ import {
   type LoopCommand,
   type LoopReport,
   type NearTiers,
+  rehearseFilling,
   type TierWatch,
 } from '../device/mod.ts';
 import { ringDoorbell } from '../fuse/mod.ts';
@@ -25,6 +27,7 @@ import type { AgentSettings } from './agent-settings.ts';
 import type { OpenManifests } from './open-manifests.ts';
 import { PackDesk } from './pack-desk.ts';
 import { ScopedTiers } from './scoped-tiers.ts';
+import type { Tiers } from './tiers.ts';
 
 type Command = AgentCommand<AgentSettings>;
 
@@ -36,6 +39,7 @@ export interface AgentOptions {
   /** The tiers below memory. */
   readonly source: ChunkSource;
   readonly near: NearTiers;
+  readonly rehearseTiers: Tiers['rehearse'];
   readonly tiers: TierWatch;
   readonly opened: OpenManifests;
   /** What data keys are sealed for. */
@@ -62,6 +66,8 @@ export class Agent {
   readonly #opening = new Map<number, string>();
   readonly #opened: OpenManifests;
   readonly #receiver: KeyReceiver;
+  readonly #rehearseTiers: Tiers['rehearse'];
+  readonly #used = new AbortController();
   #accountId: string | undefined;
   readonly #packs: PackDesk;
   readonly #answer: (message: AgentAnswer) => void;
@@ -71,6 +77,7 @@ export class Agent {
     const { fuseFd, root, overlayDirectory, memoryBytes, source, near, tiers, rehearse } = options;
     this.#opened = options.opened;
     this.#receiver = options.receiver;
+    this.#rehearseTiers = options.rehearseTiers;
     this.#answer = options.answer;
     this.#end = options.end;
     this.#scope = new ScopedTiers(source, near);
@@ -111,13 +118,22 @@ export class Agent {
     this.#loop.on('exit', () => this.#end());
   }
 
+  /** Does ahead what a first start would wait for, until a device opens. */
+  async rehearse(): Promise<void> {
+    const ended = this.#used.signal;
+    await this.#warm(limits.agent.warmMemoryBytes);
+    await rehearseFilling({ clock: systemClock, random: systemRandom }, ended);
+    // An origin that cannot be had is told to whoever needs it.
+    await this.#rehearseTiers(ended).catch(() => {});
+  }
+
   /**
    * Makes the kernel back the first slots with memory while nobody waits: taken at a first read, its
    * page faults would cost as much as the chunk's hash. Adding zero changes no byte.
    */
-  async warm(bytes: number): Promise<void> {
+  async #warm(bytes: number): Promise<void> {
     const end = Math.min(bytes, this.#memory.length);
-    for (let at = 0; at < end; at += PAGE_SIZE_BYTES) {
+    for (let at = 0; at < end && !this.#used.signal.aborted; at += PAGE_SIZE_BYTES) {
       Atomics.add(this.#memory, at, 0);
       if (at % MIB === 0) await systemClock.sleep(0);
     }
@@ -137,6 +153,7 @@ export class Agent {
   }
 
   #open(command: Extract<Command, { type: 'open' }>): void {
+    this.#used.abort();
     const { sealedKey, ...device } = command.device;
     const { deviceId, manifestBytes, rootId, pack } = device;
     if (this.#opened.has(deviceId)) {

@@ -1,7 +1,13 @@
 import { type Logger, limits, type Meter, systemClock } from '../base/mod.ts';
 import { ChunkSlab, loadLine, openL2, SlabTier, tracedLoads } from '../cache/mod.ts';
 import type { NearTiers, Tier, TierWatch } from '../device/mod.ts';
-import { followingMigrations, type KeepNote, type ManifestUse, openOrigin } from '../origin/mod.ts';
+import {
+  followingMigrations,
+  type KeepNote,
+  type ManifestUse,
+  type Origin,
+  openOrigin,
+} from '../origin/mod.ts';
 import type { ChunkRef, ChunkSource, NearChunkSource } from '../seal/mod.ts';
 import type { AgentSettings } from './agent-settings.ts';
 import { reportingDamage } from './reporting-damage.ts';
@@ -13,6 +19,8 @@ export interface Tiers {
   readonly source: ChunkSource;
   /** Whoever reads through caches says so here. */
   readonly use: ManifestUse;
+  /** Asks a far origin for a few things, so that the code of that is compiled. Rejects as it does. */
+  readonly rehearse: (ended: AbortSignal) => Promise<void>;
 }
 
 export interface TierTools {
@@ -60,7 +68,23 @@ export async function openTiers(
     if (tier === 'origin') traceLoad?.(loadLine(clock.nowMs(), ref.name));
     return tier;
   };
-  return { near: nearTiers(near, answered), source, use: origin };
+  const rehearse = async (ended: AbortSignal) => {
+    if (settings.origin.kind !== 'directory') await rehearseGets(origin, ended);
+  };
+  return { near: nearTiers(near, answered), source, use: origin, rehearse };
+}
+
+/** Small objects that are there, as many at once as a start's first chunks. */
+async function rehearseGets(origin: Origin, ended: AbortSignal): Promise<void> {
+  const [root] = await origin.listRoots();
+  const { rehearsedGets, rehearsedGetsAtOnce } = limits.agent;
+  for (let asked = 0; root && asked < rehearsedGets; asked += rehearsedGetsAtOnce) {
+    if (ended.aborted) return;
+    const some = Array.from({ length: rehearsedGetsAtOnce }, () =>
+      origin.stateSinceMs(root.rootId, 'active'),
+    );
+    await Promise.all(some);
+  }
 }
 
 /** The first of them that has a chunk answers. */

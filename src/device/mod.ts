@@ -19,7 +19,7 @@ export { LocalDevice } from './local-device.ts';
 export { mountDevice, unmountDevice } from './loop-mount.ts';
 export type { LoopCommand, LoopReport } from './messages.ts';
 export type { OpenDeviceRequest } from './open-device.ts';
-export { rehearse } from './rehearsal.ts';
+export { rehearse, rehearseFilling } from './rehearsal.ts';
 export { clearStaleMount } from './stale-mounts.ts';
 export { FRAME_PAGES, type PackMetadata } from './start-pack.ts';
 export { TierWatch } from './tier-watch.ts';
