@@ -10,6 +10,6 @@ export { ChunkLore } from './chunk-lore.ts';
 export { ManifestDevices } from './manifest-devices.ts';
 export { OpenManifests } from './open-manifests.ts';
 export { PackKeeper } from './pack-keeper.ts';
-export { spawnAgent, spawnHostAgent } from './spawn-agent.ts';
+export { AGENT_PROGRAM, spawnAgent, spawnHostAgent } from './spawn-agent.ts';
 export { openTiers } from './tiers.ts';
 export { WorkerDevices } from './worker-devices.ts';

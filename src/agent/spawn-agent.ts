@@ -7,6 +7,7 @@ import {
   FUSE_FD,
   type Helper,
   type HelperMount,
+  type HelperSpawner,
   Jails,
   networkMounts,
   replaceableFile,
@@ -18,6 +19,9 @@ import type { AgentSettings } from './agent-settings.ts';
 const AGENT_MAIN = fileURLToPath(new URL('./agent-main.ts', import.meta.url));
 
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
+
+/** What an agent runs. */
+export const AGENT_PROGRAM = { main: AGENT_MAIN, flags: NODE_FLAGS } as const;
 
 /** Someone waits for each page that an agent brings: it goes before those who compute. */
 const NICENESS = -10;
@@ -34,7 +38,7 @@ export interface AgentSpawnPlace {
  */
 export async function spawnAgent(
   { directory, settings }: AgentSpawnPlace,
-  jails: Jails = new Jails({ random: systemRandom }),
+  jails: HelperSpawner = new Jails({ random: systemRandom }),
 ): Promise<ChildProcess> {
   const environment = originEnvironment(settings.origin);
   if (!jails.jails) return spawnInMountNamespace(environment);

@@ -29,16 +29,25 @@ const KEPT: Readonly<Record<string, number>> = {
   mknod: 27,
 };
 
-const NET_BIND_SERVICE = 10;
+export const NET_BIND_SERVICE = 10;
 const FIRST_FREE_PORT = 1024;
 /** Set while this process is made anew, so that it is tried once. */
 const MARK = 'SLUICE_FEW_CAPABILITIES';
+
+/** The bits that a warden keeps, of those that the text of a `/proc/PID/status` has. */
+export function wardenCapabilities(status: string): number[] {
+  const bounds = BigInt(`0x${fieldOf(status, 'CapBnd')}`);
+  return Object.values(KEPT).filter((bit) => (bounds >> BigInt(bit)) & 1n);
+}
+
+const fieldOf = (status: string, name: string) =>
+  new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(status)?.[1] ?? '0';
 
 /** The capabilities to keep, by setpriv's names; undefined where nothing is to be taken. */
 export function keptCapabilities(status: string, port: number): readonly string[] | undefined {
   const kept = Object.entries(KEPT);
   if (port > 0 && port < FIRST_FREE_PORT) kept.push(['net_bind_service', NET_BIND_SERVICE]);
-  const field = (name: string) => new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(status)?.[1] ?? '0';
+  const field = (name: string) => fieldOf(status, name);
   const bounds = BigInt(`0x${field('CapBnd')}`);
   const wanted = kept.reduce((set, [, bit]) => set | (1n << BigInt(bit)), 0n);
   const isRoot = field('Uid') === '0';

@@ -27,9 +27,12 @@ export interface AgentStart<Settings> {
   readonly rehearse?: boolean;
 }
 
+/** One that another process than this started holds the doorbell of its mount by that process. */
+type AgentChild = ChildProcess & { hold?(): Promise<void> };
+
 /** The worker's end of one agent process. */
 export class AgentProcess<Settings> {
-  readonly #child: ChildProcess;
+  readonly #child: AgentChild;
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
   readonly #died = new AbortController();
@@ -39,7 +42,7 @@ export class AgentProcess<Settings> {
   #publicKey: Uint8Array = new Uint8Array();
   #doorbell: FileHandle | undefined;
 
-  constructor(child: ChildProcess, clock: Clock) {
+  constructor(child: AgentChild, clock: Clock) {
     this.#child = child;
     this.#clock = clock;
     child.on('message', (answer) => this.#receive(answer as AgentAnswer));
@@ -78,6 +81,7 @@ export class AgentProcess<Settings> {
     this.#publicKey = publicKey ?? new Uint8Array();
     if (file) return;
     // The agent must not hold its own mount's file: killed amid a lookup it would wait for itself.
+    if (this.#child.hold) return this.#child.hold();
     this.#doorbell = await open(this.pathOf(DOORBELL_NAME), O_PATH);
     if (this.#died.signal.aborted) await this.#doorbell.close();
   }

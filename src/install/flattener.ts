@@ -8,7 +8,7 @@ import {
   type Helper,
   type HelperMount,
   type HelperReach,
-  type Jails,
+  type HelperSpawner,
   networkMounts,
   replaceableFile,
 } from '../isolation/mod.ts';
@@ -37,13 +37,18 @@ const ORIGIN_STATE = 'state';
 
 const FLATTENER_MAIN = fileURLToPath(new URL('./flattener-main.ts', import.meta.url));
 
+/** What a flattener runs. */
+export const FLATTENER_PROGRAM = {
+  main: FLATTENER_MAIN,
+  flags: [...V8_FLAGS, '--disable-warning=ExperimentalWarning'],
+} as const;
+
 function flattenerHelper(job: FlattenJob, isJailed: boolean): Helper {
   const local = localPath(job.imageUri);
   const isFar = local === undefined || job.origin.kind !== 'directory' || job.primeL2;
   return {
     name: 'flattener',
-    main: FLATTENER_MAIN,
-    flags: [...V8_FLAGS, '--disable-warning=ExperimentalWarning'],
+    ...FLATTENER_PROGRAM,
     environment: {
       ...originEnvironment(job.origin),
       ...ONE_HEAP,
@@ -147,7 +152,7 @@ const ignored = () => {};
  * nothing is read but the image's manifest when `findInstalled` knows it.
  */
 export async function runFlattener(
-  jails: Jails,
+  jails: HelperSpawner,
   job: FlattenJob,
   makeKey: MakeKey,
   onProgress: OnProgress,

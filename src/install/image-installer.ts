@@ -12,7 +12,7 @@ import {
 import type { L2Settings } from '../cache/mod.ts';
 import type { DataDirectory, ImageSettings, SaltSettings } from '../config/mod.ts';
 import type { OnProgress } from '../image/mod.ts';
-import type { Jails } from '../isolation/mod.ts';
+import type { HelperSpawner } from '../isolation/mod.ts';
 import type { KeyCustody } from '../keys/mod.ts';
 import { parseImageReference } from '../oci/mod.ts';
 import type { ManifestPins, ManifestSource, OriginPlace, RootSource } from '../origin/mod.ts';
@@ -50,7 +50,7 @@ type FlattenRequest = AddImageRequest & {
 };
 
 export interface ImageInstallerOptions {
-  readonly jails: Jails;
+  readonly jails: HelperSpawner;
   readonly data: DataDirectory;
   readonly place: OriginPlace;
   readonly origin: RootSource &

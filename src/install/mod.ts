@@ -1,4 +1,5 @@
 export { flattenReference } from './flatten-reference.ts';
+export { FLATTENER_PROGRAM } from './flattener.ts';
 export type { FlattenedImage } from './flattener-protocol.ts';
 export { hostLanguage } from './host-base.ts';
 export { ImageCatalogue, type ImageFacts } from './image-catalogue.ts';

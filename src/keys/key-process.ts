@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { type Clock, limits, MIB, SluiceError, withDeadline } from '../base/mod.ts';
 import type { DataDirectory, KeySettings } from '../config/mod.ts';
-import { type Helper, type Jails, networkMounts } from '../isolation/mod.ts';
+import { type Helper, type HelperSpawner, networkMounts } from '../isolation/mod.ts';
 import type { SecretName } from '../origin/mod.ts';
 import type { DataKeyContext, SaltParts, WrappedDataKey } from '../seal/mod.ts';
 import type { KeyCustody, NewDataKey, Recipient } from './key-custody.ts';
@@ -12,8 +12,14 @@ import { keyEnvironment } from './key-services.ts';
 
 const KEY_MAIN = fileURLToPath(new URL('./key-main.ts', import.meta.url));
 
+/** What a key process runs. */
+export const KEY_PROGRAM = {
+  main: KEY_MAIN,
+  flags: ['--disable-warning=ExperimentalWarning'],
+} as const;
+
 export interface KeyProcessOptions {
-  readonly jails: Jails;
+  readonly jails: HelperSpawner;
   readonly data: DataDirectory;
   readonly settings: KeySettings;
   readonly clock: Clock;
@@ -121,8 +127,7 @@ function keyHelper(data: DataDirectory, settings: KeySettings): Helper {
   const isFar = settings.kind === 'kms';
   return {
     name: 'keys',
-    main: KEY_MAIN,
-    flags: ['--disable-warning=ExperimentalWarning'],
+    ...KEY_PROGRAM,
     environment: keyEnvironment(settings),
     mounts: [{ path: data.keys, access: 'write' }, ...(isFar ? networkMounts() : [])],
     network: isFar ? 'host' : 'none',

@@ -4,5 +4,5 @@ export {
   type KeyCustody,
   type NewDataKey,
 } from './key-custody.ts';
-export { KeyProcess } from './key-process.ts';
+export { KEY_PROGRAM, KeyProcess } from './key-process.ts';
 export { openKeyService } from './key-services.ts';

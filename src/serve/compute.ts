@@ -17,7 +17,13 @@ import { type L2Settings, LoadTraceFile, oneMoreTier } from '../cache/mod.ts';
 import { defaultAccountId } from '../config/mod.ts';
 import { AgentPool } from '../device/mod.ts';
 import { type RegionInvoker, UsageFile, type VersionBook } from '../dispatch/mod.ts';
-import { CgroupPool, LeanSandboxFactory, OutboundNetwork, openUserPool } from '../isolation/mod.ts';
+import {
+  type NetworkKind,
+  probeCgroups,
+  RemoteSandboxes,
+  type SandboxProvider,
+  type WardenClient,
+} from '../isolation/mod.ts';
 import { RuntimeApi } from '../runtime/mod.ts';
 import {
   type CredentialIssuer,
@@ -29,6 +35,7 @@ import {
 } from '../worker/mod.ts';
 import { ownerIdOf } from './helper-cgroups.ts';
 import { joinWorker } from './join-worker.ts';
+import { openLeanSandboxes } from './lean-sandboxes.ts';
 import type { Stores } from './stores.ts';
 
 /** What runs functions in this process: assignment over one worker, and what sends events there. */
@@ -45,27 +52,22 @@ export interface ComputeOptions {
   readonly disk: DiskPromises;
   readonly credentials: CredentialIssuer;
   readonly versions: VersionBook;
+  /** Who starts sandboxes; this process itself, if absent. */
+  readonly warden?: WardenClient | undefined;
 }
-
-/** What functions may reach: nothing, or other hosts than this one. */
-export type NetworkKind = 'none' | 'outbound';
 
 export async function startCompute(stores: Stores, options: ComputeOptions): Promise<Compute> {
   const { meter, logger } = options;
-  const { starts, outbound } = stores.settings;
+  const { starts } = stores.settings;
   const clock = systemClock;
   const random = systemRandom;
-  const ownerId = ownerIdOf(stores.data);
   adoptSlab(stores.data);
   const trace = new LoadTraceFile({ path: stores.data.loadTrace, logger });
   const agents = await openAgents(stores, options, trace);
-  let network: OutboundNetwork | undefined;
   try {
-    const cgroups = await CgroupPool.open({ ownerId, clock, logger });
-    if (options.network === 'outbound')
-      network = await OutboundNetwork.open({ ownerId, logger, outbound });
-    else await OutboundNetwork.sweep(ownerId);
-    const sandboxes = await openSandboxes(stores, cgroups, network, logger);
+    const sandboxes = options.warden
+      ? await openRemoteSandboxes(stores, options.warden, options.network)
+      : await openSandboxes(stores, options);
     await Promise.all([agents.warm(), sandboxes.warm(limits.lambda.ephemeralMbMin * MIB)]);
     const logs = await FileLogStore.open({
       ...{ directory: stores.data.logs, clock, logger },
@@ -111,7 +113,6 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
         await packs.close();
         await worker.close();
         await sandboxes.close();
-        await network?.close();
         await agents.close();
         await trace.close();
         await usage.close();
@@ -119,7 +120,6 @@ export async function startCompute(stores: Stores, options: ComputeOptions): Pro
       },
     };
   } catch (error) {
-    await network?.close();
     await agents.close();
     throw error;
   }
@@ -150,25 +150,33 @@ async function openAgents(
   });
 }
 
+/** What makes sandboxes, and is told of the room in `/tmp` that most have. */
+type SandboxMaker = SandboxProvider & {
+  warm(tmpBytes: number): Promise<void>;
+  close(): Promise<void>;
+};
+
 /** What makes sandboxes, once it has cleared what a killed region left. */
 async function openSandboxes(
-  stores: Stores,
-  cgroups: CgroupPool,
-  network: OutboundNetwork | undefined,
-  logger: Logger,
-): Promise<LeanSandboxFactory> {
-  const { firstUid } = stores.settings.sandbox;
-  const ownerId = ownerIdOf(stores.data);
-  const users = await openUserPool(firstUid, Number.parseInt(ownerId.slice(0, 8), 16));
-  const sandboxes = new LeanSandboxFactory({
-    cgroups,
-    users,
-    clock: systemClock,
-    logger,
-    scratchDirectory: join(stores.data.run, 'scratch'),
-    network,
-  });
-  const swept = await sandboxes.sweep();
-  if (swept.cgroups > 0) logger.warn({ ...swept }, 'cleared what a killed region left');
-  return sandboxes;
+  { data, settings }: Stores,
+  { network: kind, logger }: ComputeOptions,
+): Promise<SandboxMaker> {
+  const { factory, close } = await openLeanSandboxes({ data, settings, kind, logger });
+  return {
+    isolation: factory.isolation,
+    start: (spec, owner) => factory.start(spec, owner),
+    restore: (snapshot, spec) => factory.restore(snapshot, spec),
+    warm: (tmpBytes) => factory.warm(tmpBytes),
+    close,
+  };
+}
+
+async function openRemoteSandboxes(
+  { data }: Stores,
+  warden: WardenClient,
+  network: NetworkKind,
+): Promise<SandboxMaker> {
+  await warden.ask({ type: 'open', network });
+  const tree = await probeCgroups({ ownerId: ownerIdOf(data), clock: systemClock });
+  return new RemoteSandboxes(warden, tree, systemClock);
 }

@@ -15,3 +15,4 @@ export { checkLocalParts } from './region-identity.ts';
 export { removeImage } from './remove-image.ts';
 export { type ServeDeviceOptions, type ServedDevice, serveDevice } from './serve-device.ts';
 export { adoptRegion, openStores, type Stores } from './stores.ts';
+export type { WardenArguments } from './warden-main.ts';

@@ -12,10 +12,11 @@ import { reportDamaged } from '../database/mod.ts';
 import { AsyncEvents, QueueBatches, SnsTopics, SqsQueues } from '../delivery/mod.ts';
 import { VersionBook } from '../dispatch/mod.ts';
 import { Frontend, MetricsListener } from '../frontend/mod.ts';
+import type { NetworkKind, WardenClient } from '../isolation/mod.ts';
 import { createLogger, type LogLevel, PrometheusMeter } from '../telemetry/mod.ts';
 import { DiskPromises } from '../worker/mod.ts';
 import { scheduleCollector } from './collector.ts';
-import { type NetworkKind, startCompute } from './compute.ts';
+import { startCompute } from './compute.ts';
 import { DiskGuard } from './disk-guard.ts';
 import { requireFileKinds } from './file-kinds.ts';
 import { raiseOpenFiles } from './open-files.ts';
@@ -35,6 +36,8 @@ export interface RegionOptions {
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly certificateFile: string };
   /** The zone's shared cache, if there is one. */
   readonly l2?: L2Settings | undefined;
+  /** Who has the privileges; this process itself, if absent. */
+  readonly warden?: WardenClient | undefined;
 }
 
 export interface RunningRegion {
@@ -67,6 +70,8 @@ async function undo(cleanups: readonly Cleanup[], logger: Logger): Promise<void>
 export async function startRegion(options: RegionOptions): Promise<RunningRegion> {
   const logger = createLogger(options.logLevel, 'sluice');
   const cleanups: Cleanup[] = [];
+  const { warden } = options;
+  if (warden) cleanups.push(() => warden.end());
   try {
     const data = ensureDataDirectory(options.dataPath);
     requireFileKinds(data);
@@ -95,11 +100,18 @@ async function startParts(
   logger: Logger,
   cleanups: Cleanup[],
 ): Promise<Pick<RunningRegion, 'endpoint' | 'lost'>> {
+  const { warden } = options;
   const openFiles = await raiseOpenFiles();
   const meter = new PrometheusMeter();
   let guard: DiskGuard | undefined;
   const isDiskLow = () => guard?.isLow ?? false;
-  const stores = await openStores(data.path, { meter, logger, isDiskLow, keyProcess: true });
+  const stores = await openStores(data.path, {
+    meter,
+    logger,
+    isDiskLow,
+    keyProcess: true,
+    warden,
+  });
   cleanups.push(() => stores.close());
   const tools = { clock: systemClock, random: systemRandom, logger };
   const hold = await holdOrigin({ ...stores, ...tools });
@@ -129,7 +141,7 @@ async function startParts(
     meter,
     logger,
     l2: options.l2,
-    network: options.network,
+    ...{ network: options.network, warden },
     credentials,
     versions: new VersionBook(options.regionName, functions, { directoryOf }),
   });
@@ -198,7 +210,8 @@ async function startParts(
   events.start(frontend.queued, frontend.rights);
   await batches.start(frontend.queued);
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return { endpoint: `${options.tls ? 'https' : 'http'}://${authority}`, lost: hold.lost };
+  const lost = warden ? AbortSignal.any([hold.lost, warden.lost]) : hold.lost;
+  return { endpoint: `${options.tls ? 'https' : 'http'}://${authority}`, lost };
 }
 
 /** Where the settings give metrics a listener of their own. Answers what closes it. */

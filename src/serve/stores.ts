@@ -16,7 +16,13 @@ import {
   type Settings,
 } from '../config/mod.ts';
 import { ImageCatalogue, ImageInstaller } from '../install/mod.ts';
-import { HelperNetwork, Jails } from '../isolation/mod.ts';
+import {
+  HelperNetwork,
+  type HelperSpawner,
+  Jails,
+  RemoteJails,
+  type WardenClient,
+} from '../isolation/mod.ts';
 import { holdKeys, type KeyCustody, KeyProcess } from '../keys/mod.ts';
 import { type Origin, type OriginPlace, openOrigin, originPlace } from '../origin/mod.ts';
 import { SqliteFunctionStore } from '../records/mod.ts';
@@ -36,7 +42,7 @@ export interface Stores {
   readonly keys: KeyCustody;
   readonly images: ImageCatalogue;
   readonly installer: ImageInstaller;
-  readonly jails: Jails;
+  readonly jails: HelperSpawner;
   readonly budgets: DiskBudgets;
   readonly identity: RegionIdentity;
   /** Ends the processes that keep keys, and removes helpers' cgroups. */
@@ -50,26 +56,21 @@ export interface OpenStoresOptions {
   readonly isDiskLow?: () => boolean;
   /** A process of its own holds the keys; else this one, which is an operator's command. */
   readonly keyProcess?: boolean;
+  /** Who starts helpers; this process itself, if absent. */
+  readonly warden?: WardenClient | undefined;
 }
 
 /** Settings, origin and whose they are, without keys; nothing is checked yet. */
 export async function openPlaces(
   dataPath: string,
-  { meter = noMeter, logger = noLogger, keyProcess = false }: OpenStoresOptions = {},
+  { meter = noMeter, logger = noLogger, keyProcess = false, warden }: OpenStoresOptions = {},
 ) {
   const data = ensureDataDirectory(dataPath);
   requireFileKinds(data);
   const settings = readSettings(data.configFile);
   const place = originPlace(settings.origin, data);
   const origin = await openOrigin(place, meter, logger);
-  const { jail, firstUid } = settings.helpers;
-  const jails = new Jails({
-    random: systemRandom,
-    firstUid,
-    enabled: jail === 'on',
-    compileCache: join(data.cache, 'compiled'),
-    network: new HelperNetwork({ ownerId: ownerIdOf(data), outbound: settings.outbound, logger }),
-  });
+  const jails = warden ? new RemoteJails(warden) : ownJails(data, settings, logger);
   const { keys, end } = openKeys(settings, data, keyProcess ? jails : undefined);
   const identity = new RegionIdentity({
     ...{ data, origin, place, keys, random: systemRandom },
@@ -82,7 +83,18 @@ export async function openPlaces(
   return { data, settings, place, origin, identity, jails, keys, close };
 }
 
-function openKeys(settings: Settings, data: DataDirectory, jails: Jails | undefined) {
+function ownJails(data: DataDirectory, settings: Settings, logger: Logger): Jails {
+  const { jail, firstUid } = settings.helpers;
+  return new Jails({
+    random: systemRandom,
+    firstUid,
+    enabled: jail === 'on',
+    compileCache: join(data.cache, 'compiled'),
+    network: new HelperNetwork({ ownerId: ownerIdOf(data), outbound: settings.outbound, logger }),
+  });
+}
+
+function openKeys(settings: Settings, data: DataDirectory, jails: HelperSpawner | undefined) {
   if (!jails) return { keys: holdKeys(settings.keys, data), end: async () => {} };
   const keys = new KeyProcess({ jails, data, settings: settings.keys, clock: systemClock });
   return { keys, end: () => keys.close() };
@@ -107,7 +119,9 @@ export async function openStores(
   const places = await openPlaces(dataPath, options);
   const { data, settings, place, origin, jails, keys } = places;
   try {
-    if (options.keyProcess) await confineHelpers(jails, data, options.logger ?? noLogger);
+    if (options.keyProcess && jails instanceof Jails) {
+      await confineHelpers(jails, data, options.logger ?? noLogger);
+    }
     await places.identity.check();
   } catch (error) {
     await places.close();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostHas } from '../support/host.ts';
@@ -8,22 +8,39 @@ import { temporaryDirectory } from '../support/temporary.ts';
 
 /** CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_PTRACE, SYS_ADMIN, SYS_NICE, SYS_RESOURCE, MKNOD. */
 const KEPT = [0, 1, 5, 6, 7, 8, 12, 19, 21, 23, 24, 27];
+const NONE: readonly number[] = [];
 
 function statusOf(pid: number | 'self'): Record<string, string> {
   const lines = readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
   return Object.fromEntries(lines.map((line) => line.split(/:\s+/) as [string, string]));
 }
 
-test('a region has these twelve capabilities, and can gain no other', async (t) => {
-  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup', 'tool:setpriv')) return;
-  const region = await startRegion(t, join(temporaryDirectory(t, 'capabilities'), 'data'));
-  const status = statusOf(region.process.pid ?? 0);
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+/** Effective, permitted and bounding are these of what the host gives, the others empty. */
+function assertCapabilities(pid: number, bits: readonly number[]): void {
+  const status = statusOf(pid);
   const host = BigInt(`0x${statusOf('self')['CapBnd']}`);
-  const kept = KEPT.reduce((set, bit) => set | (1n << BigInt(bit)), 0n) & host;
+  const kept = bits.reduce((set, bit) => set | (1n << BigInt(bit)), 0n) & host;
   for (const set of ['CapPrm', 'CapEff', 'CapBnd']) {
     assert.equal(BigInt(`0x${status[set]}`), kept, set);
   }
   for (const set of ['CapInh', 'CapAmb']) assert.equal(BigInt(`0x${status[set]}`), 0n, set);
   assert.equal(status['NoNewPrivs'], '1');
+}
+
+test('a region has no capability; its warden has twelve, and neither can gain another', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
+  const region = await startRegion(t, join(temporaryDirectory(t, 'capabilities'), 'data'));
+  const pid = region.process.pid ?? 0;
+  assertCapabilities(pid, NONE);
+  const [warden = 0, ...others] = childrenOf(pid);
+  assert.deepEqual(others, [], 'all else is the warden’s');
+  assert.match(readFileSync(`/proc/${warden}/cmdline`, 'utf8'), /warden-main/);
+  assertCapabilities(warden, KEPT);
   assert.equal(await region.stop(), 0);
+  assert.ok(!readdirSync('/proc').includes(`${warden}`), 'the warden ended with it');
 });

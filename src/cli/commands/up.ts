@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { SluiceError } from '../../base/mod.ts';
 import type { LogLevel } from '../../telemetry/mod.ts';
-import { keepFewCapabilities } from '../few-capabilities.ts';
 import {
   type L2Flags,
   l2Settings,
@@ -56,17 +55,21 @@ export function registerUp(program: Command): void {
     if (options.isolation === 'microvm') {
       throw new SluiceError('USAGE', '--isolation microvm: is not available yet; lean is');
     }
-    const isFew = keepFewCapabilities(options.listen.port);
+    const { partWithPrivileges } = await import('../part-privileges.ts');
+    const l2 = l2Settings(options);
+    const given = { dataPath: options.data, logLevel: options.logLevel, l2 };
+    const { warden, isFew } = partWithPrivileges(given, options.listen.port);
     if (!isFew) output.note('setpriv is missing (util-linux): all capabilities are kept');
     const tls = readTlsFiles(options, options.listen.host);
     const { startRegion } = await import('../../serve/mod.ts');
     const region = await startRegion({
+      warden,
       dataPath: options.data,
       listen: options.listen,
       regionName: options.region,
       logLevel: options.logLevel,
       network: options.network,
-      l2: l2Settings(options),
+      l2,
       ...(tls && { tls }),
     });
     const { endpoint, credentialsFile, dataDirectory } = region;

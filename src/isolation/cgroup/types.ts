@@ -54,6 +54,8 @@ export interface CgroupTree {
   /** Makes the parent with its limits, and lends it the controllers. */
   prepare(share: HostShare): Promise<void>;
   create(name: string): Promise<Cgroup>;
+  /** One that was created. */
+  at(name: string): Cgroup;
   /** What is there below the parent, from whichever life of this instance. */
   list(): Promise<Cgroup[]>;
   /** Removes the parent; it has to be empty. */

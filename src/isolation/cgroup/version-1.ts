@@ -61,7 +61,7 @@ export class CgroupTreeV1 implements CgroupTree {
 
   async create(name: string): Promise<Cgroup> {
     for (const mount of this.#uniqueMounts()) await makeDirectory(join(mount, this.#parent, name));
-    return this.#cgroup(name);
+    return this.at(name);
   }
 
   async list(): Promise<Cgroup[]> {
@@ -69,7 +69,7 @@ export class CgroupTreeV1 implements CgroupTree {
     for (const mount of this.#uniqueMounts()) {
       for (const name of await listDirectories(join(mount, this.#parent))) names.add(name);
     }
-    return [...names].map((name) => this.#cgroup(name));
+    return [...names].map((name) => this.at(name));
   }
 
   async remove(): Promise<void> {
@@ -84,7 +84,7 @@ export class CgroupTreeV1 implements CgroupTree {
     return [...new Set([...this.#uniqueMounts(), ...Object.values(this.#shown)])];
   }
 
-  #cgroup(name: string): Cgroup {
+  at(name: string): Cgroup {
     const path = (controller: ControllerV1) => join(this.#mounts[controller], this.#parent, name);
     const directories = {
       memory: path('memory'),

@@ -53,12 +53,16 @@ export class CgroupTreeV2 implements CgroupTree {
 
   async create(name: string): Promise<Cgroup> {
     await makeDirectory(join(this.#parent, name));
+    return this.at(name);
+  }
+
+  at(name: string): Cgroup {
     return new CgroupV2(name, join(this.#parent, name), this.#clock);
   }
 
   async list(): Promise<Cgroup[]> {
     const names = await listDirectories(this.#parent);
-    return names.map((name) => new CgroupV2(name, join(this.#parent, name), this.#clock));
+    return names.map((name) => this.at(name));
   }
 
   remove(): Promise<void> {

@@ -31,12 +31,24 @@ export interface JailsOptions {
 const CONTROL = 3;
 const STATUS = 4;
 
+/** Who starts helpers. */
+export interface HelperSpawner {
+  /** Whether helpers are held in jails at all. */
+  readonly jails: boolean;
+  /**
+   * Resolves with the helper once it runs Node, with an IPC channel of advanced serialization;
+   * its pid is the child's. Rejects with `HOST_LACKS` naming the step that the kernel refused.
+   */
+  spawn(helper: Helper): Promise<ChildProcess>;
+  close(): Promise<void>;
+}
+
 /**
  * Starts helpers in jails: each an uid of its own, no capability, no_new_privs, a filter of system
  * calls, namespaces with only what it was given, rlimits and a cgroup. Who is not root cannot make
  * jails, and has no privileges to take from a helper either: there, helpers are plain children.
  */
-export class Jails {
+export class Jails implements HelperSpawner {
   readonly #options: JailsOptions;
   readonly #uids = new Set<number>();
   #cgroups: CgroupPool | undefined;
@@ -51,15 +63,10 @@ export class Jails {
     this.#cgroups = cgroups;
   }
 
-  /** Whether helpers are held in jails at all. */
   get jails(): boolean {
     return this.#options.enabled !== false && process.getuid?.() === 0;
   }
 
-  /**
-   * Resolves with the helper once it runs Node, with an IPC channel of advanced serialization;
-   * its pid is the child's. Rejects with `HOST_LACKS` naming the step that the kernel refused.
-   */
   async spawn(given: Helper): Promise<ChildProcess> {
     const compileCache = this.#compileCacheOf(given.name);
     const environment = { ...given.environment, NODE_COMPILE_CACHE: compileCache };

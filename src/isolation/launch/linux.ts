@@ -53,6 +53,7 @@ export const MOVE_MOUNT_T_SYMLINKS = 0x10;
 
 // sys/stat.h
 export const S_IFCHR = 0o020000;
+export const S_IFIFO = 0o010000;
 
 // linux/loop.h
 /** linux/fs.h: read-ahead of a block device, in sectors. */

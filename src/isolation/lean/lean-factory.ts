@@ -21,7 +21,7 @@ import { checkSpec, type SandboxSpec } from '../spec.ts';
 import type { PrivilegeOptions } from './compose/privileges.ts';
 import { composeStart, type SandboxNetwork } from './compose/start.ts';
 import { ownersOf } from './host-mounts.ts';
-import { hostArchitecture } from './launcher/launcher.ts';
+import { hostArchitecture, type Launcher } from './launcher/launcher.ts';
 import { type LauncherNetwork, LauncherPool } from './launcher/launcher-pool.ts';
 import { LEAN } from './lean.ts';
 import { LeanRemains } from './lean-remains.ts';
@@ -45,10 +45,17 @@ export interface LeanSandboxFactoryOptions {
    * Without it /tmp is memory, and what it holds counts as the sandbox's memory.
    */
   readonly scratchDirectory?: string;
+  /** For named pipes with the sandboxes' output, if another process than this one is to read it. */
+  readonly pipesDirectory?: string;
   /** Reads disks past the page cache of the file that holds them (default: true). */
   readonly directIo?: boolean;
   /** What sandboxes may reach besides themselves; nothing if absent. */
   readonly network?: LauncherNetwork | undefined;
+}
+
+/** Who reads a sandbox's output by named pipes is told of them before there is any. */
+export interface LeanOwner extends SandboxOwner {
+  readonly onBegun?: (launcher: Launcher, cgroup: string) => void;
 }
 
 /**
@@ -64,7 +71,7 @@ export class LeanSandboxFactory implements SandboxProvider {
   readonly #lastCapability = readLastCapability();
   readonly #scratch: ScratchDisks | undefined;
   readonly #sandboxes = new Set<LeanSandbox>();
-  readonly #starts = new Set<Promise<Sandbox>>();
+  readonly #starts = new Set<Promise<LeanSandbox>>();
   #closed = false;
 
   constructor(options: LeanSandboxFactoryOptions) {
@@ -76,10 +83,11 @@ export class LeanSandboxFactory implements SandboxProvider {
       options.launchersReady ?? limits.sandbox.launchersReady,
       options.clock,
       options.network,
+      options.pipesDirectory,
     );
   }
 
-  async start(spec: SandboxSpec, owner: SandboxOwner, left?: SandboxRemains): Promise<Sandbox> {
+  async start(spec: SandboxSpec, owner: LeanOwner, left?: SandboxRemains): Promise<LeanSandbox> {
     const remains = await this.#remainsOf(spec, owner, left);
     const start = this.#startOn(remains, spec, owner);
     this.#starts.add(start);
@@ -139,7 +147,7 @@ export class LeanSandboxFactory implements SandboxProvider {
   }
 
   /** A spawner that dies under a start is no fault of the start, and has a successor. */
-  async #startOn(remains: LeanRemains, spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+  async #startOn(remains: LeanRemains, spec: SandboxSpec, owner: LeanOwner): Promise<LeanSandbox> {
     try {
       return await this.#start(remains, spec, owner).catch((error) => {
         const isSpawners =
@@ -157,7 +165,7 @@ export class LeanSandboxFactory implements SandboxProvider {
     if (this.#closed) throw new SluiceError('CANCELLED', `${identity.sandboxId}: shutting down`);
   }
 
-  async #start(remains: LeanRemains, spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+  async #start(remains: LeanRemains, spec: SandboxSpec, owner: LeanOwner): Promise<LeanSandbox> {
     const { cgroups, clock } = this.#options;
     const { sandboxId, deadlineMs } = spec.identity;
     const beganMs = clock.monotonicMs();
@@ -170,6 +178,7 @@ export class LeanSandboxFactory implements SandboxProvider {
       onStopped: () => this.#sandboxes.delete(sandbox),
     });
     this.#sandboxes.add(sandbox);
+    if (launcher.pipes) owner.onBegun?.(launcher, cgroup.name);
     try {
       this.#refuseIfClosed(spec);
       const leftMs = Math.max(0, deadlineMs - acquiredMs);

@@ -17,7 +17,7 @@ import type { SandboxSpec } from '../spec.ts';
 import type { PrivilegeOptions } from './compose/privileges.ts';
 import { ExtendedInit } from './extended-init.ts';
 import { InnerConnections } from './inner-connections.ts';
-import type { Launcher, LaunchRecord } from './launcher/launcher.ts';
+import type { Launcher, LaunchRecord, ServerHandle } from './launcher/launcher.ts';
 import { LEAN } from './lean.ts';
 import type { LeanRemains } from './lean-remains.ts';
 import { LifeGate } from './life-gate.ts';
@@ -82,6 +82,11 @@ export class LeanSandbox implements Sandbox {
     return this.#server.server;
   }
 
+  /** The same, to be passed on to another process; then `runtimeApi` is not for this one. */
+  get runtimeHandle(): ServerHandle {
+    return this.#server.handle;
+  }
+
   get externalExtensions(): readonly string[] {
     return this.#extended?.names ?? [];
   }
@@ -105,7 +110,7 @@ export class LeanSandbox implements Sandbox {
       onRecord: (record) => this.#onRecord(record),
       onServer: (server) => {
         this.#server.arrive(server);
-        progress.serves(server);
+        progress.serves();
       },
       onConnection: (connectionId, socket) => this.#inner.hand(connectionId, socket),
       onSpawnerLost: () => progress.refuse('the spawner ended while it started', true),

@@ -1,4 +1,3 @@
-import type { Server } from 'node:net';
 import { type Clock, SluiceError } from '../../base/mod.ts';
 
 /** How far the start of one sandbox has come, as its launcher reports it. */
@@ -7,7 +6,7 @@ export class StartProgress {
   readonly milestones: { servedMs?: number; mountedMs?: number; startedMs?: number } = {};
   /** The entrypoint runs, or the extensions if there are any. */
   readonly started = Promise.withResolvers<void>();
-  readonly served = Promise.withResolvers<Server>();
+  readonly served = Promise.withResolvers<void>();
   readonly initPid = Promise.withResolvers<number>();
   readonly entrypoint = Promise.withResolvers<void>();
   readonly #sandboxId: string;
@@ -33,9 +32,9 @@ export class StartProgress {
     this.entrypoint.resolve();
   }
 
-  serves(server: Server): void {
+  serves(): void {
     this.milestones.servedMs = this.#clock.monotonicMs();
-    this.served.resolve(server);
+    this.served.resolve();
   }
 
   /** What is not done by now never will be. */

@@ -1,9 +1,11 @@
 import * as linux from '../../launch/linux.ts';
 import { LaunchProgram, register } from '../../launch/program.ts';
 import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
+import type { OutputPipes } from '../launcher/launcher.ts';
 import {
   CONTROL_FD,
   IPC_FD,
+  open,
   RECORD,
   RECORD_VALUE_OFFSET,
   record,
@@ -41,13 +43,14 @@ export function composeSpawner(architecture: MachineArchitecture): LaunchProgram
  * What the spawner runs for each launcher: forks it with a channel of its own, one socket for
  * control and status, whose other end goes to Node under the launcher's id. The launcher makes the
  * pipes for the entrypoint's output: pipes, because Node's own are sockets, and `/dev/stdout`
- * cannot be opened on a socket. Then it awaits its next program on its own channel, if wanted in
+ * cannot be opened on a socket; named ones at `pipes`, if given. Then it awaits its next program on its own channel, if wanted in
  * an empty network namespace, so that it can be joined to a network meanwhile.
  */
 export function composeLauncher(
   architecture: MachineArchitecture,
   launcherId: number,
   ownNetwork: boolean,
+  pipes?: OutputPipes,
 ): LaunchProgram {
   const program = new LaunchProgram(architecture);
   const child = program.label();
@@ -66,14 +69,14 @@ export function composeLauncher(
   program.call('close the channel', 'close', [LAUNCHER_END_FD]);
   program.branchIfEqual('await the next', 0, 0, end);
   program.place(child);
-  becomeLauncher(program);
+  becomeLauncher(program, pipes);
   if (ownNetwork) program.call('leave the network', 'unshare', [linux.CLONE_NEWNET]);
   reportReady(program);
   program.place(end);
   return program;
 }
 
-function becomeLauncher(program: LaunchProgram): void {
+function becomeLauncher(program: LaunchProgram, pipes: OutputPipes | undefined): void {
   for (const fd of [CONTROL_FD, STATUS_FD]) {
     program.call('connect the channel', 'dup3', [LAUNCHER_END_FD, fd, linux.O_CLOEXEC]);
   }
@@ -81,9 +84,22 @@ function becomeLauncher(program: LaunchProgram): void {
   program.call('close the spawner’s ends', 'close', [LAUNCHER_END_FD]);
   onChildEnd(program, linux.SIG_DFL);
   program.call('leave the session', 'setsid', []);
+  if (pipes) {
+    makePipe(program, 'make the output pipe', pipes.stdout);
+    makePipe(program, 'make the error pipe', pipes.stderr);
+    return;
+  }
   const ends = program.bytes(Buffer.alloc(8));
   program.call('make the output pipe', 'pipe2', [ends, linux.O_CLOEXEC]);
   program.call('make the error pipe', 'pipe2', [ends, linux.O_CLOEXEC]);
+}
+
+/** A pipe with a name, by which one may open it who may not look into this process. */
+function makePipe(program: LaunchProgram, name: string, path: string): void {
+  const at = program.text(path);
+  program.call(name, 'mknodat', [linux.AT_FDCWD, at, linux.S_IFIFO | 0o600, 0]);
+  open(program, name, at, linux.O_RDONLY | linux.O_NONBLOCK);
+  open(program, name, at, linux.O_WRONLY);
 }
 
 function reportReady(program: LaunchProgram): void {

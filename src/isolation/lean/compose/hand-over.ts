@@ -14,11 +14,12 @@ export interface HandOver {
 
 /**
  * Passes a socket to Node, in the message by which a Node child process passes its parent a
- * handle: one descriptor beside one line of JSON (docs/decisions/0005).
+ * handle: one descriptor beside one line of JSON (docs/decisions/0005). A `net.Native` arrives as it
+ * is: nobody accepts or reads on it yet, so that Node may pass it on.
  */
 export function handOver(
   program: LaunchProgram,
-  type: 'net.Server' | 'net.Socket',
+  type: 'net.Native' | 'net.Socket',
   message: HandOver,
   socket: Value,
 ): void {

@@ -68,7 +68,7 @@ export function listenForRuntime(program: LaunchProgram, launcherId: number): vo
   program.call(name, 'socket', [linux.AF_INET, type, 0], { result: socket });
   program.call(name, 'bind', [socket, program.bytes(address), address.length]);
   program.call(name, 'listen', [socket, BACKLOG]);
-  handOver(program, 'net.Server', { launcherId }, socket);
+  handOver(program, 'net.Native', { launcherId }, socket);
   program.call(name, 'close', [socket]);
   program.call('close the hand-over channel', 'close', [IPC_FD]);
 }

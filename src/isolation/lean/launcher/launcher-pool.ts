@@ -34,8 +34,9 @@ export class LauncherPool {
     readyTarget: number,
     clock: Clock,
     network?: LauncherNetwork,
+    pipesDirectory?: string,
   ) {
-    this.#spawner = new Spawner(architecture, network !== undefined);
+    this.#spawner = new Spawner(architecture, network !== undefined, pipesDirectory);
     this.#network = network;
     this.#readyTarget = readyTarget;
     this.#clock = clock;

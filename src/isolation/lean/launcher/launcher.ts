@@ -1,7 +1,7 @@
-import { closeSync, constants as fsConstants, openSync } from 'node:fs';
-import { type Server, Socket } from 'node:net';
+import { closeSync, constants as fsConstants, openSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { assert, SluiceError, systemErrorCode } from '../../../base/mod.ts';
 import type { LaunchProgram } from '../../launch/program.ts';
 import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
@@ -24,10 +24,21 @@ export type LaunchRecord =
   | { readonly kind: 'extensionsStarted' }
   | { readonly kind: 'extensionExited'; readonly index: number; readonly waitStatus: number };
 
+/** A listening socket as Node was handed it; `Server.listen` takes it. */
+export interface ServerHandle {
+  close(): void;
+}
+
+/** Paths of the named pipes of an entrypoint's output. */
+export interface OutputPipes {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 export interface LauncherEvents {
   onRecord(record: LaunchRecord): void;
   /** May come after `onGone`: servers arrive on the spawner's channel, not on the launcher's. */
-  onServer(server: Server): void;
+  onServer(server: ServerHandle): void;
   /** A connection that a program for the monitor asked for. */
   onConnection(connectionId: number, socket: Socket): void;
   /** No server will come any more, nor anything else that the spawner would bring. */
@@ -64,9 +75,12 @@ export class Launcher {
   #pending = Buffer.alloc(0);
   #output: { stdout: Readable; stderr: Readable } | undefined;
   #ended = false;
+  readonly #pipes: OutputPipes | undefined;
+  readonly #held: number[] = [];
 
   /** `boot` is the program that it was forked in, and says what may fail until it is ready. */
-  constructor(launcherId: number, boot: LaunchProgram) {
+  constructor(launcherId: number, boot: LaunchProgram, pipes?: OutputPipes) {
+    this.#pipes = pipes;
     this.launcherId = launcherId;
     this.#program = boot;
     this.booted = this.#boot.promise;
@@ -80,7 +94,19 @@ export class Launcher {
     return this.#pid;
   }
 
-  /** The entrypoint's output; there once the launcher booted. */
+  /** Where another process finds the output, which this one then does not read. */
+  get pipes(): OutputPipes | undefined {
+    return this.#pipes;
+  }
+
+  /** Whoever reads the named pipes has them open: they need no name, and no hold, any more. */
+  releasePipes(): void {
+    for (const fd of this.#held.splice(0)) closeSync(fd);
+    const { stdout, stderr } = this.#pipes ?? {};
+    for (const path of [stdout, stderr]) if (path !== undefined) rmSync(path, { force: true });
+  }
+
+  /** The entrypoint's output; there once the launcher booted, empty if it is in named pipes. */
   get output(): { readonly stdout: Readable; readonly stderr: Readable } {
     assert(this.#output !== undefined, 'the launcher booted');
     return this.#output;
@@ -96,7 +122,7 @@ export class Launcher {
   }
 
   /** Its sandbox's server arrived. */
-  serve(server: Server): void {
+  serve(server: ServerHandle): void {
     if (this.#events === undefined) server.close();
     else this.#events.onServer(server);
   }
@@ -180,13 +206,22 @@ export class Launcher {
   #onReady(pid: number): void {
     this.#pid = pid;
     try {
-      const stdout = openPipe(pid, STDOUT_READ_FD);
-      const stderr = openPipe(pid, STDERR_READ_FD);
-      this.#output = { stdout, stderr };
+      if (this.#pipes) this.#output = this.#hold(this.#pipes);
+      else {
+        const stdout = openPipe(pid, STDOUT_READ_FD);
+        this.#output = { stdout, stderr: openPipe(pid, STDERR_READ_FD) };
+      }
       this.#boot.resolve();
     } catch (error) {
       this.#boot.reject(error);
     }
+  }
+
+  /** What is written into a pipe stays in it as long as somebody has it open. */
+  #hold({ stdout, stderr }: OutputPipes): { stdout: Readable; stderr: Readable } {
+    const flags = fsConstants.O_RDONLY | fsConstants.O_NONBLOCK;
+    for (const path of [stdout, stderr]) this.#held.push(openSync(path, flags));
+    return { stdout: Readable.from([]), stderr: Readable.from([]) };
   }
 
   #die(why: string, spawnerLost = false): void {
@@ -194,6 +229,7 @@ export class Launcher {
     this.#gone.resolve();
     this.#events?.onGone();
     if (this.#events !== undefined) return;
+    this.releasePipes();
     this.#output?.stdout.destroy();
     this.#output?.stderr.destroy();
   }

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { Server, Socket } from 'node:net';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { launchBinary } from '../../launch/binary.ts';
 import type { MachineArchitecture } from '../../launch/system-call-numbers.ts';
 import { composeLauncher, composeSpawner } from '../compose/boot.ts';
 import type { HandOver } from '../compose/hand-over.ts';
-import { Launcher } from './launcher.ts';
+import { Launcher, type OutputPipes, type ServerHandle } from './launcher.ts';
 
 /**
  * The process that forks launchers. Node starts it once: a fork of Node itself takes milliseconds
@@ -15,21 +16,27 @@ import { Launcher } from './launcher.ts';
 export class Spawner {
   readonly #architecture: MachineArchitecture;
   readonly #ownNetwork: boolean;
+  readonly #pipesDirectory: string | undefined;
   readonly #launchers = new Map<number, Launcher>();
   #child: ChildProcess | undefined;
   #counter = 0;
 
-  /** With `ownNetwork` each launcher has a network namespace of its own. */
-  constructor(architecture: MachineArchitecture, ownNetwork: boolean) {
+  /**
+   * With `ownNetwork` each launcher has a network namespace of its own; with `pipesDirectory` its
+   * output is in named pipes there.
+   */
+  constructor(architecture: MachineArchitecture, ownNetwork: boolean, pipesDirectory?: string) {
     this.#architecture = architecture;
     this.#ownNetwork = ownNetwork;
+    this.#pipesDirectory = pipesDirectory;
   }
 
   /** A new launcher; its `booted` tells when it can be used. */
   spawn(): Launcher {
     const launcherId = this.#counter++;
-    const program = composeLauncher(this.#architecture, launcherId, this.#ownNetwork);
-    const launcher = new Launcher(launcherId, program);
+    const pipes = this.#pipesOf(launcherId);
+    const program = composeLauncher(this.#architecture, launcherId, this.#ownNetwork, pipes);
+    const launcher = new Launcher(launcherId, program, pipes);
     this.#launchers.set(launcherId, launcher);
     void launcher.over.then(() => this.#launchers.delete(launcherId));
     controlOf(this.#running()).write(program.encode());
@@ -43,6 +50,13 @@ export class Spawner {
     const exit = new Promise((resolve) => child.once('exit', resolve));
     controlOf(child).destroy();
     await exit;
+  }
+
+  #pipesOf(launcherId: number): OutputPipes | undefined {
+    const directory = this.#pipesDirectory;
+    if (directory === undefined) return undefined;
+    const path = (name: string) => join(directory, `${launcherId}-${name}`);
+    return { stdout: path('out'), stderr: path('err') };
   }
 
   #running(): ChildProcess {
@@ -70,9 +84,9 @@ export class Spawner {
       if (launcher === undefined) handle.destroy();
       else if (connectionId !== undefined) launcher.handConnection(connectionId, handle);
       else launcher.connect(handle);
-    } else if (handle instanceof Server) {
-      if (launcher === undefined) handle.close();
-      else launcher.serve(handle);
+    } else if (handle !== undefined) {
+      if (launcher === undefined) (handle as ServerHandle).close();
+      else launcher.serve(handle as ServerHandle);
     }
   }
 

@@ -1,0 +1,212 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { type Server, Socket } from 'node:net';
+import { PassThrough, type Readable } from 'node:stream';
+import type { Clock } from '../../base/mod.ts';
+import type { Cgroup, CgroupTree } from '../cgroup/types.ts';
+import type { ServerHandle } from '../lean/launcher/launcher.ts';
+import { LEAN } from '../lean/lean.ts';
+import { LifeGate } from '../lean/life-gate.ts';
+import { RuntimeServer } from '../lean/runtime-server.ts';
+import type { Sandbox, SandboxOwner, SandboxProvider, SandboxSnapshot } from '../provider.ts';
+import { isolationLacks } from '../refusal.ts';
+import type { SandboxSpec } from '../spec.ts';
+import type { WardenClient } from './client.ts';
+import type { Begun, StartedSandbox, WordOf } from './messages.ts';
+
+type SandboxOrder = 'opened' | 'taken' | 'entrypoint' | 'terminate' | 'stop' | 'abort';
+
+/** A pipe that the warden made, which has a name as long as nobody has opened it. */
+function openFifo(path: string): Socket {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return new Socket({ fd, readable: true, writable: false });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/**
+ * A sandbox that the warden started. Its output, its Runtime API's connections and its cgroup are
+ * this process's to use, without the warden.
+ */
+class RemoteSandbox implements Sandbox {
+  readonly sandboxId: string;
+  readonly #warden: WardenClient;
+  readonly #tree: CgroupTree;
+  readonly #of: number;
+  readonly #life: LifeGate;
+  readonly #server: RuntimeServer;
+  readonly #extensions = new PassThrough();
+  #output: { readonly stdout: Socket; readonly stderr: Socket } | undefined;
+  #cgroup: Cgroup | undefined;
+  #names: readonly string[] = [];
+  #peakBytes = 0;
+  #stopping: Promise<void> | undefined;
+
+  constructor(warden: WardenClient, tree: CgroupTree, spec: SandboxSpec, owner: SandboxOwner) {
+    this.sandboxId = spec.identity.sandboxId;
+    this.#warden = warden;
+    this.#tree = tree;
+    this.#life = new LifeGate(owner.onEvent);
+    this.#server = new RuntimeServer(this.sandboxId);
+    this.#of = warden.name((word) => this.#hear(word));
+  }
+
+  async start(spec: SandboxSpec, clock: Clock, signal: AbortSignal | undefined): Promise<this> {
+    const deadlineMs = spec.identity.deadlineMs - clock.monotonicMs();
+    const order = { ...spec, identity: { ...spec.identity, deadlineMs } };
+    const onAbort = () => this.#warden.tell({ type: 'abort', of: this.#of });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const asked = this.#warden.ask({ type: 'start', of: this.#of, spec: order });
+      const { value, handle } = await asked;
+      this.#names = (value as StartedSandbox).externalExtensions;
+      this.#server.arrive(handle as ServerHandle);
+      this.#life.open();
+      return this;
+    } catch (error) {
+      this.#warden.forget(this.#of);
+      this.#output?.stdout.destroy();
+      this.#output?.stderr.destroy();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  get runtimeApi(): Server {
+    return this.#server.server;
+  }
+
+  get stdout(): Readable {
+    return this.#output?.stdout ?? new PassThrough().end();
+  }
+
+  get stderr(): Readable {
+    return this.#output?.stderr ?? new PassThrough().end();
+  }
+
+  get externalExtensions(): readonly string[] {
+    return this.#names;
+  }
+
+  get extensionOutput(): Readable | undefined {
+    return this.#names.length > 0 ? this.#extensions : undefined;
+  }
+
+  async startEntrypoint(): Promise<void> {
+    await this.#ask('entrypoint');
+  }
+
+  async terminate(): Promise<void> {
+    await this.#ask('terminate');
+  }
+
+  async connect(port: number): Promise<Socket> {
+    const { handle } = await this.#warden.ask({ type: 'connect', of: this.#of, port });
+    return handle as Socket;
+  }
+
+  limitCpu(cpuMillis: number): void {
+    this.#cgroupUnlessStopped()?.limitCpu(cpuMillis);
+  }
+
+  async freeze(): Promise<void> {
+    await this.#cgroupUnlessStopped()?.freeze();
+  }
+
+  async thaw(): Promise<void> {
+    await this.#cgroupUnlessStopped()?.thaw();
+  }
+
+  async peakMemoryBytes(): Promise<number> {
+    const cgroup = this.#cgroupUnlessStopped();
+    if (cgroup) this.#peakBytes = Math.max(this.#peakBytes, await cgroup.peakMemoryBytes());
+    return this.#peakBytes;
+  }
+
+  async capture(): Promise<SandboxSnapshot> {
+    throw isolationLacks(LEAN, 'capture', this.sandboxId);
+  }
+
+  async fork(spec: SandboxSpec): Promise<Sandbox> {
+    throw isolationLacks(LEAN, 'fork', spec.identity.sandboxId);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#server.close();
+    const { value } = await this.#warden.ask({ type: 'stop', of: this.#of });
+    this.#peakBytes = Math.max(this.#peakBytes, value as number);
+    for (const each of [this.stdout, this.stderr, this.#extensions]) {
+      if (each.readableFlowing === null) each.resume();
+    }
+  }
+
+  async #ask(type: SandboxOrder): Promise<void> {
+    await this.#warden.ask({ type, of: this.#of });
+  }
+
+  #cgroupUnlessStopped(): Cgroup | undefined {
+    return this.#stopping === undefined ? this.#cgroup : undefined;
+  }
+
+  #hear(word: WordOf): void {
+    if (word.type === 'begun') this.#begin(word.begun);
+    else if (word.type === 'said') {
+      this.#extensions.write(word.bytes, () => this.#warden.tell({ type: 'taken', of: this.#of }));
+    } else if (word.type === 'exit') this.#extensions.end();
+    else if (word.type === 'event') {
+      if (word.event.kind === 'stopped') this.#warden.forget(this.#of);
+      this.#life.tell(word.event);
+    }
+  }
+
+  /** The output is opened before the sandbox can say anything. */
+  #begin({ stdout, stderr, cgroup }: Begun): void {
+    // A start that is tried again begins again.
+    this.#output?.stdout.destroy();
+    this.#output?.stderr.destroy();
+    this.#output = { stdout: openFifo(stdout), stderr: openFifo(stderr) };
+    this.#cgroup = this.#tree.at(cgroup);
+    this.#warden.tell({ type: 'opened', of: this.#of });
+  }
+}
+
+/** Lean sandboxes that the warden makes, for a region that may not. */
+export class RemoteSandboxes implements SandboxProvider {
+  readonly isolation = LEAN;
+  readonly #warden: WardenClient;
+  readonly #tree: CgroupTree;
+  readonly #clock: Clock;
+
+  constructor(warden: WardenClient, tree: CgroupTree, clock: Clock) {
+    this.#warden = warden;
+    this.#tree = tree;
+    this.#clock = clock;
+  }
+
+  async start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+    owner.signal?.throwIfAborted();
+    const sandbox = new RemoteSandbox(this.#warden, this.#tree, spec, owner);
+    return sandbox.start(spec, this.#clock, owner.signal);
+  }
+
+  async restore(_snapshot: SandboxSnapshot, spec: SandboxSpec): Promise<Sandbox> {
+    throw isolationLacks(LEAN, 'restore', spec.identity.sandboxId);
+  }
+
+  async warm(tmpBytes: number): Promise<void> {
+    await this.#warden.ask({ type: 'warm', tmpBytes });
+  }
+
+  async close(): Promise<void> {
+    await this.#warden.ask({ type: 'close' });
+  }
+}
