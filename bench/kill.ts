@@ -36,6 +36,7 @@ const victims: Readonly<Record<string, (process: ProcessSample) => boolean>> = {
   region: ({ command }) => command.includes('cli/main.ts up'),
   agent: ({ command }) => command.includes('agent-main.ts'),
   flattener: ({ command }) => command.includes('flattener-main.ts'),
+  warden: ({ command }) => command.includes('warden-main.ts'),
   keys: ({ command }) => command.includes('key-main.ts'),
   // Whoever starts sandboxes has the same name as what watches one.
   launcher: ({ command }) => command === 'init',

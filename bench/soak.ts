@@ -32,7 +32,7 @@ interface Sample {
 }
 
 function roleOf({ command }: ProcessSample, isRoot: boolean): Role {
-  if (isRoot) return 'region';
+  if (isRoot || command.includes('warden-main')) return 'region';
   return command.includes('agent-main') ? 'agents' : 'sandboxes';
 }
 

@@ -32,4 +32,3 @@ export { partInTwo } from './warden/part.ts';
 export { RemoteJails } from './warden/remote-jails.ts';
 export { RemoteSandboxes } from './warden/remote-sandboxes.ts';
 export { Warden } from './warden/warden.ts';
-export type { WardedSandboxes } from './warden/warden-sandboxes.ts';

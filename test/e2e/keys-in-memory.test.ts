@@ -61,7 +61,9 @@ describe('keys in clear', { skip: lacks }, () => {
     const keys = await keysOf(data);
     const control = { 'the function’s name': Buffer.from(name) };
     assert.deepEqual(inMemoryOf(pid, { ...keys, ...control }), Object.keys(control));
-    const agents = childrenOf(pid, 'agent-main').map((agent) => inMemoryOf(agent, keys));
+    const [warden = 0] = childrenOf(pid, 'warden-main');
+    assert.deepEqual(inMemoryOf(warden, keys), [], 'nor in that of who starts all else');
+    const agents = childrenOf(warden, 'agent-main').map((agent) => inMemoryOf(agent, keys));
     assert.ok(
       agents.some((held) => held.includes('a chunk’s key')),
       'the search finds keys',

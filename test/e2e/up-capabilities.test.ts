@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostHas } from '../support/host.ts';
 import { startRegion } from '../support/region.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 /** CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_PTRACE, SYS_ADMIN, SYS_NICE, SYS_RESOURCE, MKNOD. */
 const KEPT = [0, 1, 5, 6, 7, 8, 12, 19, 21, 23, 24, 27];
@@ -18,6 +20,10 @@ function statusOf(pid: number | 'self'): Record<string, string> {
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.split(' ').filter(Boolean).map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`).length > 0;
 }
 
 /** Effective, permitted and bounding are these of what the host gives, the others empty. */
@@ -42,5 +48,17 @@ test('a region has no capability; its warden has twelve, and neither can gain an
   assert.match(readFileSync(`/proc/${warden}/cmdline`, 'utf8'), /warden-main/);
   assertCapabilities(warden, KEPT);
   assert.equal(await region.stop(), 0);
-  assert.ok(!readdirSync('/proc').includes(`${warden}`), 'the warden ended with it');
+  await until('the warden ended with it', () => !isRunning(warden));
+});
+
+test('a region whose warden is killed ends, and says so', async (t) => {
+  if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
+  const region = await startRegion(t, join(temporaryDirectory(t, 'wardenless'), 'data'));
+  const pid = region.process.pid ?? 0;
+  const [warden = 0] = childrenOf(pid);
+  const helpers = childrenOf(warden);
+  process.kill(warden, 'SIGKILL');
+  const [status] = await once(region.process, 'exit');
+  assert.notEqual(status, 0);
+  await until('what it started is gone', () => !helpers.some(isRunning));
 });

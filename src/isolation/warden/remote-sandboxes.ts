@@ -51,6 +51,7 @@ class RemoteSandbox implements Sandbox {
     this.#life = new LifeGate(owner.onEvent);
     this.#server = new RuntimeServer(this.sandboxId);
     this.#of = warden.name((word) => this.#hear(word));
+    warden.lost.addEventListener('abort', this.#lose, { once: true });
   }
 
   async start(spec: SandboxSpec, clock: Clock, signal: AbortSignal | undefined): Promise<this> {
@@ -66,7 +67,7 @@ class RemoteSandbox implements Sandbox {
       this.#life.open();
       return this;
     } catch (error) {
-      this.#warden.forget(this.#of);
+      this.#forget();
       this.#output?.stdout.destroy();
       this.#output?.stderr.destroy();
       signal?.throwIfAborted();
@@ -142,8 +143,10 @@ class RemoteSandbox implements Sandbox {
 
   async #stop(): Promise<void> {
     this.#server.close();
-    const { value } = await this.#warden.ask({ type: 'stop', of: this.#of });
-    this.#peakBytes = Math.max(this.#peakBytes, value as number);
+    if (!this.#warden.lost.aborted) {
+      const { value } = await this.#warden.ask({ type: 'stop', of: this.#of });
+      this.#peakBytes = Math.max(this.#peakBytes, value as number);
+    }
     for (const each of [this.stdout, this.stderr, this.#extensions]) {
       if (each.readableFlowing === null) each.resume();
     }
@@ -163,9 +166,21 @@ class RemoteSandbox implements Sandbox {
       this.#extensions.write(word.bytes, () => this.#warden.tell({ type: 'taken', of: this.#of }));
     } else if (word.type === 'exit') this.#extensions.end();
     else if (word.type === 'event') {
-      if (word.event.kind === 'stopped') this.#warden.forget(this.#of);
+      if (word.event.kind === 'stopped') this.#forget();
       this.#life.tell(word.event);
     }
+  }
+
+  /** Nothing outlives the warden. */
+  readonly #lose = (): void => {
+    const exit = { exitCode: null, signal: 'SIGKILL', oomKilled: false };
+    this.#life.tell({ kind: 'exited', exit });
+    this.#life.tell({ kind: 'stopped' });
+  };
+
+  #forget(): void {
+    this.#warden.forget(this.#of);
+    this.#warden.lost.removeEventListener('abort', this.#lose);
   }
 
   /** The output is opened before the sandbox can say anything. */
