@@ -164,7 +164,7 @@ async function openSandboxes(
   const { factory, close } = await openLeanSandboxes({ data, settings, kind, logger });
   return {
     isolation: factory.isolation,
-    start: (spec, owner) => factory.start(spec, owner),
+    start: (spec, owner, remains) => factory.start(spec, owner, remains),
     restore: (snapshot, spec) => factory.restore(snapshot, spec),
     warm: (tmpBytes) => factory.warm(tmpBytes),
     close,

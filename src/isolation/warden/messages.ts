@@ -21,9 +21,22 @@ export type WardenOrder =
   | { readonly type: 'open'; readonly network: NetworkKind }
   | { readonly type: 'warm'; readonly tmpBytes: number }
   /** The deadline of the identity is counted from now. */
-  | (Named & { readonly type: 'start'; readonly spec: SandboxSpec })
   | (Named & {
-      readonly type: 'abort' | 'opened' | 'taken' | 'entrypoint' | 'terminate' | 'stop';
+      readonly type: 'start';
+      readonly spec: SandboxSpec;
+      /** A sandbox that was reset, on whose remains this one begins. */
+      readonly on?: number | undefined;
+    })
+  | (Named & {
+      readonly type:
+        | 'abort'
+        | 'opened'
+        | 'taken'
+        | 'entrypoint'
+        | 'terminate'
+        | 'stop'
+        | 'reset'
+        | 'discard';
     })
   | (Named & { readonly type: 'connect'; readonly port: number })
   | { readonly type: 'close' }

@@ -1,19 +1,25 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { type Server, Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
-import type { Clock } from '../../base/mod.ts';
+import { type Clock, SluiceError } from '../../base/mod.ts';
 import type { Cgroup, CgroupTree } from '../cgroup/types.ts';
 import type { ServerHandle } from '../lean/launcher/launcher.ts';
 import { LEAN } from '../lean/lean.ts';
 import { LifeGate } from '../lean/life-gate.ts';
 import { RuntimeServer } from '../lean/runtime-server.ts';
-import type { Sandbox, SandboxOwner, SandboxProvider, SandboxSnapshot } from '../provider.ts';
+import type {
+  Sandbox,
+  SandboxOwner,
+  SandboxProvider,
+  SandboxRemains,
+  SandboxSnapshot,
+} from '../provider.ts';
 import { isolationLacks } from '../refusal.ts';
 import type { SandboxSpec } from '../spec.ts';
 import type { WardenClient } from './client.ts';
 import type { Begun, StartedSandbox, WordOf } from './messages.ts';
 
-type SandboxOrder = 'opened' | 'taken' | 'entrypoint' | 'terminate' | 'stop' | 'abort';
+type SandboxOrder = 'entrypoint' | 'terminate';
 
 /** A pipe that the warden made, which has a name as long as nobody has opened it. */
 function openFifo(path: string): Socket {
@@ -23,6 +29,23 @@ function openFifo(path: string): Socket {
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** What a sandbox left, which the warden keeps. */
+class RemoteRemains implements SandboxRemains {
+  readonly isolation = LEAN;
+  /** The number of the sandbox that left them. */
+  readonly of: number;
+  readonly #warden: WardenClient;
+
+  constructor(warden: WardenClient, of: number) {
+    this.#warden = warden;
+    this.of = of;
+  }
+
+  async discard(): Promise<void> {
+    await this.#warden.ask({ type: 'discard', of: this.of });
   }
 }
 
@@ -54,13 +77,18 @@ class RemoteSandbox implements Sandbox {
     warden.lost.addEventListener('abort', this.#lose, { once: true });
   }
 
-  async start(spec: SandboxSpec, clock: Clock, signal: AbortSignal | undefined): Promise<this> {
+  async start(
+    spec: SandboxSpec,
+    clock: Clock,
+    signal: AbortSignal | undefined,
+    on: number | undefined,
+  ): Promise<this> {
     const deadlineMs = spec.identity.deadlineMs - clock.monotonicMs();
     const order = { ...spec, identity: { ...spec.identity, deadlineMs } };
     const onAbort = () => this.#warden.tell({ type: 'abort', of: this.#of });
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const asked = this.#warden.ask({ type: 'start', of: this.#of, spec: order });
+      const asked = this.#warden.ask({ type: 'start', of: this.#of, spec: order, on });
       const { value, handle } = await asked;
       this.#names = (value as StartedSandbox).externalExtensions;
       this.#server.arrive(handle as ServerHandle);
@@ -137,14 +165,21 @@ class RemoteSandbox implements Sandbox {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#end('stop');
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
+  async reset(): Promise<SandboxRemains> {
+    if (this.#stopping) throw new SluiceError('CANCELLED', `${this.sandboxId}: stops already`);
+    this.#stopping = this.#end('reset');
+    await this.#stopping;
+    return new RemoteRemains(this.#warden, this.#of);
+  }
+
+  async #end(type: 'stop' | 'reset'): Promise<void> {
     this.#server.close();
     if (!this.#warden.lost.aborted) {
-      const { value } = await this.#warden.ask({ type: 'stop', of: this.#of });
+      const { value } = await this.#warden.ask({ type, of: this.#of });
       this.#peakBytes = Math.max(this.#peakBytes, value as number);
     }
     for (const each of [this.stdout, this.stderr, this.#extensions]) {
@@ -207,10 +242,15 @@ export class RemoteSandboxes implements SandboxProvider {
     this.#clock = clock;
   }
 
-  async start(spec: SandboxSpec, owner: SandboxOwner): Promise<Sandbox> {
+  async start(spec: SandboxSpec, owner: SandboxOwner, left?: SandboxRemains): Promise<Sandbox> {
+    if (owner.signal?.aborted) await left?.discard();
     owner.signal?.throwIfAborted();
+    if (left && !(left instanceof RemoteRemains)) {
+      await left.discard();
+      throw isolationLacks(LEAN, 'start on the remains of', spec.identity.sandboxId);
+    }
     const sandbox = new RemoteSandbox(this.#warden, this.#tree, spec, owner);
-    return sandbox.start(spec, this.#clock, owner.signal);
+    return sandbox.start(spec, this.#clock, owner.signal, left?.of);
   }
 
   async restore(_snapshot: SandboxSnapshot, spec: SandboxSpec): Promise<Sandbox> {

@@ -1,9 +1,9 @@
 import type { SendHandle } from 'node:child_process';
 import { type Clock, SluiceError } from '../../base/mod.ts';
 import type { Launcher } from '../lean/launcher/launcher.ts';
-import type { LeanSandboxFactory } from '../lean/lean-factory.ts';
+import type { LeanOwner, LeanSandboxFactory } from '../lean/lean-factory.ts';
 import type { LeanSandbox } from '../lean/lean-sandbox.ts';
-import type { SandboxSpec } from '../spec.ts';
+import type { SandboxRemains } from '../provider.ts';
 import type { StartedSandbox, WardenOrder } from './messages.ts';
 import type { Reply, Tell } from './warden.ts';
 
@@ -32,31 +32,37 @@ export class WardenSandboxes {
   readonly #opened: WardedSandboxes;
   readonly #tell: Tell;
   readonly #sandboxes = new Map<number, Warded>();
+  /** Of those that were reset, by the sandbox's number. */
+  readonly #remains = new Map<number, SandboxRemains>();
 
   constructor(opened: WardedSandboxes, tell: Tell) {
     this.#opened = opened;
     this.#tell = tell;
   }
 
-  async start(of: number, { shape, identity }: SandboxSpec): Promise<Reply> {
+  async start(order: Extract<WardenOrder, { readonly type: 'start' }>): Promise<Reply> {
+    const { of, on } = order;
+    const { shape, identity } = order.spec;
     const { factory, clock } = this.#opened;
+    const remains = this.#takeRemains(on);
     const warded: Warded = { abort: new AbortController() };
     this.#sandboxes.set(of, warded);
     const deadlineMs = clock.monotonicMs() + identity.deadlineMs;
     const spec = { shape, identity: { ...identity, deadlineMs } };
+    const owner: LeanOwner = {
+      signal: warded.abort.signal,
+      onBegun: (launcher, cgroup) => {
+        warded.launcher = launcher;
+        if (!launcher.pipes) return;
+        void this.#tell({ type: 'begun', of, begun: { ...launcher.pipes, cgroup } });
+      },
+      onEvent: (event) => {
+        if (event.kind === 'stopped') this.#sandboxes.delete(of);
+        void this.#tell({ type: 'event', of, event });
+      },
+    };
     try {
-      const sandbox = await factory.start(spec, {
-        signal: warded.abort.signal,
-        onBegun: (launcher, cgroup) => {
-          warded.launcher = launcher;
-          if (!launcher.pipes) return;
-          void this.#tell({ type: 'begun', of, begun: { ...launcher.pipes, cgroup } });
-        },
-        onEvent: (event) => {
-          if (event.kind === 'stopped') this.#sandboxes.delete(of);
-          void this.#tell({ type: 'event', of, event });
-        },
-      });
+      const sandbox = await factory.start(spec, owner, remains);
       warded.sandbox = sandbox;
       if (sandbox.extensionOutput) void this.#relay(of, warded, sandbox.extensionOutput);
       const value: StartedSandbox = { externalExtensions: sandbox.externalExtensions };
@@ -74,8 +80,9 @@ export class WardenSandboxes {
     else {
       const warded = this.#sandboxes.get(order.of);
       if (warded) return this.#obeyOne(order, warded);
+      if (order.type === 'discard') await this.#takeRemains(order.of)?.discard();
       if (order.type === 'stop') return { value: 0 };
-      if (order.type === 'connect') {
+      if (order.type === 'connect' || order.type === 'reset') {
         throw new SluiceError('CANCELLED', `warden: sandbox ${order.of} has ended`);
       }
     }
@@ -94,8 +101,18 @@ export class WardenSandboxes {
     else if (order.type === 'stop') {
       await sandbox?.stop();
       return { value: (await sandbox?.peakMemoryBytes()) ?? 0 };
-    } else abort.abort();
+    } else if (order.type === 'reset') {
+      if (sandbox) this.#remains.set(order.of, await sandbox.reset());
+      return { value: (await sandbox?.peakMemoryBytes()) ?? 0 };
+    } else if (order.type === 'abort') abort.abort();
     return {};
+  }
+
+  #takeRemains(of: number | undefined): SandboxRemains | undefined {
+    if (of === undefined) return undefined;
+    const remains = this.#remains.get(of);
+    this.#remains.delete(of);
+    return remains;
   }
 
   /** A piece at a time: what nobody takes stays in the pipe, and its writers wait. */

@@ -87,7 +87,7 @@ export class Warden {
       }
       case 'start':
         this.#options.admitSandbox(order.spec, this.#agents());
-        return this.#opened().start(order.of, order.spec);
+        return this.#opened().start(order);
       case 'end':
         await this.#options.jails.close();
         return {};
