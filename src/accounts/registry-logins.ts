@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SluiceError, systemClock, systemErrorCode } from '../base/mod.ts';
+import { fileError, SluiceError, systemClock, systemErrorCode } from '../base/mod.ts';
 import { defaultAccountId, replaceFileSync } from '../config/mod.ts';
 import {
   type Credentials,
@@ -77,7 +77,11 @@ export class RegistryLogins {
   }
 
   async list(): Promise<RegistryLogin[]> {
-    const names = await readdir(this.#options.directory).catch(() => []);
+    const { directory } = this.#options;
+    const names = await readdir(directory).catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return [];
+      throw fileError(error, directory);
+    });
     const accounts = names.flatMap((name) => /^(\d{12})\.json$/.exec(name)?.[1] ?? []);
     const logins = accounts.sort().map(async (accountId) =>
       Object.entries(await this.#read(accountId)).map(([registry, { auth }]) => {
@@ -90,11 +94,14 @@ export class RegistryLogins {
 
   async #read(accountId: string): Promise<Auths> {
     const path = this.#path(accountId);
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return '{}';
+      throw fileError(error, path);
+    });
     try {
-      const { auths } = JSON.parse(await readFile(path, 'utf8')) as { auths?: Auths };
+      const { auths } = JSON.parse(text) as { auths?: Auths };
       return auths ?? {};
     } catch (cause) {
-      if (systemErrorCode(cause) === 'ENOENT') return {};
       throw new SluiceError('CONFIG_INVALID', `${path}: cannot be read; mend it or remove it`, {
         cause,
       });

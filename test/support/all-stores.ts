@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Accounts } from '../../src/accounts/mod.ts';
+import { Accounts, RegistryLogins } from '../../src/accounts/mod.ts';
 import { systemClock, systemRandom } from '../../src/base/mod.ts';
 import { ensureDataDirectory } from '../../src/config/mod.ts';
 import { DirectoryObjects } from '../../src/origin/directory-objects.ts';
@@ -33,6 +33,7 @@ export async function openAllStores(directory: string) {
       },
     ),
     archives: new DirectoryCodeArchive(at('archives'), systemRandom),
+    logins: new RegistryLogins({ directory: at('registries'), shared: false }),
     keys: new LocalKeyService(at('keys'), systemClock, systemRandom),
     origin: directoryOrigin(at('origin'), options),
     objects: new DirectoryObjects(at('origin'), systemClock, systemRandom),

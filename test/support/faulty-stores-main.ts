@@ -46,6 +46,8 @@ const writes: Record<string, Write> = {
     }),
   account: async ({ accounts }, n) => accounts.add(accountOf(n), 'one'),
   archive: ({ archives }, n) => archives.put(accountId, archiveOf(n)),
+  login: ({ logins }, n) =>
+    logins.login({ accountId: accountOf(n), registry: 'r.example', username: 'u' }, 'password'),
   key: async ({ keys }, n) => {
     const made = await keys.generateDataKey({ accountId: keyOwner(n), manifestId: manifestOf(n) });
     return { keyId: made.keyId, wrapped: made.wrapped.toString('hex') };
@@ -71,6 +73,8 @@ const reads: Record<string, Read> = {
   account: async ({ accounts }, n) => accounts.store.hasAccount(accountOf(n)),
   archive: async ({ archives }, n) =>
     (await archives.get(accountId, nameOf(archiveOf(n)))).equals(archiveOf(n)),
+  login: async ({ logins }, n) =>
+    (await logins.list()).some((login) => login.accountId === accountOf(n)),
   key: ({ keys }, n, key) => {
     const { keyId, wrapped } = JSON.parse(key) as { keyId: string; wrapped: string };
     const of = { accountId: keyOwner(n), manifestId: manifestOf(n) };
