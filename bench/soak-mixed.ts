@@ -1,4 +1,3 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CreateFunctionCommand,
@@ -9,92 +8,46 @@ import {
   PublishLayerVersionCommand,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
-import { MIB, systemClock } from '../src/base/mod.ts';
+import { systemClock } from '../src/base/mod.ts';
 import { formatTable } from '../src/cli/mod.ts';
 import { writeImageLayout } from '../src/oci/mod.ts';
 import { writeZip } from '../src/zip/mod.ts';
-import { cgroups, loopDevices } from '../test/support/leftovers.ts';
 import { buildTestImage } from '../test/support/node-image.ts';
-import { type RunningRegion, startRegion } from '../test/support/region.ts';
+import { type RunningRegion, readMetric, startRegion } from '../test/support/region.ts';
 import { scratchDirectory } from '../test/support/temporary.ts';
 import { createActiveFunction, imageSource } from './support/active-function.ts';
-import { processTree } from './support/processes.ts';
-import { medianOf } from './support/statistics.ts';
+import { countersOf, type Sample } from './support/region-counters.ts';
 
-const SAMPLES = 60;
-/** The first part is a warm-up; then halves are compared. */
-const WARM_PART = 0.25;
-const FLAT_PART = 0.1;
+/** Spells of load; after each everything rests. The first warms up. */
+const SPELLS = 5;
+const SAMPLES_PER_SPELL = 12;
+/** Longer than what a stop, a sweep or a checkpoint takes when the machine is busy. */
+const REST_MS = 120_000;
+const REST_POLL_MS = 2000;
 
-/** What may differ between the halves without being growth, above a tenth. */
+/**
+ * What a counter may have more at the last rest than at the first. How much runs at once, which a busy
+ * machine changes, does not count at rest, when one sandbox is left; loop devices and cgroups are the host's,
+ * so nothing else may run on it.
+ */
 const slack: Readonly<Record<string, number>> = {
-  residentMib: 64,
-  openFiles: 16,
-  threads: 4,
-  processes: 8,
-  processFiles: 64,
-  mounts: 4,
-  cgroups: 4,
-  loops: 4,
+  residentMib: 32,
+  helpersMib: 64,
+  openFiles: 8,
+  threads: 2,
+  processes: 6,
+  processFiles: 48,
+  mounts: 2,
+  cgroups: 2,
+  loops: 2,
   databaseKib: 8192,
-  files: 200,
+  runFiles: 4,
+  files: 100,
   logMib: 64,
 };
-
-type Sample = Readonly<Record<string, number>>;
-
-/** The files below a folder and their bytes; the origin grows with what is stored, and is left out. */
-function filesIn(folder: string): { files: number; bytes: number } {
-  const sum = { files: 0, bytes: 0 };
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  for (const name of names) {
-    const path = join(folder, name);
-    // What belongs to a start comes and goes meanwhile.
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found?.isDirectory()) {
-      const { files, bytes } = filesIn(path);
-      sum.files += files;
-      sum.bytes += bytes;
-    } else if (found?.isFile()) {
-      sum.files++;
-      sum.bytes += found.size;
-    }
-  }
-  return sum;
-}
-
-function lines(path: string): number {
-  try {
-    return readFileSync(path, 'utf8').split('\n').length - 1;
-  } catch {
-    return 0;
-  }
-}
-
-function take(region: RunningRegion): Sample {
-  const pid = region.process.pid ?? 0;
-  const tree = processTree(pid);
-  const [own] = tree;
-  const data = region.dataDirectory;
-  const state = filesIn(join(data, 'state'));
-  const rest = ['run', 'spool', 'keys', 'destinations', 'cache'].map((name) =>
-    filesIn(join(data, name)),
-  );
-  const threads = /^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return {
-    residentMib: (own?.residentBytes ?? 0) / MIB,
-    openFiles: own?.openFiles ?? 0,
-    threads: Number(threads),
-    processes: tree.length,
-    processFiles: tree.slice(1).reduce((sum, { openFiles }) => sum + openFiles, 0),
-    mounts: lines(`/proc/${pid}/mounts`),
-    cgroups: cgroups().length,
-    loops: loopDevices().length,
-    databaseKib: state.bytes / 1024,
-    files: state.files + rest.reduce((sum, { files }) => sum + files, 0),
-    logMib: filesIn(join(data, 'logs')).bytes / MIB,
-  };
-}
+const REST_SAMPLES = 5;
+/** What has to be the same so many times in a row before a sample counts as one of rest. */
+const resting = ['openFiles', 'processes', 'mounts', 'cgroups', 'loops', 'runFiles'] as const;
 
 /** One kind of work, again and again, one after the other; counts what was done and what failed. */
 async function keepDoing(
@@ -158,7 +111,10 @@ function jobs(client: LambdaClient, smallImage: string) {
   };
 }
 
-/** Mixed load for so many minutes: does any counter of /proc, the disk and the databases grow. */
+/**
+ * Mixed load for so many minutes, in spells: is any counter of /proc, the disk and the databases higher at
+ * each rest than at the one before.
+ */
 export async function soakMixed(minutes: number): Promise<unknown> {
   const scratch = scratchDirectory('bench-soak');
   try {
@@ -182,8 +138,8 @@ export async function soakMixed(minutes: number): Promise<unknown> {
   }
 }
 
-async function underLoad(region: RunningRegion, smallImage: string, minutes: number) {
-  const everyMs = (minutes * 60_000) / SAMPLES;
+/** One spell: every job in a row of its own, until the time is over and each has ended. */
+async function spell(region: RunningRegion, smallImage: string, ms: number) {
   const done: Record<string, number[]> = {};
   let isOver = false;
   const work = Object.entries(jobs(region.client(), smallImage)).map(([name, job]) => {
@@ -192,31 +148,89 @@ async function underLoad(region: RunningRegion, smallImage: string, minutes: num
     return keepDoing(() => isOver, counts, job);
   });
   const samples: Sample[] = [];
-  for (let n = 0; n < SAMPLES; n++) {
-    await systemClock.sleep(everyMs);
-    samples.push(take(region));
+  for (let n = 0; n < SAMPLES_PER_SPELL; n++) {
+    await systemClock.sleep(ms / SAMPLES_PER_SPELL);
+    samples.push(countersOf(region));
   }
   isOver = true;
   await Promise.all(work);
-  const figures = compare(samples.slice(Math.floor(SAMPLES * WARM_PART)));
-  const rows = figures.map(({ name, first, second, most, flat }) => [
-    ...[name, first.toFixed(1), second.toFixed(1), most.toFixed(1)],
-    flat ? 'flat' : 'GROWS',
+  return { done, samples };
+}
+
+/** Until events that wait have run: those that were refused come again after seconds. */
+async function runEvents(region: RunningRegion): Promise<void> {
+  const runs = () => readMetric(region, 'sluice_async_runs_total');
+  const endMs = systemClock.monotonicMs() + REST_MS;
+  for (let last = -1; systemClock.monotonicMs() < endMs; ) {
+    const now = await runs();
+    if (now === last) return;
+    last = now;
+    await systemClock.sleep(REST_POLL_MS * REST_SAMPLES);
+  }
+}
+
+/** However many sandboxes the load has left warm: those of a version that is none any more end, and one starts. */
+async function leaveOneSandbox(region: RunningRegion, turn: number): Promise<void> {
+  const client = region.client();
+  const Environment = { Variables: { TURN: `rest ${turn}` } };
+  for (;;) {
+    try {
+      await client.send(
+        new UpdateFunctionConfigurationCommand({ FunctionName: 'soak', Environment }),
+      );
+      await client.send(
+        new InvokeCommand({ FunctionName: 'soak', Payload: JSON.stringify({ mode: 'echo' }) }),
+      );
+      return;
+    } catch {
+      await systemClock.sleep(REST_POLL_MS);
+    }
+  }
+}
+
+/** The first sample that counts what those before it counted, or the last that there was patience for. */
+async function atRest(region: RunningRegion): Promise<Sample> {
+  const endMs = systemClock.monotonicMs() + REST_MS;
+  let sample = countersOf(region);
+  for (let same = 1; same < REST_SAMPLES && systemClock.monotonicMs() < endMs; ) {
+    await systemClock.sleep(REST_POLL_MS);
+    const next = countersOf(region);
+    same = resting.every((name) => next[name] === sample[name]) ? same + 1 : 1;
+    sample = next;
+  }
+  return sample;
+}
+
+async function underLoad(region: RunningRegion, smallImage: string, minutes: number) {
+  const spells: Awaited<ReturnType<typeof spell>>[] = [];
+  const rests: Sample[] = [];
+  for (let n = 0; n < SPELLS; n++) {
+    spells.push(await spell(region, smallImage, (minutes * 60_000) / SPELLS));
+    await runEvents(region);
+    await leaveOneSandbox(region, n);
+    rests.push(await atRest(region));
+  }
+  const samples = spells.flatMap((each) => each.samples);
+  const figures = compare(rests.slice(1), samples);
+  const rows = figures.map(({ name, values, most, grows }) => [
+    ...[name, ...values.map((value) => value.toFixed(1)), most.toFixed(1)],
+    grows ? 'GROWS' : 'flat',
   ]);
-  const header = ['counter', 'first half', 'second half', 'most', ''];
+  const header = ['at rest after spell', ...rests.slice(1).map((_, n) => `${n + 2}`), 'most', ''];
+  const done = spells.map((each) => each.done);
   process.stdout.write(
     `${formatTable(header, rows)}\n\ndone and refused: ${JSON.stringify(done)}\n`,
   );
-  return { minutes, done, figures, samples };
+  return { minutes, done, figures, rests, samples };
 }
 
-function compare(samples: readonly Sample[]) {
-  const half = Math.floor(samples.length / 2);
+/** Growth is what goes on: more than the slack in all, and no fall from one rest to the next. */
+function compare(rests: readonly Sample[], samples: readonly Sample[]) {
   return Object.keys(slack).map((name) => {
-    const values = samples.map((sample) => sample[name] ?? 0);
-    const first = medianOf(values.slice(0, half));
-    const second = medianOf(values.slice(half));
-    const flat = second - first <= Math.max(slack[name] ?? 0, FLAT_PART * first);
-    return { name, first, second, most: Math.max(...values), flat };
+    const values = rests.map((sample) => sample[name] ?? 0);
+    const [first = 0, last = 0] = [values[0], values.at(-1)];
+    const neverFalls = values.every((value, n) => value >= (values[n - 1] ?? value));
+    const grows = neverFalls && last - first > (slack[name] ?? 0);
+    return { name, values, most: Math.max(...samples.map((each) => each[name] ?? 0)), grows };
   });
 }
