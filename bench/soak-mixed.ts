@@ -173,7 +173,7 @@ async function runEvents(region: RunningRegion): Promise<void> {
 async function leaveOneSandbox(region: RunningRegion, turn: number): Promise<void> {
   const client = region.client();
   const Environment = { Variables: { TURN: `rest ${turn}` } };
-  for (;;) {
+  for (const endMs = systemClock.monotonicMs() + REST_MS; ; ) {
     try {
       await client.send(
         new UpdateFunctionConfigurationCommand({ FunctionName: 'soak', Environment }),
@@ -182,7 +182,8 @@ async function leaveOneSandbox(region: RunningRegion, turn: number): Promise<voi
         new InvokeCommand({ FunctionName: 'soak', Payload: JSON.stringify({ mode: 'echo' }) }),
       );
       return;
-    } catch {
+    } catch (error) {
+      if (systemClock.monotonicMs() > endMs) throw error;
       await systemClock.sleep(REST_POLL_MS);
     }
   }
