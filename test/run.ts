@@ -11,7 +11,8 @@
  * Unit tests share processes with their neighbours, unless a file says in a line of its text
  * `// Own process: WHY`; others have one each. Processes run side by side, unless a file says
  * `// Runs alone: WHY`. What one test builds for others too is in a directory of this run, or, if
- * it outlives the run, in the cache: see `support/shared.ts`.
+ * it outlives the run, in the cache: see `support/shared.ts`. A run that leaves processes, or a
+ * region's cgroups, mounts or loop devices, fails and names them.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,12 +21,14 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { run } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { repositoryRoot } from './repo/repository.ts';
 import { findTestFiles, type TestFile } from './runner/files.ts';
 import { type Batch, type Measured, measuredOf, planBatches } from './runner/plan.ts';
 import { BATCH_PROGRAM, Report } from './runner/report.ts';
 import { type Job, runJobs } from './runner/schedule.ts';
+import { leftOfRun } from './support/leftovers.ts';
 import { RUN_DIRECTORY } from './support/shared.ts';
 
 const BATCH_TIMEOUT_MS = 1_800_000;
@@ -41,6 +44,8 @@ const { values, positionals: words } = parseArgs({
     jobs: { type: 'string', default: String(Math.max(2, availableParallelism() + 1)) },
     /** Keeps what each file took, by which the next runs are planned. */
     measure: { type: 'boolean', default: false },
+    /** For how many seconds what the run started may yet end, before it fails for what is left. */
+    settle: { type: 'string', default: '60' },
     /** Another tree than this repository: for the test of this program. */
     root: { type: 'string', default: repositoryRoot },
   },
@@ -110,6 +115,11 @@ await runJobs(
   ],
   Number(values.jobs),
 );
+// The kernel may be late in taking down what a process had that was killed.
+const settledMs = performance.now() + Number(values.settle) * 1000;
+while (leftOfRun(directory).length > 0 && performance.now() < settledMs) await sleep(500);
+const left = leftOfRun(directory);
+if (left.length > 0) await report.addCheck('nothing is left behind', left.join('\n'), 0);
 if (values.measure) {
   const times = measuredOf(report.times.filter(({ path }) => !CHECKS.includes(path)));
   writeFileSync(SECONDS_FILE, `${JSON.stringify(times, null, 2)}\n`);

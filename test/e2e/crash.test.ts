@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { InvokeCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { hostLacks } from '../support/host.ts';
 import { createImageFunction } from '../support/image-function.ts';
-import { RegionTraces } from '../support/leftovers.ts';
+import { cgroupsOfRegion, RegionTraces } from '../support/leftovers.ts';
 import { prepareData } from '../support/prepared-data.ts';
 import { type RunningRegion, startRegion } from '../support/region.ts';
 import { scratchDirectory } from '../support/temporary.ts';
@@ -55,6 +55,7 @@ describe('a region that ends', { skip: lacks }, () => {
     }
     await region.kill();
     await traces.gone((trace) => isCgroup.test(trace));
+    assert.ok(cgroupsOfRegion(data).length > 0, 'what a run left behind is found by its name');
     const again = await startRegion(t, data);
     const listed = await again.client().send(new ListFunctionsCommand({}));
     assert.deepEqual(
@@ -65,5 +66,6 @@ describe('a region that ends', { skip: lacks }, () => {
     traces.note(again.process.pid ?? 0);
     assert.equal(await again.stop(), 0);
     await traces.gone();
+    assert.deepEqual(cgroupsOfRegion(data), []);
   });
 });

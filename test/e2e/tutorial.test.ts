@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostHas } from '../support/host.ts';
+import { noteRegion } from '../support/leftovers.ts';
 import { run } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
@@ -48,6 +49,7 @@ test('every command of the tutorial runs as written, and prints what it says', a
   const needs = ['root', 'fuse', 'loop', 'cgroup', 'tool:python3', 'tool:curl'] as const;
   if (!hostHas(t, ...needs, 'tool:bash', 'tool:aws', 'tool:unshare', 'tool:ip')) return;
   const cwd = cloneOf(temporaryDirectory(t, 'tutorial'));
+  noteRegion(join(cwd, '.sluice'));
   const steps = readSteps(readFileSync(join(repositoryRoot, 'docs/tutorial.md'), 'utf8'));
   assert.ok(steps.length >= 9, 'the tutorial has its sections');
   const [first, ...rest] = steps;

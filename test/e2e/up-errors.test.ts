@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostHas } from '../support/host.ts';
+import { noteRegion } from '../support/leftovers.ts';
 import { startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -29,6 +30,7 @@ test('a port in use is an error that names the address', async (t) => {
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
   const data = temporaryDirectory(t, 'port');
+  noteRegion(data);
   const refused = await run(sluice, ['up', '--data', data, '--listen', `127.0.0.1:${port}`]);
   assert.equal(refused.status, 1);
   assert.match(

@@ -163,6 +163,24 @@ describe('after a turn', async () => {
   );
 });
 
+test('a process that outlives the run fails it, and is named', async (t) => {
+  const leaves = `${head}
+import { spawn } from 'node:child_process';
+const words = ['-e', 'setTimeout(() => {}, 600_000)'];
+test('leaves', () => spawn(process.execPath, words, { detached: true, stdio: 'ignore' }).unref());
+`;
+  const { status, lines } = await runOn(
+    t,
+    { 'src/a.test.ts': leaves },
+    { words: ['.test.ts', '--settle=0'] },
+  );
+  const named = lines.flatMap((line) => /process (\d+) .*600_000/.exec(line)?.[1] ?? []);
+  for (const pid of new Set(named)) process.kill(Number(pid), 'SIGKILL');
+  assert.equal(new Set(named).size, 1, lines.join('\n'));
+  assert.equal(status, 1);
+  assert.equal(lines.at(-2), '1 passed, 1 failed, 0 skipped');
+});
+
 test('neighbours share a process up to its fill, and the longest begin', () => {
   const file = (path: string) => describeTestFile(path, '');
   const files = ['src/a', 'src/b', 'src/c', 'src/d', 'test/e2e/e'].map(file);

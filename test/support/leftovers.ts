@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { RUN_DIRECTORY } from './shared.ts';
 import { until } from './until.ts';
 
 function read(path: string): string {
@@ -106,4 +108,52 @@ export class RegionTraces {
       () => left().length === 0,
     );
   }
+}
+
+/** Has the run look, at its end, for what a region with this data directory left on the host. */
+export function noteRegion(dataDirectory: string): void {
+  const run = process.env[RUN_DIRECTORY];
+  if (run) appendFileSync(join(run, 'regions'), `${dataDirectory}\n`);
+}
+
+/** The cgroups of a region and its helpers: they are named after the data directory. */
+export function cgroupsOfRegion(dataDirectory: string): string[] {
+  const owner = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 12);
+  const names = [`sluice-${owner}`, `sluice-${owner}-helpers`];
+  return cgroups().filter((each) => names.includes(basename(each)));
+}
+
+/** Removes the cgroups of a region that was killed, which the next one on its data would do. */
+export function removeCgroupsOf(dataDirectory: string): void {
+  for (const parent of cgroupsOfRegion(dataDirectory)) {
+    const below = readdirSync(parent, { withFileTypes: true }).filter((each) => each.isDirectory());
+    try {
+      for (const { name } of below) rmdirSync(join(parent, name));
+      rmdirSync(parent);
+    } catch {
+      // One that is in use is told of by the run.
+    }
+  }
+}
+
+/** What is on this host now of a run's regions and processes, a line each. */
+export function leftOfRun(run: string): string[] {
+  const noted = read(join(run, 'regions')).split('\n').filter(Boolean);
+  const regions = [...new Set(noted)];
+  const isOfRegion = (line: string) => regions.some((each) => line.includes(each));
+  const mark = `${RUN_DIRECTORY}=${run}`;
+  const processes = readdirSync('/proc').filter(
+    (pid) => /^\d+$/.test(pid) && read(`/proc/${pid}/environ`).split('\0').includes(mark),
+  );
+  return [
+    ...processes
+      .filter((pid) => birthOf(pid) !== undefined)
+      .map((pid) => `process ${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`),
+    ...regions.flatMap((each) => cgroupsOfRegion(each)).map((path) => `cgroup ${path}`),
+    ...read('/proc/self/mounts')
+      .split('\n')
+      .filter(isOfRegion)
+      .map((line) => `mount ${line}`),
+    ...loopDevices().filter(isOfRegion),
+  ];
 }

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { parseCredentials } from '../../src/config/mod.ts';
 import { repositoryRoot } from '../repo/repository.ts';
+import { noteRegion, removeCgroupsOf } from './leftovers.ts';
 
 export interface RunningRegion {
   readonly endpoint: string;
@@ -25,6 +26,12 @@ export interface RunningRegion {
 }
 
 const sluice = join(repositoryRoot, 'bin/sluice');
+
+/** Whether the last region on a data directory was killed, and so left its cgroups. */
+const killed = new Map<string, boolean>();
+process.once('exit', () => {
+  for (const [data, wasKilled] of killed) if (wasKilled) removeCgroupsOf(data);
+});
 
 /**
  * Runs `sluice up` on a free port and waits for its ready line; stopped when the test ends.
@@ -45,7 +52,9 @@ export async function startRegion(
   child.stderr.on('data', (part: Buffer) => {
     log += part.toString();
   });
+  noteRegion(dataDirectory);
   const exited = once(child, 'exit');
+  child.once('exit', (_, signal) => killed.set(dataDirectory, signal === 'SIGKILL'));
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
     once(lines, 'line').then(([line]) => String(line)),
