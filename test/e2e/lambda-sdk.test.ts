@@ -179,7 +179,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
   });
 
   test('a handler that never answers is cut off at its timeout', async () => {
-    await create('slow', image, 1);
+    await create('slow', image, 4);
     const { status, functionError, body } = await invoke('slow', { mode: 'hang' });
     assert.deepEqual(
       [status, functionError, body.errorType],
@@ -187,7 +187,7 @@ describe('the Lambda API with the stock SDK', { skip: lacks }, () => {
     );
     assert.match(
       body.errorMessage,
-      /^RequestId: [0-9a-f-]{36} Error: Task timed out after 1.00 seconds$/,
+      /^RequestId: [0-9a-f-]{36} Error: Task timed out after 4.00 seconds$/,
     );
     assert.equal((await invoke('slow', { mode: 'echo' })).functionError, undefined);
     const path = '/tmp/of-the-one-that-hung';
