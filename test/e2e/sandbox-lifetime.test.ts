@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { constants, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noLogger, systemClock } from '../../src/base/mod.ts';
+import type { LeanOwner } from '../../src/isolation/lean/lean-factory.ts';
 import { CgroupPool } from '../../src/isolation/mod.ts';
 import { hostHas } from '../support/host.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 import {
   cgroupsOf,
@@ -246,4 +249,31 @@ test('a parent killed at any moment of many starts leaves no process and no loop
   await factory.close();
   assert.deepEqual(cgroupsOf(ownerId), []);
   assert.deepEqual(readdirSync(scratchDirectory), []);
+});
+
+test('who reads its output has all the time to open it, before the sandbox owns it', async (t) => {
+  if (!hostHas(t, ...SANDBOX_NEEDS)) return;
+  const { disk } = makeDisk(t);
+  const pipesDirectory = temporaryDirectory(t, 'pipes');
+  const factory = await makeFactory(t, { pipesDirectory });
+  let output = '';
+  const owner: LeanOwner = {
+    onEvent: () => {},
+    onBegun: async (launcher) => {
+      const { stdout } = launcher.pipes ?? assert.fail('it has named pipes');
+      await sleep(200);
+      assert.equal(statSync(stdout).uid, 0);
+      const fd = openSync(stdout, constants.O_RDONLY | constants.O_NONBLOCK);
+      const read = new Socket({ fd, readable: true, writable: false });
+      read.on('data', (bytes) => {
+        output += bytes;
+      });
+      launcher.releasePipes();
+      assert.ok(!existsSync(stdout));
+    },
+  };
+  const argv = ['/bin/sh', '-c', 'echo said; sleep 1000'];
+  const sandbox = await factory.provider.start(makeSpec(disk, { argv }), owner);
+  await until('it is heard', () => output === 'said\n');
+  await sandbox.stop();
 });

@@ -53,9 +53,10 @@ export interface LeanSandboxFactoryOptions {
   readonly network?: LauncherNetwork | undefined;
 }
 
-/** Who reads a sandbox's output by named pipes is told of them before there is any. */
+/** Who reads a sandbox's output by named pipes has them open before they are the sandbox's own. */
 export interface LeanOwner extends SandboxOwner {
-  readonly onBegun?: (launcher: Launcher, cgroup: string) => void;
+  /** The start goes on when it resolves. */
+  readonly onBegun?: (launcher: Launcher, cgroup: string) => Promise<void>;
 }
 
 /**
@@ -178,18 +179,19 @@ export class LeanSandboxFactory implements SandboxProvider {
       onStopped: () => this.#sandboxes.delete(sandbox),
     });
     this.#sandboxes.add(sandbox);
-    if (launcher.pipes) owner.onBegun?.(launcher, cgroup.name);
     try {
       this.#refuseIfClosed(spec);
       const leftMs = Math.max(0, deadlineMs - acquiredMs);
-      const launch = () =>
-        this.#launch(sandbox, spec, remains, {
+      const launch = async () => {
+        if (launcher.pipes) await owner.onBegun?.(launcher, cgroup.name);
+        await this.#launch(sandbox, spec, remains, {
           join: cgroup.join,
           cgroups: cgroup.views,
           launcherId: launcher.launcherId,
           network,
           privileges,
         });
+      };
       await withDeadline(clock, leftMs, `start of ${sandboxId}`, launch, owner.signal);
       cgroup.limitCpu(spec.shape.cpuMillis);
       this.#options.logger.debug(

@@ -66,6 +66,8 @@ class RemoteSandbox implements Sandbox {
   #names: readonly string[] = [];
   #peakBytes = 0;
   #stopping: Promise<void> | undefined;
+  /** Why its output could not be opened. */
+  #refusal: unknown;
 
   constructor(warden: WardenClient, tree: CgroupTree, spec: SandboxSpec, owner: SandboxOwner) {
     this.sandboxId = spec.identity.sandboxId;
@@ -99,7 +101,7 @@ class RemoteSandbox implements Sandbox {
       this.#output?.stdout.destroy();
       this.#output?.stderr.destroy();
       signal?.throwIfAborted();
-      throw error;
+      throw this.#refusal ?? error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -218,14 +220,21 @@ class RemoteSandbox implements Sandbox {
     this.#warden.lost.removeEventListener('abort', this.#lose);
   }
 
-  /** The output is opened before the sandbox can say anything. */
+  /** The output is opened before it is the sandbox's, and before that can say anything. */
   #begin({ stdout, stderr, cgroup }: Begun): void {
     // A start that is tried again begins again.
     this.#output?.stdout.destroy();
     this.#output?.stderr.destroy();
-    this.#output = { stdout: openFifo(stdout), stderr: openFifo(stderr) };
-    this.#cgroup = this.#tree.at(cgroup);
-    this.#warden.tell({ type: 'opened', of: this.#of });
+    try {
+      this.#output = { stdout: openFifo(stdout), stderr: openFifo(stderr) };
+      this.#cgroup = this.#tree.at(cgroup);
+      this.#warden.tell({ type: 'opened', of: this.#of });
+    } catch (cause) {
+      const message = `${this.sandboxId}: its output cannot be read`;
+      const data = { step: 'open the output' };
+      this.#refusal = new SluiceError('SANDBOX_START_FAILED', message, { data, cause });
+      this.#warden.tell({ type: 'abort', of: this.#of });
+    }
   }
 }
 

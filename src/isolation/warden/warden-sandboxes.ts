@@ -18,6 +18,8 @@ interface Warded {
   readonly abort: AbortController;
   launcher?: Launcher;
   sandbox?: LeanSandbox;
+  /** The region has its output open. */
+  opened?: () => void;
   /** The region has taken the last piece of output. */
   taken?: () => void;
 }
@@ -51,10 +53,14 @@ export class WardenSandboxes {
     const spec = { shape, identity: { ...identity, deadlineMs } };
     const owner: LeanOwner = {
       signal: warded.abort.signal,
-      onBegun: (launcher, cgroup) => {
+      onBegun: async (launcher, cgroup) => {
         warded.launcher = launcher;
         if (!launcher.pipes) return;
-        void this.#tell({ type: 'begun', of, begun: { ...launcher.pipes, cgroup } });
+        const opened = new Promise<void>((resolve) => {
+          warded.opened = resolve;
+        });
+        await this.#tell({ type: 'begun', of, begun: { ...launcher.pipes, cgroup } });
+        await opened;
       },
       onEvent: (event) => {
         if (event.kind === 'stopped') this.#sandboxes.delete(of);
@@ -91,10 +97,12 @@ export class WardenSandboxes {
 
   async #obeyOne(
     order: Exclude<SandboxOrder, { readonly type: 'warm' | 'close' }>,
-    { abort, launcher, sandbox, taken }: Warded,
+    { abort, launcher, sandbox, opened, taken }: Warded,
   ): Promise<Reply> {
-    if (order.type === 'opened') launcher?.releasePipes();
-    else if (order.type === 'taken') taken?.();
+    if (order.type === 'opened') {
+      launcher?.releasePipes();
+      opened?.();
+    } else if (order.type === 'taken') taken?.();
     else if (order.type === 'entrypoint') await sandbox?.startEntrypoint();
     else if (order.type === 'terminate') await sandbox?.terminate();
     else if (order.type === 'connect') return { handle: await sandbox?.connect(order.port) };
