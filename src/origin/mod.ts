@@ -27,7 +27,7 @@ export {
   originHosts,
   originPlace,
 } from './origin-place.ts';
-export type { OriginHolder, OriginOwner } from './owner-note.ts';
+export { type OriginHolder, type OriginOwner, OWNER_KEY } from './owner-note.ts';
 export { retryingObjects } from './retrying.ts';
 export type { S3Location } from './s3-objects.ts';
 export { type NamesChunks, ScopedChunkSource, scopedChunkSource } from './scoped-chunk-source.ts';

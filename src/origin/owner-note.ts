@@ -29,7 +29,8 @@ export interface OriginOwnership {
   writeHolder(holder: OriginHolder): Promise<void>;
 }
 
-const KEY = 'owner/region';
+/** The object that says whose an origin is. */
+export const OWNER_KEY = 'owner/region';
 const HOLDER_KEY = 'owner/holder';
 
 /** The owner in one object of the origin, who has it now in another. */
@@ -41,25 +42,25 @@ export class OwnerNote implements OriginOwnership {
   }
 
   async readOwner(): Promise<OriginOwner | undefined> {
-    const bytes = await this.#objects.get(KEY);
+    const bytes = await this.#objects.get(OWNER_KEY);
     if (!bytes) return undefined;
     const text = bytes.toString('utf8');
     const [, regionId, generation] = /^([0-9a-f-]{36}) (\d{1,15})\n$/.exec(text) ?? [];
     if (regionId !== undefined) return { regionId, generation: Number(generation) };
-    throw new SluiceError('STORE_CORRUPT', `${KEY}: the origin's owner cannot be read`, {
-      data: { key: KEY },
+    throw new SluiceError('STORE_CORRUPT', `${OWNER_KEY}: the origin's owner cannot be read`, {
+      data: { key: OWNER_KEY },
     });
   }
 
   async claimOwner(owner: OriginOwner): Promise<OriginOwner> {
-    await this.#objects.putIfAbsent(KEY, encode(owner));
-    await this.#objects.settle([KEY]);
+    await this.#objects.putIfAbsent(OWNER_KEY, encode(owner));
+    await this.#objects.settle([OWNER_KEY]);
     return (await this.readOwner()) ?? owner;
   }
 
   async replaceOwner(owner: OriginOwner): Promise<void> {
-    await this.#objects.replace(KEY, encode(owner));
-    await this.#objects.settle([KEY]);
+    await this.#objects.replace(OWNER_KEY, encode(owner));
+    await this.#objects.settle([OWNER_KEY]);
   }
 
   /** One that cannot be read is nobody's: the next beat of whoever lives writes it anew. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Clock,
+  isSluiceError,
   type Logger,
   limits,
   type Random,
@@ -16,7 +17,7 @@ import {
   writeRegionRecord,
 } from '../config/mod.ts';
 import type { KeyCustody } from '../keys/mod.ts';
-import type { Origin, OriginOwner, OriginPlace } from '../origin/mod.ts';
+import { type Origin, type OriginOwner, type OriginPlace, OWNER_KEY } from '../origin/mod.ts';
 import { holdsOnlyAdded } from './kept-images.ts';
 import { judgeParts, type PartFinding } from './region-parts.ts';
 
@@ -136,11 +137,10 @@ export class RegionIdentity {
     const isUnnamed = !owner && !state && !keys && !isEmptyOrigin;
     const needsNoState = isUnnamed && isEmpty(data.state) && (await holdsOnlyAdded(origin));
     return [
-      { name: `state (${data.state})`, regionId: state?.regionId, isEmpty: isEmpty(data.state) },
-      { name: `keys (${data.keys})`, regionId: keys?.regionId, isEmpty: isEmpty(data.keys) },
+      ...localFindings(data, { state, keys }),
       {
         name: `origin (${describe(place)})`,
-        regionId: owner?.regionId,
+        ...{ idFile: `${describe(place)}/${OWNER_KEY}`, regionId: owner?.regionId },
         ...{ isEmpty: isEmptyOrigin, needsNoState },
       },
     ];
@@ -149,7 +149,12 @@ export class RegionIdentity {
   /** The origin first: it is written last, so that the state is never behind by accident. */
   async #read(): Promise<Parts> {
     const { data, origin } = this.#options;
-    const owner = await origin.owner.readOwner();
+    const owner = await origin.owner.readOwner().catch((cause) => {
+      if (!isSluiceError(cause, 'STORE_CORRUPT')) throw cause;
+      const file = `${describe(this.#options.place)}/${OWNER_KEY}`;
+      const message = `${file}: cannot be read; restore it from a backup, or remove it and run sluice region adopt`;
+      throw new SluiceError('STORE_CORRUPT', message, { cause });
+    });
     const { state, keys } = data.regionFiles;
     return { owner, keys: readRegionRecord(keys), state: readRegionRecord(state) };
   }
@@ -194,16 +199,21 @@ export function checkLocalParts(data: DataDirectory): void {
   const { making, state, keys } = data.regionFiles;
   const records = { state: readRegionRecord(state), keys: readRegionRecord(keys) };
   if (existsSync(making)) return;
-  const verdict = judgeParts([
-    {
-      name: `state (${data.state})`,
-      regionId: records.state?.regionId,
-      isEmpty: isEmpty(data.state),
-    },
-    { name: `keys (${data.keys})`, regionId: records.keys?.regionId, isEmpty: isEmpty(data.keys) },
-  ]);
+  const verdict = judgeParts(localFindings(data, records));
   if (verdict.kind === 'refused') throw mismatch(verdict.why);
   requireDatabases(data, records.state?.databases ?? []);
+}
+
+function localFindings(
+  data: DataDirectory,
+  records: Readonly<Record<'state' | 'keys', RegionRecord | undefined>>,
+): PartFinding[] {
+  return (['state', 'keys'] as const).map((part) => ({
+    name: `${part} (${data[part]})`,
+    regionId: records[part]?.regionId,
+    idFile: data.regionFiles[part],
+    isEmpty: isEmpty(data[part]),
+  }));
 }
 
 const isEmpty = (folder: string) =>

@@ -8,7 +8,7 @@ const partsOf = (text: string): PartFinding[] =>
   names.map((name, index) => {
     const mark = text[index] ?? ' ';
     const regionId = /[A-Z]/.test(mark) ? mark : undefined;
-    return { name, regionId, isEmpty: mark === ' ' };
+    return { name, idFile: `${name}/id`, regionId, isEmpty: mark === ' ' };
   });
 
 test('only parts of one region go together, and only an empty directory becomes a new region', () => {
@@ -42,7 +42,7 @@ test('a refusal names the part that is missing or different', () => {
   };
   assert.match(why('AAB'), /^origin: belongs to region B, and state to region A/);
   assert.match(why('A A'), /^keys: is empty or not mounted/);
-  assert.match(why('AA-'), /^origin: does not say which region/);
+  assert.match(why('AA-'), /^origin: does not say which region it is of: origin\/id is not there/);
   assert.match(why('  -'), /^state: is empty, while origin is not/);
   for (const parts of ['AAB', 'A A', '  -']) assert.match(why(parts), /sluice region adopt/);
 });

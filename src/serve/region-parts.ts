@@ -3,6 +3,8 @@ export interface PartFinding {
   /** `state`, `keys` or `origin`, with where it is. */
   readonly name: string;
   readonly regionId: string | undefined;
+  /** Which of its files says so. */
+  readonly idFile: string;
   /** Whether it holds anything that a region would lose. */
   readonly isEmpty: boolean;
   /** Of an origin: whether what it holds would be kept without any state. */
@@ -35,7 +37,9 @@ export function judgeParts(parts: readonly PartFinding[]): PartsVerdict {
   }
   const lacking = parts.find(({ regionId }) => regionId === undefined);
   if (!lacking) return { kind: 'same', regionId: first.regionId };
-  const what = lacking.isEmpty ? 'is empty or not mounted' : 'does not say which region it is of';
+  const what = lacking.isEmpty
+    ? 'is empty or not mounted'
+    : `does not say which region it is of: ${lacking.idFile} is not there`;
   const why = `${lacking.name}: ${what}, while ${first.name} belongs to region ${first.regionId}; mount it or restore it from a backup, ${remedy}`;
   return { kind: 'refused', why };
 }

@@ -42,9 +42,12 @@ const debianPackages: Record<string, string> = {
   xz: 'xz-utils',
 };
 
+// Debian's users do not have these in their PATH: what is found there is then started, too.
+process.env['PATH'] = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`;
+
 function findTool(name: string): boolean {
   if (name.startsWith('/')) return isExecutable(name);
-  const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`;
+  const path = process.env['PATH'] ?? '';
   return path.split(delimiter).some((directory) => isExecutable(join(directory, name)));
 }
 
