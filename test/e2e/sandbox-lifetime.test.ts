@@ -227,6 +227,7 @@ test('a parent killed at any moment of many starts leaves no process and no loop
     import { makeOwnedFactory, makeSpec } from ${JSON.stringify(support)};
     const options = { scratchDirectory: ${JSON.stringify(scratchDirectory)} };
     const factory = await makeOwnedFactory(${JSON.stringify(ownerId)}, options);
+    await factory.sweep();
     const spec = makeSpec(${JSON.stringify(disk)}, ${JSON.stringify(overrides)});
     for (let round = 0; ; round++) {
       const starts = await Promise.all(Array.from({ length: 8 }, () => factory.start(spec)));
