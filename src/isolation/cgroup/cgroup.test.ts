@@ -291,6 +291,28 @@ describe('the pool', () => {
     assert.throws(() => readdirSync(parent), { code: 'ENOENT' });
     await assert.rejects(pool.acquire(), { code: 'CANCELLED' });
   });
+
+  test('one that comes back while it closes leaves no parent behind', async (t) => {
+    const { pool, parent } = await open(t, 0);
+    const lent = await pool.acquire();
+    for (const file of Object.keys(V2_PARENT_FILES)) rmSync(join(parent, file));
+    const closed = pool.close();
+    await clock.sleep(20);
+    await pool.release(lent);
+    await closed;
+    assert.throws(() => readdirSync(parent), { code: 'ENOENT' });
+  });
+
+  test('one that is made while it closes is nobody’s, and does not stay', async (t) => {
+    const { pool, parent } = await open(t, 0);
+    await pool.release(await pool.acquire());
+    for (const file of Object.keys(V2_PARENT_FILES)) rmSync(join(parent, file));
+    const late = pool.acquire();
+    const closed = pool.close();
+    await assert.rejects(late, { code: 'CANCELLED' });
+    await closed;
+    assert.throws(() => readdirSync(parent), { code: 'ENOENT' });
+  });
 });
 
 test('the tree type says whether a cgroup may be reused', async (t) => {

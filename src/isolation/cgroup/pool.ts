@@ -53,6 +53,10 @@ export class CgroupPool {
   async acquire(): Promise<Cgroup> {
     if (this.#closed) throw new SluiceError('CANCELLED', 'cgroups: the pool is closed');
     const cgroup = this.#ready.pop() ?? (await this.#create());
+    if (this.#closed) {
+      await this.#remove(cgroup);
+      throw new SluiceError('CANCELLED', 'cgroups: the pool was closed meanwhile');
+    }
     this.#fill();
     return cgroup;
   }
@@ -71,7 +75,14 @@ export class CgroupPool {
     this.#closed = true;
     await this.#filling;
     for (const cgroup of this.#ready.splice(0)) await this.#remove(cgroup);
-    await this.#tree.remove().catch((error) => {
+    // What is lent at this moment comes back in a moment; what an earlier life left does not.
+    const what = 'cgroups: the parent cannot be removed';
+    await pollUntil(this.#clock, what, limits.sandbox.stopGraceMs, () =>
+      this.#tree.remove().then(
+        () => true,
+        () => false,
+      ),
+    ).catch((error) => {
       this.#logger.warn({ error: toSluiceError(error) }, 'cgroups of an earlier life are left');
     });
   }
