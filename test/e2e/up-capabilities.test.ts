@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostHas } from '../support/host.ts';
+import { cgroupsOfRegion } from '../support/leftovers.ts';
 import { startRegion } from '../support/region.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
@@ -53,7 +54,8 @@ test('a region has no capability; its warden has twelve, and neither can gain an
 
 test('a region whose warden is killed ends, and says so', async (t) => {
   if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
-  const region = await startRegion(t, join(temporaryDirectory(t, 'wardenless'), 'data'));
+  const data = join(temporaryDirectory(t, 'wardenless'), 'data');
+  const region = await startRegion(t, data);
   const pid = region.process.pid ?? 0;
   const [warden = 0] = childrenOf(pid);
   const helpers = childrenOf(warden);
@@ -61,4 +63,7 @@ test('a region whose warden is killed ends, and says so', async (t) => {
   const [status] = await once(region.process, 'exit');
   assert.notEqual(status, 0);
   await until('what it started is gone', () => !helpers.some(isRunning));
+  const next = await startRegion(t, data);
+  assert.equal(await next.stop(), 0);
+  assert.deepEqual(cgroupsOfRegion(data), [], 'the next one clears away its cgroups');
 });
