@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
@@ -31,6 +31,7 @@ interface Held {
 const kinds: readonly (readonly [string, (command: string) => boolean])[] = [
   ['region', (command) => command.includes('cli/main.ts up')],
   ['agents', (command) => command.includes('agent-main.ts')],
+  ['warden', (command) => command.includes('warden-main.ts')],
   ['keys', (command) => command.includes('key-main.ts')],
   ['functions', (command) => command.includes('bootstrap')],
 ];
@@ -83,13 +84,14 @@ export async function run(flags: readonly string[]): Promise<unknown> {
     options: { sandboxes: { type: 'string', default: String(SANDBOXES) } },
   });
   const scratch = scratchDirectory('bench-memory');
-  const config = join(scratch.path, 'config.json');
+  const data = join(scratch.path, 'data');
+  mkdirSync(data, { mode: 0o700 });
   // Their /tmp stay empty, so what is promised need not be there.
-  writeFileSync(config, JSON.stringify({ disk: { scratchBytes: 1024 * GIB } }));
+  const settings = { disk: { scratchBytes: 1024 * GIB } };
+  writeFileSync(join(data, 'config.json'), JSON.stringify(settings));
   try {
     const image = await buildTestImage(join(scratch.path, 'image'));
-    const flagsOfUp = ['--config', config];
-    const region = await startRegion(undefined, join(scratch.path, 'data'), flagsOfUp);
+    const region = await startRegion(undefined, data);
     try {
       const client = clientOf(region, 1);
       await createActiveFunction(client, 'f', imageSource(image));
