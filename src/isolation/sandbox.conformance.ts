@@ -165,6 +165,7 @@ function checkStops(check: Check): void {
       controller.abort(reason);
       await starting;
       assert.deepEqual(bench.leftovers(), []);
+      assert.equal(bench.disksOfTmp(), 0);
     }
     assert.ok(aborted > 0);
   });

@@ -1,3 +1,4 @@
+import { SluiceError } from '../../base/mod.ts';
 import type { SandboxRemains } from '../provider.ts';
 import type { TmpOptions } from './compose/root.ts';
 import { LEAN } from './lean.ts';
@@ -14,7 +15,7 @@ export class LeanRemains implements SandboxRemains {
   readonly #users: SandboxUsers;
   readonly #scratch: ScratchDisks | undefined;
   readonly #tmpBytes: number;
-  #path: string | undefined;
+  #file: Promise<string> | undefined;
   #isUsed = false;
   #discarded: Promise<void> | undefined;
 
@@ -26,11 +27,15 @@ export class LeanRemains implements SandboxRemains {
     this.user = users.acquire();
   }
 
-  /** What its next processes find; makes the file if there is none yet. */
+  /**
+   * What its next processes find; makes the file if there is none yet. Rejects with `CANCELLED` once
+   * it is discarded.
+   */
   async tmp(): Promise<TmpOptions> {
+    if (this.#discarded) throw new SluiceError('CANCELLED', 'a start went on after its end');
     if (!this.#scratch) return { kind: 'memory', bytes: this.#tmpBytes };
-    this.#path ??= await this.#scratch.create(this.#tmpBytes);
-    return { kind: 'disk', path: this.#path, isUsed: this.#isUsed };
+    this.#file ??= this.#scratch.create(this.#tmpBytes);
+    return { kind: 'disk', path: await this.#file, isUsed: this.#isUsed };
   }
 
   /** Processes of it have run. */
@@ -46,6 +51,8 @@ export class LeanRemains implements SandboxRemains {
 
   async #discard(): Promise<void> {
     this.#users.release(this.user);
-    if (this.#path !== undefined) await this.#scratch?.remove(this.#path);
+    // A start that was given up may be in the midst of making it.
+    const path = await this.#file?.catch(() => undefined);
+    if (path !== undefined) await this.#scratch?.remove(path);
   }
 }
