@@ -118,7 +118,12 @@ export class Warden {
     const child = await this.#options.jails.spawn(helper);
     this.#helpers.set(of, { child, helper });
     child.on('message', (message) => void this.#tell({ type: 'message', of, message }));
-    child.stderr?.on('data', (bytes: Buffer) => void this.#tell({ type: 'said', of, bytes }));
+    const { stderr } = child;
+    stderr?.on('data', (bytes: Buffer) => {
+      // What the channel has not taken waits in the helper's pipe, not in this process.
+      stderr.pause();
+      void this.#tell({ type: 'said', of, bytes }).then(() => stderr.resume());
+    });
     const onEnd = (status: number | null, signal: NodeJS.Signals | null) => {
       if (this.#helpers.delete(of)) void this.#tell({ type: 'exit', of, status, signal });
     };
