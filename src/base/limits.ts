@@ -222,6 +222,9 @@ export const limits = {
     lowMemoryBytes: 512 * MIB,
     reportMs: 1000,
     coldStartsAtOnce: 32,
+    /** Runtimes that are started again in sandboxes that were reset, up to their init's end. */
+    restartsAtOnce: 16,
+    restartsAtOncePerAccount: 8,
     sandboxes: 1000,
     idleMs: 5 * 60_000,
     waitingInvokes: 10_000,

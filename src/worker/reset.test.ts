@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { SluiceError } from '../base/mod.ts';
+import { limits, noLogger, SluiceError, systemClock } from '../base/mod.ts';
+import { RuntimeSeat } from './runtime-seat.ts';
 import { bench, exitOf, type FakeSandbox, invokeOf, textOf, timed } from './worker.fixture.ts';
 
 /** Its first runtime ends at its first event; those after it do not. */
@@ -103,5 +104,43 @@ describe('after a reset', () => {
       sandboxes.map(({ stops }) => stops),
       [1, 1, 1],
     );
+  });
+
+  test('one account’s restarts wait in line, each in its own time, and keep what remained', async (t) => {
+    const most = limits.worker.restartsAtOncePerAccount;
+    let starts = 0;
+    const onStart = (sandbox: FakeSandbox) => {
+      sandbox.handler = () => new Promise(() => {});
+      if (++starts <= most + 1) sandbox.initDone();
+    };
+    const { start, sandboxes, remains, clock, within } = timed(t, onStart);
+    const ids = Array.from({ length: most + 1 }, (_, index) => `sb-${index}`);
+    const hosted = await within(Promise.all(ids.map((id) => start(id))));
+    const hang = () => Promise.all(hosted.map((each) => each.invoke(invokeOf()).settled));
+    assert.ok((await within(hang())).every(Boolean));
+    assert.equal(remains.size, most + 1);
+    const again = hang();
+    await within(clock.sleep(100));
+    assert.equal(sandboxes.length, 2 * most + 1, 'one waits');
+    assert.ok((await within(again)).every(Boolean), 'the one that had no time left, too');
+    assert.equal(remains.size, most + 1);
+  });
+
+  test('one that was not started again for want of time keeps what remained', async () => {
+    let discarded = 0;
+    const seat = new RuntimeSeat({
+      run: undefined,
+      remains: { isolation: 'fake', discard: async () => void discarded++ },
+      restart: () => assert.fail('it waits in line'),
+      onExit: () => {},
+      freezeAfterMs: 0,
+      clock: systemClock,
+      logger: noLogger,
+    });
+    assert.equal(await seat.reset('timeout'), true);
+    assert.equal(discarded, 0);
+    await seat.end('spindown');
+    assert.equal(discarded, 1);
+    assert.equal(await seat.reset('timeout'), false);
   });
 });

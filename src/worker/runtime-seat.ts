@@ -78,7 +78,9 @@ export class RuntimeSeat {
   async #reset(changing: Promise<unknown>, reason: ShutdownReason): Promise<boolean> {
     await changing;
     const run = this.#run;
-    if (!run || this.#ending) return false;
+    if (this.#ending) return false;
+    // It was to be started again, and was not: what remained still does.
+    if (!run) return this.#remains !== undefined;
     this.#freezer?.close();
     this.#freezer = undefined;
     this.#run = undefined;

@@ -1,5 +1,13 @@
 import type { InitializationType, StartOrder } from '../assignment/mod.ts';
-import { type Clock, type Logger, limits, MIB, type Random, toSluiceError } from '../base/mod.ts';
+import {
+  type Clock,
+  type Logger,
+  limits,
+  MIB,
+  type Random,
+  SharedSemaphore,
+  toSluiceError,
+} from '../base/mod.ts';
 import type { SandboxProvider } from '../isolation/mod.ts';
 import { DiskFaults } from './disk-faults.ts';
 import type { DiskPromises } from './disk-promises.ts';
@@ -47,6 +55,12 @@ export class SandboxStarter {
   readonly #initTimeoutMs: number;
   /** Versions whose warnings are in their function's log; the oldest is forgotten first. */
   readonly #warned = new Set<string>();
+  readonly #restarts = new SharedSemaphore({
+    permits: limits.worker.restartsAtOnce,
+    permitsPerKey: limits.worker.restartsAtOncePerAccount,
+    maxWaiting: limits.worker.waitingInvokes,
+    maxWaitingPerKey: limits.worker.waitingInvokes,
+  });
 
   constructor(options: SandboxStarterOptions) {
     this.#options = options;
@@ -153,6 +167,7 @@ export class SandboxStarter {
       remains,
       freezeAfterMs: this.#options.freezeAfterMs ?? limits.worker.freezeAfterMs,
       initFailure: init.kind === 'failed' ? init.failure : undefined,
+      restarts: this.#restarts,
       restart: (left) =>
         RuntimeRun.start(this.#options, { ...request, phase: 'invoke', remains: left }),
     });

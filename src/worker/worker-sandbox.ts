@@ -1,4 +1,4 @@
-import { assert, type Clock, type Logger, limits, MIB } from '../base/mod.ts';
+import { assert, type Clock, type Logger, limits, MIB, type SharedSemaphore } from '../base/mod.ts';
 import type { SandboxExit, SandboxRemains } from '../isolation/mod.ts';
 import type { Invocation, ShutdownReason } from '../runtime/mod.ts';
 import type { DiskFaults } from './disk-faults.ts';
@@ -32,6 +32,8 @@ export interface WorkerSandboxParts {
   readonly freezeAfterMs: number;
   /** Starts the runtime once more, on the same device. */
   readonly restart: (remains: SandboxRemains | undefined) => Promise<RuntimeRun>;
+  /** Of all sandboxes' restarts only so many are under way. */
+  readonly restarts: SharedSemaphore;
 }
 
 /**
@@ -161,7 +163,27 @@ export class WorkerSandbox {
     return Promise.race([this.#deliver(run, invoke, interrupted), interrupted]);
   }
 
+  /** In turn, as a crash costs its function's account and not all others, for as long as the invoke has. */
   async #restart(time: InvokeTime): Promise<RuntimeRun | { failure: FunctionFailure }> {
+    const { restarts, template } = this.#parts;
+    const giveUp = new AbortController();
+    const failure = time.interrupted.then((interruption) => {
+      giveUp.abort();
+      return { failure: interruption };
+    });
+    const restart = restarts.run(
+      template.accountId,
+      () => Promise.race([this.#restartNow(time), failure]),
+      giveUp.signal,
+    );
+    return restart.catch((error) => {
+      if (giveUp.signal.aborted) return failure;
+      time.close();
+      throw error;
+    });
+  }
+
+  async #restartNow(time: InvokeTime): Promise<RuntimeRun | { failure: FunctionFailure }> {
     let run: RuntimeRun;
     try {
       run = await this.#seat.restart();
