@@ -101,8 +101,9 @@ async function main({ dataPath, logLevel, l2 }: WardenArguments): Promise<void> 
     compileCache: join(data.cache, 'compiled'),
     network: new HelperNetwork({ ownerId: ownerIdOf(data), outbound: settings.outbound, logger }),
   });
-  const confined = confineHelpers(jails, data, logger);
-  confined.catch(() => {});
+  // Not before the region, which by then has locked the data directory, wants a helper: the cgroups
+  // that are cleared away may be those of another that runs.
+  let confined: Promise<void> | undefined;
   let rules: AdmissionRules | undefined;
   const known = () => {
     rules ??= rulesOf(data, settings, l2);
@@ -113,6 +114,7 @@ async function main({ dataPath, logLevel, l2 }: WardenArguments): Promise<void> 
     jails: {
       jails: true,
       spawn: async (helper) => {
+        confined ??= confineHelpers(jails, data, logger);
         await confined;
         return jails.spawn(helper);
       },

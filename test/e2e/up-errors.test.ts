@@ -1,26 +1,46 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { repositoryRoot } from '../repo/repository.ts';
 import { hostHas } from '../support/host.ts';
-import { noteRegion } from '../support/leftovers.ts';
+import { cgroupsOfRegion, noteRegion } from '../support/leftovers.ts';
 import { startRegion } from '../support/region.ts';
 import { run } from '../support/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 
 const sluice = join(repositoryRoot, 'bin/sluice');
+
+/** The cgroups of a region's helpers in one hierarchy, each with its processes. */
+function helpersOf(data: string): string[] {
+  const [parent] = cgroupsOfRegion(data).filter((path) => path.endsWith('-helpers'));
+  if (parent === undefined) return [];
+  const folders = readdirSync(parent, { withFileTypes: true }).filter((each) => each.isDirectory());
+  return folders.flatMap(({ name }) => {
+    const processes = readFileSync(join(parent, name, 'cgroup.procs'), 'utf8').trim();
+    return processes === '' ? [] : `${name} ${processes}`;
+  });
+}
 
 test('a second region on the same data directory is refused and the first goes on', async (t) => {
   if (!hostHas(t, 'root', 'fuse', 'loop', 'cgroup')) return;
   const data = temporaryDirectory(t, 'second');
   const region = await startRegion(t, data);
+  await until(
+    'its key process and a spare agent are in their cgroups',
+    () => helpersOf(data).length > 1,
+  );
+  const helpers = helpersOf(data);
   const second = await run(sluice, ['up', '--data', data, '--listen', '127.0.0.1:0']);
   assert.equal(second.status, 1);
   assert.match(second.stderr, /another sluice region is running on this data directory/);
   assert.ok(second.stderr.includes(data));
   assert.equal((await fetch(`${region.endpoint}/healthz`)).status, 200);
+  const left = helpersOf(data);
+  const lost = helpers.filter((each) => !left.includes(each));
+  assert.deepEqual(lost, [], 'the first one’s helpers are not taken for what a killed one left');
 });
 
 test('a port in use is an error that names the address', async (t) => {
