@@ -118,16 +118,17 @@ export async function openStores(
 ): Promise<Stores> {
   const places = await openPlaces(dataPath, options);
   const { data, settings, place, origin, jails, keys } = places;
+  let budgets: Awaited<ReturnType<typeof measureBudgets>>;
   try {
     if (options.keyProcess && jails instanceof Jails) {
       await confineHelpers(jails, data, options.logger ?? noLogger);
     }
     await places.identity.check();
+    budgets = await measureBudgets(places);
   } catch (error) {
     await places.close();
     throw error;
   }
-  const budgets = await measureBudgets(places);
   const installer = new ImageInstaller({
     spoolFileBytes: budgets.spoolFileBytes,
     isDiskLow: options.isDiskLow,
