@@ -82,6 +82,24 @@ test('a mapping is created as AWS shows it, read, changed and deleted', async (t
   assert.deepEqual([name, status], ['ResourceNotFoundException', 404]);
 });
 
+test('metrics and pollers of a mapping are kept and answered, though nothing here polls by them', async (t) => {
+  const { created, get, update, settle } = await setUp(t);
+  const MetricsConfig = { Metrics: [sdk.EventSourceMappingMetric.EventCount] };
+  const ProvisionedPollerConfig = { MinimumPollers: 2, MaximumPollers: 5 };
+  const UUID = await created({ MetricsConfig, ProvisionedPollerConfig });
+  const shown = async () => {
+    const mapping = await get(UUID);
+    return [mapping.MetricsConfig, mapping.ProvisionedPollerConfig];
+  };
+  assert.deepEqual(await shown(), [MetricsConfig, ProvisionedPollerConfig]);
+  await update(UUID, { BatchSize: 5 });
+  await settle(UUID);
+  assert.deepEqual(await shown(), [MetricsConfig, ProvisionedPollerConfig]);
+  await update(UUID, { MetricsConfig: { Metrics: [] }, ProvisionedPollerConfig: {} });
+  await settle(UUID);
+  assert.deepEqual(await shown(), [undefined, undefined]);
+});
+
 test('a mapping that has not settled is in use', async (t) => {
   const { lambda, create, update } = await setUp(t);
   const { UUID } = await create();
